@@ -1,0 +1,91 @@
+/* common.h: vectors of one channel block, and loops that suit CPUs and GPUs. Included by every kernel.
+ *
+ * BLOCK (1, 4, 8 or 16) is the number of channels innermost in a feature map: maps are [channels / BLOCK][height][width][BLOCK],
+ * channels rounded up to a multiple of BLOCK with zeros, and kernels see them as arrays of floatB, one vector per pixel
+ * and block.
+ * LOOPS is 1 on devices where few work-items should each loop over a contiguous range (CPUs), else 0.
+ * WORK_GROUP is the size of a work-group, a power of two (1 where LOOPS).
+ */
+#ifndef BLOCK
+#define BLOCK 1
+#endif
+#ifndef LOOPS
+#define LOOPS 0
+#endif
+#ifndef WORK_GROUP
+#define WORK_GROUP 1
+#endif
+
+#if BLOCK == 1
+typedef float floatB;
+typedef int intB;
+typedef ushort ushortB;
+#define CONVERT_INT(x) convert_int(x)
+#define CONVERT_USHORT(x) convert_ushort(x)
+#define SUM(x) (x)
+#elif BLOCK == 4
+typedef float4 floatB;
+typedef int4 intB;
+typedef ushort4 ushortB;
+#define CONVERT_INT(x) convert_int4(x)
+#define CONVERT_USHORT(x) convert_ushort4(x)
+#define SUM(x) dot((x), (float4)(1.0f))
+#elif BLOCK == 8
+typedef float8 floatB;
+typedef int8 intB;
+typedef ushort8 ushortB;
+#define CONVERT_INT(x) convert_int8(x)
+#define CONVERT_USHORT(x) convert_ushort8(x)
+#define SUM(x) dot((x).lo + (x).hi, (float4)(1.0f))
+#elif BLOCK == 16
+typedef float16 floatB;
+typedef int16 intB;
+typedef ushort16 ushortB;
+#define CONVERT_INT(x) convert_int16(x)
+#define CONVERT_USHORT(x) convert_ushort16(x)
+#define SUM(x) dot((x).lo.lo + (x).lo.hi + (x).hi.lo + (x).hi.hi, (float4)(1.0f))
+#endif
+
+/* A comparison's result as lanes of all ones or zeros, whatever the vector width: select(no, yes, LANES(x > y)). */
+#if BLOCK == 1
+#define LANES(comparison) (-(comparison))
+#else
+#define LANES(comparison) (comparison)
+#endif
+
+/* Visits i = 0 .. count - 1 once over all work-items of a one-dimensional launch. */
+#if LOOPS
+#define FOR_RANGE(i, count)                                                                                            \
+    for (int i = (int)((long)(count)*get_global_id(0) / get_global_size(0)),                                           \
+             i##_end = (int)((long)(count) * (get_global_id(0) + 1) / get_global_size(0));                             \
+         i < i##_end; ++i)
+#else
+#define FOR_RANGE(i, count) for (int i = get_global_id(0); i < (count); i += get_global_size(0))
+#endif
+
+/* Adds up a value over the work-group and stores the sum in partials[number of the group]; reached by every work-item.
+ * REDUCE once per kernel, at its outermost level; several times: REDUCE_MEMORY there, then REDUCE_STORE. */
+#if WORK_GROUP == 1
+#define REDUCE_MEMORY
+#define REDUCE_STORE(value, partials) (partials)[get_group_id(0)] = (value)
+#else
+#define REDUCE_MEMORY __local float reduce_sums[WORK_GROUP]
+#define REDUCE_STORE(value, partials) reduce_store((value), (partials), reduce_sums)
+static void reduce_store(float value, __global float *partials, __local float *sums) {
+    int item = get_local_id(0);
+    sums[item] = value;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_size = WORK_GROUP / 2; half_size > 0; half_size /= 2) {
+        if (item < half_size) {
+            sums[item] += sums[item + half_size];
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    if (item == 0) {
+        partials[get_group_id(0)] = sums[0];
+    }
+}
+#endif
+#define REDUCE(value, partials)                                                                                        \
+    REDUCE_MEMORY;                                                                                                     \
+    REDUCE_STORE(value, partials)

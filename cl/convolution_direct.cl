@@ -1,0 +1,202 @@
+/* convolution_direct.cl: direct convolution for CPUs, 1x1 and 3x3, with sums in registers.
+ *
+ *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx - p])
+ *
+ * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It first copies
+ * the input under the area, borders resolved, to its patch in `scratch`:
+ *     patch: floatB [in_blocks][PATCH_ROWS][PATCH_COLUMNS]
+ * so that the inner loop knows no borders and reads from the cache. Then, for each panel of VECTORS vectors of output channels
+ * and each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop.
+ *     weights: floatB [panels][in_blocks][KERNEL_SIZE * KERNEL_SIZE][channels of the block][VECTORS], lanes are output channels.
+ * Registers must suffice for TILE_ROWS * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2.
+ * OUTPUTS is not 0 where there are only so many output channels (see tile_sums).
+ */
+#include "convolution.h"
+
+#define AREA_ROWS 4
+#define AREA_COLUMNS 24 /* a multiple of 4 and of TILE_COLUMNS */
+#define TILE_ROWS 2
+#define TAPS (KERNEL_SIZE * KERNEL_SIZE)
+#define PATCH_ROWS (AREA_ROWS + KERNEL_SIZE - 1)
+#define PATCH_COLUMNS (AREA_COLUMNS + KERNEL_SIZE - 1)
+#define PATCH_PIXELS (PATCH_ROWS * PATCH_COLUMNS)
+#define PIXELS (TILE_ROWS * TILE_COLUMNS)
+
+struct image {
+    int height, width;
+};
+
+/* Copies the input under the area whose first output pixel is (y, x), as far as `rows` and `columns` output pixels need it. */
+static void gather(__global const floatB *input, __global floatB *patch, struct image in, int y, int x, int rows,
+                   int columns, int padding_mode) {
+    for (int row = 0; row < rows + KERNEL_SIZE - 1; ++row) {
+        int from_row = source_index(y + row, in.height, padding_mode);
+        __global const floatB *line = input + (size_t)max(from_row, 0) * in.width;
+        for (int column = 0; column < columns + KERNEL_SIZE - 1; ++column) {
+            int from = source_index(x + column, in.width, padding_mode);
+            patch[row * PATCH_COLUMNS + column] = from_row < 0 || from < 0 ? (floatB)(0.0f) : line[from];
+        }
+    }
+}
+
+#if OUTPUTS
+
+/* The sums of one tile for OUTPUTS output channels, too few to fill the lanes of a vector: lanes are input channels instead, and
+ * are added up in the end. weights: floatB [in_blocks][TAPS][OUTPUTS] */
+static void tile_sums(__global const floatB *patch, __global const floatB *weights, __global const floatB *bias,
+                      int in_channels, floatB sums[PIXELS][VECTORS]) {
+    floatB products[PIXELS][OUTPUTS];
+#pragma unroll
+    for (int i = 0; i < PIXELS; ++i) {
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; ++o) {
+            products[i][o] = (floatB)(0.0f);
+        }
+    }
+    for (int first = 0; first < in_channels; first += BLOCK) {
+        for (int tap = 0; tap < TAPS; ++tap) {
+            __global const floatB *pixels = patch + tap / KERNEL_SIZE * PATCH_COLUMNS + tap % KERNEL_SIZE;
+#pragma unroll
+            for (int i = 0; i < PIXELS; ++i) {
+                floatB pixel = pixels[i / TILE_COLUMNS * PATCH_COLUMNS + i % TILE_COLUMNS];
+#pragma unroll
+                for (int o = 0; o < OUTPUTS; ++o) {
+                    products[i][o] += pixel * weights[o];
+                }
+            }
+            weights += OUTPUTS;
+        }
+        patch += PATCH_PIXELS;
+    }
+#pragma unroll
+    for (int i = 0; i < PIXELS; ++i) {
+        union {
+            floatB vector;
+            float channel[BLOCK];
+        } sum;
+        sum.vector = bias[0];
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; ++o) {
+            sum.channel[o] += SUM(products[i][o]);
+        }
+        sums[i][0] = sum.vector;
+    }
+}
+
+#else
+
+/* Adds the products of one input channel and one tap. */
+static void add_products(__global const float *pixels, __global const floatB *weights, floatB sums[PIXELS][VECTORS]) {
+#pragma unroll
+    for (int i = 0; i < PIXELS; ++i) {
+        float pixel = pixels[(i / TILE_COLUMNS * PATCH_COLUMNS + i % TILE_COLUMNS) * BLOCK];
+#pragma unroll
+        for (int v = 0; v < VECTORS; ++v) {
+            sums[i][v] += pixel * weights[v];
+        }
+    }
+}
+
+/* The sums of one tile of one panel. weights: floatB [in_blocks][TAPS][channels of the block][VECTORS] */
+static void tile_sums(__global const floatB *first_pixel, __global const floatB *weights, __global const floatB *bias,
+                      int in_channels, floatB sums[PIXELS][VECTORS]) {
+    __global const float *patch = (__global const float *)first_pixel;
+#pragma unroll
+    for (int i = 0; i < PIXELS; ++i) {
+#pragma unroll
+        for (int v = 0; v < VECTORS; ++v) {
+            sums[i][v] = bias[v];
+        }
+    }
+    for (int first = 0; first < in_channels; first += BLOCK) {
+        int lanes = min(BLOCK, in_channels - first);
+        for (int tap = 0; tap < TAPS; ++tap) {
+            __global const float *pixels = patch + (tap / KERNEL_SIZE * PATCH_COLUMNS + tap % KERNEL_SIZE) * BLOCK;
+            if (lanes == BLOCK) {
+#pragma unroll
+                for (int lane = 0; lane < BLOCK; ++lane) {
+                    add_products(pixels + lane, weights + lane * VECTORS, sums);
+                }
+            } else {
+                for (int lane = 0; lane < lanes; ++lane) {
+                    add_products(pixels + lane, weights + lane * VECTORS, sums);
+                }
+            }
+            weights += lanes * VECTORS;
+        }
+        patch += PATCH_PIXELS * BLOCK;
+    }
+}
+
+#endif
+
+/* Epilogue and output of vector v of a tile whose first pixel is (y0, x0); `output` and `mask` are of its channel block. */
+static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global floatB *output, __global const ushortB *mask,
+                       struct image out, int y0, int x0) {
+    bool inside = y0 + TILE_ROWS <= out.height && x0 + TILE_COLUMNS <= out.width;
+#pragma unroll
+    for (int i = 0; i < PIXELS; ++i) {
+        int y = y0 + i / TILE_COLUMNS, x = x0 + i % TILE_COLUMNS;
+        if (inside || (y < out.height && x < out.width)) {
+            intB bits = (intB)(0);
+            if (reads_mask()) {
+                bits = CONVERT_INT(mask[y / 4 * ((out.width + 3) / 4) + x / 4]);
+            }
+            store_output(&output[y * out.width + x], sums[i][v], bits, 4 * (y % 4) + x % 4);
+        }
+    }
+}
+
+__kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, __global floatB *output,
+                                                  __global ushortB *mask, __global const floatB *weights,
+                                                  __global const floatB *bias, __global floatB *scratch,
+                                                  int in_channels, int out_blocks, int in_height, int in_width,
+                                                  int padding, int padding_mode, int groups) {
+    struct image in = {in_height, in_width};
+    int height = in_height + 2 * padding - KERNEL_SIZE + 1, width = in_width + 2 * padding - KERNEL_SIZE + 1;
+    int area_rows = (height + AREA_ROWS - 1) / AREA_ROWS, area_columns = (width + AREA_COLUMNS - 1) / AREA_COLUMNS;
+    int mask_rows = (height + 3) / 4, mask_columns = (width + 3) / 4;
+    int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + VECTORS - 1) / VECTORS;
+    __global floatB *patch = scratch + (size_t)get_global_id(0) * in_blocks * PATCH_PIXELS;
+
+    /* Where areas are few, their panels are shared out too, in `groups`. */
+    FOR_RANGE(i, area_rows * area_columns * groups) {
+        int group = i % groups, area = i / groups;
+        int y0 = area / area_columns * AREA_ROWS, x0 = area % area_columns * AREA_COLUMNS;
+        int rows = min(AREA_ROWS, height - y0), columns = min(AREA_COLUMNS, width - x0);
+        for (int block = 0; block < in_blocks; ++block) {
+            gather(input + (size_t)block * in.height * in.width, patch + block * PATCH_PIXELS, in, y0 - padding,
+                   x0 - padding, (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS,
+                   (columns + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS, padding_mode);
+        }
+        for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
+            int vectors = min(VECTORS, out_blocks - panel * VECTORS);
+            for (int tile_y = 0; tile_y < rows; tile_y += TILE_ROWS) {
+                for (int tile_x = 0; tile_x < columns; tile_x += TILE_COLUMNS) {
+                    floatB sums[PIXELS][VECTORS];
+                    tile_sums(patch + tile_y * PATCH_COLUMNS + tile_x,
+                              weights + (size_t)panel * in_channels * TAPS * VECTORS, bias + panel * VECTORS,
+                              in_channels, sums);
+#pragma unroll
+                    for (int v = 0; v < VECTORS; ++v) {
+                        size_t block = panel * VECTORS + v;
+                        if (v < vectors) {
+                            store_tile(sums, v, output + block * height * width,
+                                       mask + block * mask_rows * mask_columns, (struct image){height, width},
+                                       y0 + tile_y, x0 + tile_x);
+                        }
+                    }
+                }
+            }
+#if EPILOGUE == EPILOGUE_RELU
+            for (int v = 0; v < vectors; ++v) {
+                size_t block = panel * VECTORS + v;
+                for (int x = x0; x < x0 + columns; x += 4) {
+                    mask[(block * mask_rows + y0 / 4) * mask_columns + x / 4] =
+                        mask_of_tile(output + block * height * width, y0, x, height, width);
+                }
+            }
+#endif
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/* convolution_plain.cl: the readable engine. Any kernel size, any channels, any device.
+ *
+ *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx - p])
+ *
+ * weights: floatB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output channels.
+ * One element of the launch is one output vector: one pixel of one block of output channels.
+ */
+#include "convolution.h"
+
+__kernel void convolution_plain(__global const float *input, __global floatB *output, __global const ushortB *mask,
+                                __global const floatB *weights, __global const floatB *bias, int in_channels,
+                                int out_blocks, int kernel_size, int in_height, int in_width, int padding,
+                                int padding_mode) {
+    int height = in_height + 2 * padding - kernel_size + 1, width = in_width + 2 * padding - kernel_size + 1;
+    int taps = kernel_size * kernel_size;
+    size_t plane = (size_t)in_height * in_width;
+    FOR_RANGE(i, out_blocks * height * width) {
+        int x = i % width, y = i / width % height, block = i / (width * height);
+        floatB sum = bias[block];
+        for (int tap = 0; tap < taps; ++tap) {
+            int row = source_index(y + tap / kernel_size - padding, in_height, padding_mode);
+            int column = source_index(x + tap % kernel_size - padding, in_width, padding_mode);
+            if (row < 0 || column < 0) {
+                continue;
+            }
+            __global const float *pixel = input + ((size_t)row * in_width + column) * BLOCK;
+            __global const floatB *filter = weights + (size_t)block * in_channels * taps;
+            for (int first = 0; first < in_channels; first += BLOCK) {
+                int lanes = min(BLOCK, in_channels - first);
+                for (int lane = 0; lane < lanes; ++lane) {
+                    sum += pixel[lane] * filter[tap * lanes + lane];
+                }
+                pixel += plane * BLOCK;
+                filter += lanes * taps;
+            }
+        }
+        intB bits = (intB)(0);
+        if (reads_mask()) {
+            bits = CONVERT_INT(mask[(block * ((height + 3) / 4) + y / 4) * ((width + 3) / 4) + x / 4]);
+        }
+        store_output(&output[i], sum, bits, 4 * (y % 4) + x % 4);
+    }
+}
+
+/* The ReLU mask of a whole map; one element is one tile of one block. */
+__kernel void relu_mask(__global const floatB *output, __global ushortB *mask, int blocks, int height, int width) {
+    int rows = (height + 3) / 4, columns = (width + 3) / 4;
+    FOR_RANGE(i, blocks * rows * columns) {
+        int x = i % columns, y = i / columns % rows, block = i / (columns * rows);
+        mask[i] = mask_of_tile(output + (size_t)block * height * width, 4 * y, 4 * x, height, width);
+    }
+}
+
+/* Packs a matrix [out_channels][in_channels] as weights of a 1x1 convolution: [panels][in_channels][panel_width], where the
+ * panel's channels that do not exist are zero. One element is one packed number. */
+__kernel void pack_matrix(__global const float *matrix, __global float *weights, int out_channels, int in_channels,
+                          int panel_width, int panels) {
+    FOR_RANGE(i, panels * in_channels * panel_width) {
+        int channel = i / (in_channels * panel_width) * panel_width + i % panel_width;
+        int in_channel = i / panel_width % in_channels;
+        weights[i] = channel < out_channels ? matrix[channel * in_channels + in_channel] : 0.0f;
+    }
+}

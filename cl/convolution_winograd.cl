@@ -1,0 +1,217 @@
+/* convolution_winograd.cl: 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3), fused, for CPUs.
+ *
+ *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A          (Lavin and Gray 2015, arXiv:1509.09308, section 4)
+ *
+ * turns a 6x6 patch d of the input into a 4x4 tile Y of the output with 36 products instead of 144. The points of evaluation
+ * are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which halve the rounding error of the usual 0, +-1, +-2.
+ *
+ * A work-item has a range of tiles and takes `round_tiles` of them at a time:
+ *     1. V = B^T d B of all input channels:         V[36][groups of TILES tiles][in_blocks][TILES]  (lanes: input channels)
+ *     2. for each panel of PANEL vectors of output channels, 36 matrix products M[s] = V[s] U[s], sums in registers:
+ *                                                   U[panels][36][PANEL / VECTORS][in_channels][VECTORS]  (lanes: output channels)
+ *                                                   M[36][PANEL][round_tiles]
+ *     3. A^T M A, bias, epilogue.
+ * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it need be,
+ * so that the 36 do not compete for the same lines of the cache.
+ */
+#include "convolution.h"
+
+#define SLICES 36
+#define HALF_ROOT 0.70710678118654752f
+#define ROOT 1.41421356237309505f
+
+/* B^T along one axis. */
+static void transform_input(const floatB d[6], floatB t[6]) {
+    floatB even = d[4] - 2.0f * d[2], odd = HALF_ROOT * (d[3] - 2.0f * d[1]);
+    t[1] = even + odd;
+    t[2] = even - odd;
+    even = d[4] - 0.5f * d[2];
+    odd = ROOT * (d[3] - 0.5f * d[1]);
+    t[3] = even + odd;
+    t[4] = even - odd;
+    t[0] = d[0] + d[4] - 2.5f * d[2];
+    t[5] = d[1] + d[5] - 2.5f * d[3];
+}
+
+/* A^T along one axis. */
+static void transform_output(const floatB m[6], floatB y[4]) {
+    floatB sum1 = m[1] + m[2], difference1 = m[1] - m[2];
+    floatB sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+    y[0] = m[0] + sum1 + sum2;
+    y[1] = HALF_ROOT * difference1 + ROOT * difference2;
+    y[2] = 0.5f * sum1 + 2.0f * sum2;
+    y[3] = m[5] + 0.5f * HALF_ROOT * difference1 + 2.0f * ROOT * difference2;
+}
+
+struct image {
+    int height, width;
+};
+
+/* V of one tile of one channel block: reads the patch whose first pixel is (y, x), writes 36 vectors `stride` apart. */
+static void input_tile(__global const floatB *input, struct image in, int y, int x, int padding_mode,
+                       __global floatB *v, int stride) {
+    floatB half_way[6][6];
+    bool inside = y >= 0 && x >= 0 && y + 6 <= in.height && x + 6 <= in.width;
+#pragma unroll
+    for (int j = 0; j < 6; ++j) {
+        floatB d[6], t[6];
+        if (inside) {
+#pragma unroll
+            for (int i = 0; i < 6; ++i) {
+                d[i] = input[(y + i) * in.width + x + j];
+            }
+        } else {
+            int column = source_index(x + j, in.width, padding_mode);
+            for (int i = 0; i < 6; ++i) {
+                int row = source_index(y + i, in.height, padding_mode);
+                d[i] = row < 0 || column < 0 ? (floatB)(0.0f) : input[row * in.width + column];
+            }
+        }
+        transform_input(d, t);
+#pragma unroll
+        for (int i = 0; i < 6; ++i) {
+            half_way[i][j] = t[i];
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < 6; ++i) {
+        floatB t[6];
+        transform_input(half_way[i], t);
+#pragma unroll
+        for (int j = 0; j < 6; ++j) {
+            v[(i * 6 + j) * stride] = t[j];
+        }
+    }
+}
+
+/* Output of one tile of one channel block, from 36 vectors `stride` apart. (y, x) is the tile's first pixel. */
+static void output_tile(__global const floatB *m, int stride, floatB bias, __global floatB *output,
+                        __global ushortB *mask, struct image out, int y, int x) {
+    floatB half_way[4][6];
+#pragma unroll
+    for (int j = 0; j < 6; ++j) {
+        floatB column[6], t[4];
+#pragma unroll
+        for (int i = 0; i < 6; ++i) {
+            column[i] = m[(i * 6 + j) * stride];
+        }
+        transform_output(column, t);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            half_way[i][j] = t[i];
+        }
+    }
+    intB bits = (intB)(0);
+    if (reads_mask()) {
+        bits = CONVERT_INT(*mask);
+    }
+    bool inside = y + 4 <= out.height && x + 4 <= out.width;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        floatB t[4];
+        transform_output(half_way[i], t);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            if (inside || (y + i < out.height && x + j < out.width)) {
+                floatB sum = t[j] + bias;
+#if EPILOGUE == EPILOGUE_RELU
+                bits |= LANES(sum > 0.0f) & (1 << (4 * i + j));
+#endif
+                store_output(&output[(y + i) * out.width + x + j], sum, bits, 4 * i + j);
+            }
+        }
+    }
+#if EPILOGUE == EPILOGUE_RELU
+    *mask = CONVERT_USHORT(bits);
+#endif
+}
+
+/* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers.
+ * v: [in_blocks][TILES][BLOCK], u: [in_channels][VECTORS], m: [VECTORS] rows `row` apart, [N]. */
+#define DEFINE_MULTIPLY(NAME, N)                                                                                             \
+    static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row,           \
+                             int in_channels) {                                                                        \
+        floatB sums[N][VECTORS];                                                                                       \
+        _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
+            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] = (floatB)(0.0f); }                       \
+        }                                                                                                              \
+        for (int first = 0; first < in_channels; first += BLOCK) {                                                     \
+            int lanes = min(BLOCK, in_channels - first);                                                               \
+            for (int lane = 0; lane < lanes; ++lane) {                                                                 \
+                _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                        \
+                    float factor = v[i * BLOCK + lane];                                                                \
+                    _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] += factor * u[j]; }               \
+                }                                                                                                      \
+                u += VECTORS;                                                                                          \
+            }                                                                                                          \
+            v += TILES * BLOCK;                                                                                        \
+        }                                                                                                              \
+        _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
+            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { m[j * row + i] = sums[i][j]; }                       \
+        }                                                                                                              \
+    }
+
+DEFINE_MULTIPLY(multiply_full, TILES)
+DEFINE_MULTIPLY(multiply_4, 4)
+DEFINE_MULTIPLY(multiply_2, 2)
+
+__kernel EXPLICIT_VECTORS void
+convolution_winograd(__global const floatB *input, __global floatB *output, __global ushortB *mask,
+                     __global const floatB *weights, __global const floatB *bias, __global floatB *scratch,
+                     int in_channels, int out_blocks, int in_height, int in_width, int padding, int padding_mode,
+                     int round_tiles, int groups) {
+    struct image in = {in_height, in_width}, out = {in_height + 2 * padding - 2, in_width + 2 * padding - 2};
+    int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
+    int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + PANEL - 1) / PANEL;
+    int v_stride = round_tiles * in_blocks + 1, m_stride = round_tiles * PANEL + 1;
+    int item = get_global_id(0), ranges = get_global_size(0) / groups;
+    __global floatB *v = scratch + (size_t)item * SLICES * (v_stride + m_stride), *m = v + SLICES * v_stride;
+
+    /* The work-items of one range share out its panels, where there are too few tiles for all of them. */
+    int range = item / groups, group = item % groups;
+    int range_end = (long)tiles * (range + 1) / ranges;
+    for (int first = (long)tiles * range / ranges; first < range_end; first += round_tiles) {
+        int count = min(round_tiles, range_end - first);
+        for (int block = 0; block < in_blocks; ++block) {
+            for (int t = 0; t < (count + 1) / 2 * 2; ++t) {
+                int tile = min(first + t, tiles - 1);
+                input_tile(input + (size_t)block * in.height * in.width, in, tile / tile_columns * 4 - padding,
+                           tile % tile_columns * 4 - padding, padding_mode,
+                           v + (t / TILES * in_blocks + block) * TILES + t % TILES, v_stride);
+            }
+        }
+        for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
+            int vectors = min(PANEL, out_blocks - panel * PANEL);
+            for (int s = 0; s < SLICES; ++s) {
+                for (int part = 0; part * VECTORS < vectors; ++part) {
+                    __global const floatB *u =
+                        weights +
+                        ((size_t)(panel * SLICES + s) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
+                    __global floatB *product = m + s * m_stride + part * VECTORS * round_tiles;
+                    int t = 0;
+                    for (; t + TILES <= count; t += TILES) {
+                        multiply_full((__global const float *)(v + s * v_stride + t * in_blocks), u, product + t,
+                                       round_tiles, in_channels);
+                    }
+                    __global const float *rest = (__global const float *)(v + s * v_stride + t * in_blocks);
+                    for (; t + 4 <= count; t += 4) {
+                        multiply_4(rest, u, product + t, round_tiles, in_channels);
+                        rest += 4 * BLOCK;
+                    }
+                    for (; t < count; t += 2) {
+                        multiply_2(rest, u, product + t, round_tiles, in_channels);
+                        rest += 2 * BLOCK;
+                    }
+                }
+            }
+            for (int j = 0; j < vectors; ++j) {
+                size_t block = panel * PANEL + j;
+                for (int t = 0; t < count; ++t) {
+                    int tile = first + t;
+                    output_tile(m + j * round_tiles + t, m_stride, bias[block], output + block * out.height * out.width,
+                                mask + block * tiles + tile, out, tile / tile_columns * 4, tile % tile_columns * 4);
+                }
+            }
+        }
+    }
+}

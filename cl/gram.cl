@@ -1,0 +1,89 @@
+/* gram.cl: Gram matrices G = F F^T of a feature map F, channels x pixels, and what the style loss makes of them.
+ *
+ * Matrices are dense, float [channels][channels], of the real channels.
+ *
+ * gram_partial (CPUs): each work-item adds up the products of its own range of pixels into its own matrix, [PADDED][PADDED] with
+ * channels padded to whole blocks. It takes CHUNK pixels at a time, few enough for their features to stay in its cache, and
+ * within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in registers: lanes are columns, rows are
+ * broadcast. G is symmetric: tiles below the diagonal (in units of COLUMNS blocks) are left out.
+ */
+#include "common.h"
+
+#ifdef CHANNELS
+#define PADDED ((CHANNELS + BLOCK - 1) / BLOCK * BLOCK)
+#define SPAN (COLUMNS * BLOCK) /* channels of one tile's columns */
+
+__kernel void gram_partial(__global const floatB *map, __global floatB *partials, int pixels) {
+    int item = get_global_id(0), items = get_global_size(0);
+    int begin = (int)((long)pixels * item / items), end = (int)((long)pixels * (item + 1) / items);
+    __global floatB *matrix = partials + (size_t)item * PADDED * (PADDED / BLOCK);
+    for (int i = 0; i < PADDED * (PADDED / BLOCK); ++i) {
+        matrix[i] = (floatB)(0.0f);
+    }
+    for (int start = begin; start < end; start += CHUNK) {
+        int count = min(CHUNK, end - start);
+        for (int row = 0; row < PADDED; row += ROWS) {
+            __global const float *rows =
+                (__global const float *)(map + (size_t)(row / BLOCK) * pixels + start) + row % BLOCK;
+            for (int block = row / SPAN * COLUMNS; block < PADDED / BLOCK; block += COLUMNS) {
+                __global const floatB *columns = map + (size_t)block * pixels + start;
+                floatB sums[ROWS][COLUMNS];
+#pragma unroll
+                for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+                    for (int c = 0; c < COLUMNS; ++c) {
+                        sums[r][c] = (floatB)(0.0f);
+                    }
+                }
+                for (int p = 0; p < count; ++p) {
+#pragma unroll
+                    for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+                        for (int c = 0; c < COLUMNS; ++c) {
+                            sums[r][c] = fma((floatB)(rows[p * BLOCK + r]), columns[(size_t)c * pixels + p], sums[r][c]);
+                        }
+                    }
+                }
+#pragma unroll
+                for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+                    for (int c = 0; c < COLUMNS; ++c) {
+                        matrix[(size_t)(row + r) * (PADDED / BLOCK) + block + c] += sums[r][c];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* G = sum of the work-items' matrices, with the tiles that were left out taken from the other side of the diagonal. */
+__kernel void gram_sum(__global const float *partials, __global float *gram, int items) {
+    FOR_RANGE(i, CHANNELS * CHANNELS) {
+        int row = i / CHANNELS, column = i % CHANNELS;
+        bool computed = column / SPAN >= row / SPAN;
+        size_t at = computed ? (size_t)row * PADDED + column : (size_t)column * PADDED + row;
+        float sum = 0.0f;
+        for (int item = 0; item < items; ++item) {
+            sum += partials[(size_t)item * PADDED * PADDED + at];
+        }
+        gram[i] = sum;
+    }
+}
+#endif
+
+/* target += scale * gram */
+__kernel void gram_blend(__global const float *gram, __global float *target, int count, float scale) {
+    FOR_RANGE(i, count) { target[i] += scale * gram[i]; }
+}
+
+/* loss = weight * sum (scale G - A)^2; difference = 4 weight scale (scale G - A): the style gradient is difference * F. */
+__kernel void gram_difference(__global const float *gram, __global const float *target, __global float *difference,
+                              __global float *partials, int slot, int count, float weight, float scale) {
+    float sum = 0.0f;
+    FOR_RANGE(i, count) {
+        float d = scale * gram[i] - target[i];
+        sum += d * d;
+        difference[i] = 4.0f * weight * scale * d;
+    }
+    REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));
+}

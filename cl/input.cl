@@ -1,0 +1,43 @@
+/* input.cl: between the image that is optimised and the network.
+ *
+ * The image is planar, float [3][height][width], red, green, blue, 0..255. The network sees
+ *     input[c] = image[order[c]] * scale[c] + offset[c],
+ * a feature map of 3 channels; its gradient goes back as image_gradient[order[c]] = scale[c] * gradient[c].
+ * order, scale and offset are those of the network's input convention, each as three numbers.
+ */
+#include "common.h"
+
+__kernel void image_to_input(__global const float *image, __global floatB *input, int pixels, int order0, int order1,
+                             int order2, float scale0, float scale1, float scale2, float offset0, float offset1,
+                             float offset2) {
+    FOR_RANGE(i, pixels) {
+        float c0 = image[(size_t)order0 * pixels + i] * scale0 + offset0;
+        float c1 = image[(size_t)order1 * pixels + i] * scale1 + offset1;
+        float c2 = image[(size_t)order2 * pixels + i] * scale2 + offset2;
+#if BLOCK == 1
+        input[i] = c0;
+        input[(size_t)pixels + i] = c1;
+        input[(size_t)2 * pixels + i] = c2;
+#else
+        floatB value = (floatB)(0.0f);
+        value.s0 = c0;
+        value.s1 = c1;
+        value.s2 = c2;
+        input[i] = value;
+#endif
+    }
+}
+
+__kernel void input_gradient_to_image(__global const floatB *gradient, __global float *image_gradient, int pixels,
+                                      int order0, int order1, int order2, float scale0, float scale1, float scale2) {
+    FOR_RANGE(i, pixels) {
+#if BLOCK == 1
+        float c0 = gradient[i], c1 = gradient[(size_t)pixels + i], c2 = gradient[(size_t)2 * pixels + i];
+#else
+        float c0 = gradient[i].s0, c1 = gradient[i].s1, c2 = gradient[i].s2;
+#endif
+        image_gradient[(size_t)order0 * pixels + i] = scale0 * c0;
+        image_gradient[(size_t)order1 * pixels + i] = scale1 * c1;
+        image_gradient[(size_t)order2 * pixels + i] = scale2 * c2;
+    }
+}

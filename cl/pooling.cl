@@ -1,0 +1,85 @@
+/* pooling.cl: 2x2 pooling with stride 2, forward and backward; an odd last row or column is dropped.
+ *
+ * Forward reads a map of in_height x in_width and writes one of (in_height / 2) x (in_width / 2). A pixel's bit in the mask says
+ * whether gradient flows back to it; masks have the layout of ReLU masks (see convolution.h): a ushort for each 4x4 tile and
+ * channel, bit 4 * (y % 4) + x % 4.
+ *     maximum: pooled = max over the window;  bit = 1 for the first largest value of the window; above a ReLU only if positive
+ *     average: pooled = mean over the window; the backward pass takes the ReLU's own mask
+ * Backward: gradient[y][x] = bit ? scale * pooled_gradient[y / 2][x / 2] : 0, scale 1 for the maximum, 1/4 for the average.
+ *
+ * One element of the launch is one tile of one channel block.
+ */
+#include "common.h"
+
+static floatB window_maximum(floatB a, floatB b, floatB c, floatB d, int y, int x, int above_relu,
+                             intB *bits) {
+    floatB most = fmax(fmax(a, b), fmax(c, d));
+    intB is_a = LANES(a == most), is_b = LANES(b == most) & ~is_a, is_c = LANES(c == most) & ~(is_a | is_b);
+    intB is_d = ~(is_a | is_b | is_c);
+    int first = 4 * y + x;
+    intB chosen = (is_a & (1 << first)) | (is_b & (1 << (first + 1))) | (is_c & (1 << (first + 4))) |
+                  (is_d & (1 << (first + 5)));
+    *bits |= above_relu ? chosen & LANES(most > 0.0f) : chosen;
+    return most;
+}
+
+__kernel void pool_maximum(__global const floatB *input, __global floatB *output, __global ushortB *mask, int blocks,
+                           int in_height, int in_width, int above_relu) {
+    int tile_rows = (in_height + 3) / 4, tile_columns = (in_width + 3) / 4;
+    int out_height = in_height / 2, out_width = in_width / 2;
+    FOR_RANGE(i, blocks * tile_rows * tile_columns) {
+        int tile_x = i % tile_columns, tile_y = i / tile_columns % tile_rows, block = i / (tile_columns * tile_rows);
+        __global const floatB *in = input + (size_t)block * in_height * in_width;
+        __global floatB *out = output + (size_t)block * out_height * out_width;
+        intB bits = (intB)(0);
+        for (int y = 0; y < 4; y += 2) {
+            for (int x = 0; x < 4; x += 2) {
+                int row = 4 * tile_y + y, column = 4 * tile_x + x;
+                if (row + 1 < in_height && column + 1 < in_width) {
+                    __global const floatB *window = in + (size_t)row * in_width + column;
+                    out[(size_t)(row / 2) * out_width + column / 2] =
+                        window_maximum(window[0], window[1], window[in_width], window[in_width + 1], y, x, above_relu,
+                                       &bits);
+                }
+            }
+        }
+        mask[i] = CONVERT_USHORT(bits);
+    }
+}
+
+__kernel void pool_average(__global const floatB *input, __global floatB *output, int blocks, int in_height,
+                           int in_width) {
+    int out_height = in_height / 2, out_width = in_width / 2;
+    FOR_RANGE(i, blocks * out_height * out_width) {
+        int x = i % out_width, y = i / out_width % out_height, block = i / (out_width * out_height);
+        __global const floatB *window = input + ((size_t)block * in_height + 2 * y) * in_width + 2 * x;
+        output[i] = 0.25f * (window[0] + window[1] + window[in_width] + window[in_width + 1]);
+    }
+}
+
+/* `mask` may be a null pointer where no ReLU lies below average pooling: then everything flows back. */
+__kernel void pool_backward(__global const floatB *pooled_gradient, __global const ushortB *mask,
+                            __global floatB *gradient, int blocks, int in_height, int in_width, int has_mask,
+                            float scale) {
+    int tile_rows = (in_height + 3) / 4, tile_columns = (in_width + 3) / 4;
+    int out_height = in_height / 2, out_width = in_width / 2;
+    FOR_RANGE(i, blocks * tile_rows * tile_columns) {
+        int tile_x = i % tile_columns, tile_y = i / tile_columns % tile_rows, block = i / (tile_columns * tile_rows);
+        __global const floatB *pooled = pooled_gradient + (size_t)block * out_height * out_width;
+        __global floatB *out = gradient + (size_t)block * in_height * in_width;
+        intB bits = has_mask ? CONVERT_INT(mask[i]) : (intB)(0xffff);
+        for (int y = 0; y < 4; ++y) {
+            int row = 4 * tile_y + y;
+            for (int x = 0; x < 4; ++x) {
+                int column = 4 * tile_x + x;
+                if (row < in_height && column < in_width) {
+                    bool pooled_exists = row / 2 < out_height && column / 2 < out_width;
+                    floatB value =
+                        pooled_exists ? scale * pooled[(size_t)(row / 2) * out_width + column / 2] : (floatB)(0.0f);
+                    intB alive = LANES((bits & (1 << (4 * y + x))) != 0);
+                    out[(size_t)row * in_width + column] = select((floatB)(0.0f), value, alive);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+/* nst.h: neural style transfer on any OpenCL device.
+ *
+ * The public interface of libnst. Two pictures go in, one comes out:
+ *
+ *     nst_context_create     an OpenCL device                      -> nst_context
+ *     nst_network_open       a pre-trained network from a file     -> nst_network
+ *     nst_picture_read       content and style                     -> nst_picture
+ *     nst_job_create         everything planned and allocated      -> nst_job
+ *     nst_job_run            the optimisation loop of Gatys et al.
+ *     nst_job_picture        the result                            -> nst_picture
+ *
+ * Conventions
+ * - Every function that can fail returns an nst_status, and takes an nst_error as its last argument, in which it
+ *   leaves one line for a person: what was wrong, what was expected and found, what to do. The error may be NULL.
+ *   After a failure the output arguments hold nothing that must be freed.
+ * - What a function creates belongs to the caller, who hands it to the matching destroy or free function; NULL is
+ *   accepted there. Whatever a job was made from must outlive the job.
+ * - No function exits, prints, or keeps state outside the objects named here. Different contexts may be used by
+ *   different threads at the same time; one context, and everything made from it, by one thread at a time.
+ */
+#ifndef NST_H
+#define NST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Only what is declared here is seen from outside the shared library. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+#define NST_VERSION "0.1.0"
+
+/* ---- Errors ---------------------------------------------------------------------------------------------------- */
+
+typedef enum nst_status {
+    NST_OK = 0,
+    NST_CANCELLED,      /* the caller's cancel flag was set; the job holds the picture as it is */
+    NST_ERROR_ARGUMENT, /* a value out of range, or values that contradict each other */
+    NST_ERROR_FILE,     /* a file could not be opened, read or written */
+    NST_ERROR_FORMAT,   /* a file was read, but is not what it should be */
+    NST_ERROR_NETWORK,  /* the network lacks a layer, or does not fit the pictures */
+    NST_ERROR_DEVICE,   /* no such device, or none that can be used */
+    NST_ERROR_MEMORY,   /* not enough memory, on the host or on the device */
+    NST_ERROR_OPENCL    /* an OpenCL call failed */
+} nst_status;
+
+#define NST_ERROR_LENGTH 1024
+
+typedef struct nst_error {
+    nst_status status;
+    char message[NST_ERROR_LENGTH]; /* one line, without a full stop or a prefix; for a list, further lines follow */
+} nst_error;
+
+/* ---- Pictures -------------------------------------------------------------------------------------------------- */
+
+/* A picture in host memory: sRGB-encoded values in 0..1, rows from the top, channels interleaved, [height][width][channels]. */
+typedef struct nst_picture {
+    int width, height;
+    int channels;  /* 3: red, green, blue; 4: and straight (not premultiplied) alpha */
+    float *values; /* height * width * channels, from malloc */
+} nst_picture;
+
+/* One text chunk (keyword and value, UTF-8) for a PNG file; what is recorded there is enough to make the picture again. */
+typedef struct nst_picture_text {
+    const char *keyword;
+    const char *value;
+} nst_picture_text;
+
+/* How a picture is written. */
+typedef struct nst_picture_format {
+    int depth_bits;   /* PNG: 8 or 16 */
+    int jpeg_quality; /* JPEG: 1..100 */
+    const nst_picture_text *texts;
+    int text_count;
+} nst_picture_format;
+
+/* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Grey, palette and CMYK become RGB, the
+ * orientation in the EXIF data is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
+ * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY (a header that promises more than nst can handle). */
+nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *error);
+
+/* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so that
+ * after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG has no
+ * alpha: it is dropped. Errors: NST_ERROR_ARGUMENT (unknown ending), NST_ERROR_FILE. */
+nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
+                             nst_error *error);
+
+/* Checks, before work is spent on it, that `path` could be written: known ending, writable folder. */
+nst_status nst_picture_check_writable(const char *path, nst_error *error);
+
+void nst_picture_free(nst_picture *picture);
+
+/* ---- Devices --------------------------------------------------------------------------------------------------- */
+
+typedef enum nst_device_type {
+    NST_DEVICE_CPU,
+    NST_DEVICE_GPU,
+    NST_DEVICE_ACCELERATOR,
+    NST_DEVICE_OTHER
+} nst_device_type;
+
+/* What is known of one OpenCL device: filled in one place, printed by every printer. */
+typedef struct nst_device_info {
+    int platform_index, device_index; /* P:D */
+    char platform[128], name[256], board[128], vendor[128];
+    char driver[128], opencl_version[128], opencl_c_version[128];
+    nst_device_type type;
+    bool integrated; /* shares the host's memory */
+    uint32_t compute_units, clock_mhz;
+    uint64_t memory_bytes, largest_allocation_bytes, local_memory_bytes;
+    uint32_t vector_width_float; /* native, in elements */
+    uint64_t largest_work_group;
+    bool has_fp16, has_fp64;
+    char bus_address[64]; /* PCI address or UUID, "" where the driver does not tell */
+    int alias_of;         /* index in the list of the same card seen through an earlier platform, or -1 */
+    bool usable;
+    char reason[256]; /* why it is not usable */
+    bool is_default;  /* what `auto` takes */
+} nst_device_info;
+
+typedef struct nst_device_list {
+    nst_device_info *devices;
+    size_t count;
+    char **notes; /* one sentence each, with what to do: a platform without devices, a driver that failed, ... */
+    size_t note_count;
+} nst_device_list;
+
+/* Lists every device of every platform. A machine without any is not an error: the list is empty and its notes say why.
+ * Free with nst_device_list_free. */
+nst_status nst_device_list_create(nst_device_list *list, nst_error *error);
+void nst_device_list_free(nst_device_list *list);
+
+/* A device in use: its OpenCL context, queue, compiled programs. */
+typedef struct nst_context nst_context;
+
+typedef struct nst_context_options {
+    const char *device; /* auto, gpu, cpu, accelerator, P:D, or part of the device's name; NULL: NST_DEVICE, then auto */
+    bool profiling;     /* record the time of every kernel */
+    bool no_cache;      /* neither read nor write compiled programs */
+} nst_context_options;
+
+/* Opens a device. `options` may be NULL. An explicit choice never falls back to another device.
+ * Errors: NST_ERROR_DEVICE (none or several match: the message lists the devices), NST_ERROR_OPENCL. */
+nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error);
+void nst_context_destroy(nst_context *context);
+
+/* The device that the context uses; owned by the context. */
+const nst_device_info *nst_context_device(const nst_context *context);
+
+/* ---- Networks -------------------------------------------------------------------------------------------------- */
+
+/* A pre-trained network in host memory: its layers in order, their weights, and what input it expects. */
+typedef struct nst_network nst_network;
+
+/* Opens a network by name (vgg19, ...; looked for in the places nst_network_folders lists) or by path (anything with a
+ * slash or an ending). Accepted: safetensors, torch.save in both forms. `input_convention` may be NULL, or "caffe" or
+ * "torchvision" for a file that does not tell. Reading stops after the layer `until` (NULL: all).
+ * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_NETWORK. */
+typedef struct nst_network_options {
+    const char *input_convention;
+    const char *until;
+} nst_network_options;
+nst_status nst_network_open(const char *name_or_path, const nst_network_options *options, nst_network **network,
+                            nst_error *error);
+void nst_network_destroy(nst_network *network);
+
+const char *nst_network_name(const nst_network *network);   /* "vgg19" */
+const char *nst_network_path(const nst_network *network);   /* the file it was read from */
+const char *nst_network_sha256(const nst_network *network); /* of that file, 64 hexadecimal digits */
+
+/* ---- Stylising ------------------------------------------------------------------------------------------------- */
+
+typedef enum nst_optimizer { NST_LBFGS, NST_ADAM } nst_optimizer;
+typedef enum nst_pooling { NST_POOLING_MAX, NST_POOLING_AVERAGE } nst_pooling;
+typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
+
+/* What the losses are and in which range the image is kept. */
+typedef enum nst_objective {
+    NST_OBJECTIVE_NORMALIZED,  /* each layer's loss divided by its target's own size; the image kept in 0..1 */
+    NST_OBJECTIVE_NEURAL_STYLE /* the losses and constants of neural-style-pt; the image is not bounded */
+} nst_objective;
+
+#define NST_MAX_SCALES 16
+#define NST_MAX_LAYERS 32
+#define NST_MAX_STYLES 16
+
+typedef struct nst_layer_weight {
+    char name[32];
+    double weight;
+} nst_layer_weight;
+
+typedef struct nst_layer_list {
+    int count;
+    nst_layer_weight layers[NST_MAX_LAYERS];
+} nst_layer_list;
+
+typedef struct nst_settings {
+    nst_objective objective;
+    int size_px;     /* longer side of the result */
+    int scale_count; /* 0: chosen from the size */
+    int iterations[NST_MAX_SCALES];
+    int iteration_count; /* how many of `iterations` are given: 1 for every scale, or one per scale */
+    nst_optimizer optimizer;
+    int history;          /* L-BFGS pairs */
+    double learning_rate; /* 0: the optimiser's default; Adam: in units of 1/255 of the range */
+    nst_init init;
+    uint64_t seed;
+    double content_weight, style_weight, tv_weight;
+    double style_scale; /* size of the style pictures relative to the result */
+    double style_blend[NST_MAX_STYLES];
+    int style_blend_count; /* 0: equal */
+    nst_layer_list content_layers, style_layers;
+    nst_pooling pooling;
+    bool original_colors; /* luma of the result, chroma of the content */
+} nst_settings;
+
+/* Fills in the defaults of a preset: NULL or "default" for nst's own recipe, "neural-style" for neural-style-pt's.
+ * Errors: NST_ERROR_ARGUMENT (unknown name: the message suggests the nearest). */
+nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_error *error);
+
+typedef struct nst_layer_loss {
+    const char *name; /* layer, or "tv" */
+    const char *kind; /* "content", "style", "tv" */
+    double loss;      /* weighted: the losses of all layers add up to the total */
+} nst_layer_loss;
+
+/* What a job tells after each evaluation of the loss. */
+typedef struct nst_progress {
+    int scale, scale_count; /* from 0 */
+    int width, height;      /* of this scale */
+    int iteration, iteration_count; /* of this scale, from 1 */
+    int evaluation;                 /* of the whole job, from 1 */
+    double loss;
+    const nst_layer_loss *layers;
+    int layer_count;
+    double seconds;               /* since the job began to run */
+    double seconds_per_iteration; /* of this scale, the mean so far */
+    double seconds_left;          /* an estimate, for all scales */
+    const char *note;             /* NULL, or one line: why a guard stepped in */
+    bool finished;                /* the job is done */
+} nst_progress;
+
+/* Called after each evaluation, from the thread that runs the job. What `progress` points to is valid during the call. */
+typedef void nst_progress_callback(const nst_progress *progress, void *user);
+
+/* One run of the optimisation: plans and allocates everything for its largest scale. */
+typedef struct nst_job nst_job;
+
+/* The pictures of a job. They are copied; alpha of the content is kept for the result. */
+typedef struct nst_job_pictures {
+    const nst_picture *content;
+    const nst_picture *styles;
+    int style_count;
+    const nst_picture *init; /* for NST_INIT_PICTURE, else NULL */
+} nst_job_pictures;
+
+/* Errors: NST_ERROR_ARGUMENT (settings), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
+ * network), NST_ERROR_MEMORY (the plan needs more than the device has: the message names the largest size that fits). */
+nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
+                          const nst_job_pictures *pictures, nst_job **job, nst_error *error);
+void nst_job_destroy(nst_job *job);
+
+/* Runs one iteration and fills `progress`, whose pointers stay valid until the next call. */
+nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error);
+
+/* Runs to the end. `callback` may be NULL. `cancel` may be NULL; when the caller sets what it points to (from another
+ * thread or a signal handler), the iteration in hand is finished and NST_CANCELLED returned. */
+nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user, const volatile int *cancel,
+                       nst_error *error);
+
+/* The picture as it is now, at the size of the scale in hand, with original colours and the content's alpha applied if
+ * asked for. Free with nst_picture_free. */
+nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
+
+/* What the job's plan takes on the device at its largest scale, in bytes. */
+uint64_t nst_job_memory_bytes(const nst_job *job);
+
+/* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine. */
+void nst_job_print_plan(const nst_job *job, FILE *stream);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,85 @@
+/* help.c: prints what a command does and its options, from the tables. */
+#include "cli/help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELP_COLUMN = 31, HELP_WIDTH = 99 };
+
+/* Prints words from HELP_COLUMN on, in as many lines as they need; the cursor is at `column`. */
+static void print_wrapped(const char *text, size_t column, FILE *stream) {
+    bool line_begins = true;
+    while (*text) {
+        size_t length = strcspn(text, " "), room = HELP_WIDTH - column;
+        if (line_begins && length > room) { /* a list longer than a line is broken behind a comma */
+            length = room;
+            while (length > 1 && text[length - 1] != ',')
+                length--;
+        }
+        if (!line_begins && length + 1 > room) {
+            fprintf(stream, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+            line_begins = true;
+            continue;
+        }
+        fprintf(stream, "%s%.*s", line_begins ? "" : " ", (int)length, text);
+        column += length + !line_begins;
+        text += length;
+        line_begins = false;
+        text += strspn(text, " ");
+    }
+    fputc('\n', stream);
+}
+
+static void print_option(const struct option *option, const void *values, FILE *stream) {
+    char left[64], value[1024] = "", text[1536];
+    char letter[8] = "    ";
+    if (option->letter)
+        snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    int length = snprintf(left, sizeof left, "  %s--%s %s", letter, option->name, option->argument ? option->argument : "");
+    if (values)
+        option_format(option, values, value, sizeof value);
+    snprintf(text, sizeof text, *value ? "%s [%s]" : "%s", option->help, value);
+    fprintf(stream, "%-*s", HELP_COLUMN, left);
+    size_t column = length < HELP_COLUMN ? HELP_COLUMN : (size_t)length;
+    if (length >= HELP_COLUMN) {
+        fputc(' ', stream);
+        column++;
+    }
+    print_wrapped(text, column, stream);
+}
+
+static void print_options(const struct command *command, FILE *stream) {
+    void *values = command->set_defaults ? calloc(1, command->values_size) : NULL;
+    if (values && command->set_defaults(values, NULL, NULL) != NST_OK) {
+        free(values);
+        values = NULL;
+    }
+    for (size_t i = 0; i < command->table->count; i++) {
+        const struct option *option = &command->table->options[i];
+        if (option->group)
+            fprintf(stream, "%s:\n", option->group);
+        print_option(option, values, stream);
+    }
+    free(values);
+}
+
+void help_command(const struct command *command, FILE *stream) {
+    fprintf(stream, "nst %s %s\n%s\n", command->name, command->usage, command->summary);
+    if (command->details)
+        fprintf(stream, "%s\n", command->details);
+    fprintf(stream, "\n");
+    print_options(command, stream);
+}
+
+void help_program(const struct command *const *commands, size_t count, FILE *stream) {
+    fprintf(stream, "nst %s: neural style transfer on any OpenCL device\n\n", NST_VERSION);
+    fprintf(stream, "nst [%s] %s\n", commands[0]->name, commands[0]->usage);
+    for (size_t i = 1; i < count; i++)
+        fprintf(stream, "nst %s %-*s %s\n", commands[i]->name, 25 - (int)strlen(commands[i]->name), commands[i]->usage,
+                commands[i]->summary);
+    fprintf(stream, "nst %-26s %s\nnst %-26s %s\n\n", "help [COMMAND]", "print this, or the help of a command",
+            "--version", "print the version");
+    print_options(commands[0], stream);
+}

@@ -1,0 +1,81 @@
+/* main.c: finds the command that is meant, takes its arguments apart, and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/help.h"
+#include "support/error.h"
+#include "support/file.h"
+#include "support/text.h"
+
+/* The first one is meant when none is named. */
+static const struct command *const commands[] = {&command_stylize, &command_devices, &command_weights};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int fail_unknown(const char *name) {
+    const char *names[COMMAND_COUNT + 1] = {"help"};
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i + 1] = commands[i]->name;
+    char quoted[64];
+    option_quote(name, quoted, sizeof quoted);
+    const char *nearest = text_nearest(name, names, COMMAND_COUNT + 1);
+    nst_error error;
+    if (nearest)
+        fail(&error, NST_ERROR_ARGUMENT, "unknown command '%s'; did you mean %s?", quoted, nearest);
+    else
+        fail(&error, NST_ERROR_ARGUMENT, "unknown command '%s'; 'nst help' lists them", quoted);
+    return command_error(&error);
+}
+
+/* nst help [COMMAND] */
+static int help(int argc, char **argv) {
+    if (argc < 3) {
+        help_program(commands, COMMAND_COUNT, stdout);
+        return EXIT_FINE;
+    }
+    const struct command *command = find_command(argv[2]);
+    if (!command)
+        return fail_unknown(argv[2]);
+    help_command(command, stdout);
+    return EXIT_FINE;
+}
+
+static int run(const struct command *command, int argc, char **argv, int first) {
+    struct arguments arguments;
+    nst_error error;
+    if (arguments_parse(*command->table, argc, argv, first, &arguments, &error) != NST_OK)
+        return command_error(&error);
+    int exit_status = EXIT_FINE;
+    if (arguments.help && first == 1)
+        help_program(commands, COMMAND_COUNT, stdout);
+    else if (arguments.help)
+        help_command(command, stdout);
+    else
+        exit_status = command->run(&arguments);
+    arguments_free(&arguments);
+    return exit_status;
+}
+
+int main(int argc, char **argv) {
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        printf("nst %s\n", NST_VERSION);
+        return EXIT_FINE;
+    }
+    if (strcmp(word, "help") == 0)
+        return help(argc, argv);
+    const struct command *command = find_command(word);
+    if (command)
+        return run(command, argc, argv, 2);
+    /* What is neither an option nor looks like a file was meant to be a command. */
+    if (*word && *word != '-' && !strpbrk(word, "./\\") && !file_exists(word))
+        return fail_unknown(word);
+    return run(&command_stylize, argc, argv, 1);
+}

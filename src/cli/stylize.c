@@ -1,0 +1,247 @@
+/* stylize.c: `nst stylize`: reads the pictures, runs a job on a device, writes the result. A client of nst.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/log.h"
+#include "cli/progress.h"
+#include "cli/record.h"
+#include "cli/stylize_options.h"
+#include "support/error.h"
+#include "support/text.h"
+
+/* Everything that one run holds. */
+struct run {
+    struct stylize_options options;
+    const struct arguments *arguments;
+    double started; /* seconds of the clock */
+
+    nst_picture content, init;
+    nst_picture styles[NST_MAX_STYLES];
+    int style_count;
+
+    nst_context *context;
+    nst_network *network;
+    nst_job *job;
+    struct picture_record record;
+
+    struct progress_display display;
+    struct run_log log;
+    int scale, scale_iterations;  /* the scale in hand, and its iterations so far */
+    int earlier_iterations;       /* of the scales before */
+    int saved_at;                 /* iterations when the last picture on the way was written */
+    nst_error side_error;         /* the first failure of log or pictures on the way, which do not stop the job */
+};
+
+static double clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- Preparation ----------------------------------------------------------------------------------------------- */
+
+static nst_status read_pictures(struct run *run, nst_error *error) {
+    char **operands = run->arguments->operands;
+    nst_status status = nst_picture_read(operands[0], &run->content, error);
+    for (int i = 1; status == NST_OK && i < run->arguments->operand_count; i++) {
+        status = nst_picture_read(operands[i], &run->styles[run->style_count], error);
+        run->style_count += status == NST_OK;
+    }
+    if (status == NST_OK && run->options.settings.init == NST_INIT_PICTURE)
+        status = nst_picture_read(run->options.init, &run->init, error);
+    return status;
+}
+
+static void free_pictures(struct run *run) {
+    nst_picture_free(&run->content);
+    nst_picture_free(&run->init);
+    for (int i = 0; i < run->style_count; i++)
+        nst_picture_free(&run->styles[i]);
+    run->style_count = 0;
+}
+
+static nst_status open_device(struct run *run, nst_error *error) {
+    nst_context_options options = {.device = run->options.device, .no_cache = run->options.no_cache};
+    nst_status status = nst_context_create(&options, &run->context, error);
+    if (status == NST_OK && run->options.verbose) {
+        const nst_device_info *device = nst_context_device(run->context);
+        fprintf(stderr, "device  %d:%d %s, %s, driver %s\n", device->platform_index, device->device_index, device->name,
+                device->opencl_version, device->driver);
+    }
+    return status;
+}
+
+static nst_status open_network(struct run *run, nst_error *error) {
+    nst_network_options options = {.input_convention = run->options.input_convention};
+    nst_status status = nst_network_open(run->options.network, &options, &run->network, error);
+    if (status == NST_OK && run->options.verbose)
+        fprintf(stderr, "network %s, %s, sha256 %s\n", nst_network_name(run->network), nst_network_path(run->network),
+                nst_network_sha256(run->network));
+    return status;
+}
+
+static nst_status create_job(struct run *run, nst_error *error) {
+    nst_job_pictures pictures = {.content = &run->content,
+                                 .styles = run->styles,
+                                 .style_count = run->style_count,
+                                 .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL};
+    nst_status status =
+        nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
+    free_pictures(run); /* the job has its own copies */
+    if (status == NST_OK && run->options.verbose) {
+        char bytes[32];
+        fprintf(stderr, "memory  %s on the device\n",
+                text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));
+        nst_job_print_plan(run->job, stderr);
+    }
+    return status;
+}
+
+/* Everything up to the job. What is cheap to check comes first. */
+static nst_status prepare(struct run *run, nst_error *error) {
+    nst_status status = stylize_options_read(run->arguments, &run->options, error);
+    if (status == NST_OK && run->options.output)
+        status = nst_picture_check_writable(run->options.output, error);
+    if (status == NST_OK)
+        status = read_pictures(run, error);
+    if (status == NST_OK)
+        status = open_device(run, error);
+    if (status == NST_OK)
+        status = open_network(run, error);
+    if (status == NST_OK)
+        status = create_job(run, error);
+    if (status == NST_OK)
+        status = record_create(run->arguments, &run->options, run->network, nst_context_device(run->context),
+                               &run->record, error);
+    return status;
+}
+
+/* ---- On the way ------------------------------------------------------------------------------------------------ */
+
+static nst_status write_picture(struct run *run, const char *path, nst_picture *picture, nst_error *error) {
+    nst_picture_format format = {.depth_bits = run->options.depth_bits,
+                                 .jpeg_quality = run->options.jpeg_quality,
+                                 .texts = run->record.texts,
+                                 .text_count = run->record.count};
+    nst_status status = nst_job_picture(run->job, picture, error);
+    return status == NST_OK ? nst_picture_write(picture, path, &format, error) : status;
+}
+
+/* Writes the picture as it is beside the output: painting.png becomes painting-0100.png. */
+static nst_status save_on_the_way(struct run *run, int iterations, nst_error *error) {
+    const char *output = run->options.output;
+    const char *ending = strrchr(output, '.');
+    if (!ending)
+        ending = output + strlen(output);
+    size_t size = strlen(output) + 16;
+    char *path = malloc(size);
+    if (!path)
+        return fail_memory(error, size, "the name of a picture on the way");
+    snprintf(path, size, "%.*s-%04d%s", (int)(ending - output), output, iterations, ending);
+    nst_picture picture = {0};
+    nst_status status = write_picture(run, path, &picture, error);
+    if (status == NST_OK && run->options.verbose) {
+        progress_clear(&run->display);
+        fprintf(stderr, "wrote   %s\n", path);
+    }
+    nst_picture_free(&picture);
+    free(path);
+    return status;
+}
+
+static void on_progress(const nst_progress *progress, void *user) {
+    struct run *run = user;
+    if (progress->scale != run->scale)
+        run->earlier_iterations += run->scale_iterations;
+    run->scale = progress->scale;
+    run->scale_iterations = progress->iteration;
+    int iterations = run->earlier_iterations + run->scale_iterations;
+    progress_show(&run->display, progress);
+
+    /* A full disk must not cost hours of work: it is reported when the picture is safe. */
+    if (run->side_error.status != NST_OK)
+        return;
+    nst_status status = log_write(&run->log, progress, &run->side_error);
+    int every = run->options.save_every;
+    if (status == NST_OK && every > 0 && iterations % every == 0 && iterations != run->saved_at) {
+        run->saved_at = iterations;
+        save_on_the_way(run, iterations, &run->side_error);
+    }
+}
+
+/* ---- The end --------------------------------------------------------------------------------------------------- */
+
+static void print_summary(const struct run *run, const nst_picture *picture, bool interrupted) {
+    char duration[32];
+    int iterations = run->earlier_iterations + run->scale_iterations;
+    progress_duration(clock_seconds() - run->started, duration, sizeof duration);
+    if (interrupted)
+        printf("interrupted after %d iterations; this is the picture as it was then:\n", iterations);
+    printf("%s: %d x %d pixels, %d iterations, %s on %s\n", run->options.output, picture->width, picture->height,
+           iterations, duration, nst_context_device(run->context)->name);
+}
+
+/* Runs the job and writes its picture; returns the exit status. */
+static int paint(struct run *run) {
+    nst_error error = {0};
+    if (log_begin(&run->log, run->options.log, &error) != NST_OK)
+        return command_error(&error);
+    run->display = progress_begin(stderr, run->options.quiet);
+    interrupt_catch();
+    nst_status status = nst_job_run(run->job, on_progress, run, interrupt_flag(), &error);
+    progress_clear(&run->display);
+    if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) != NST_OK && !run->side_error.status)
+        run->side_error.status = NST_ERROR_FILE;
+
+    bool interrupted = status == NST_CANCELLED;
+    nst_picture picture = {0};
+    if (status == NST_OK || interrupted)
+        status = write_picture(run, run->options.output, &picture, &error);
+    if (status == NST_OK && !run->options.quiet)
+        print_summary(run, &picture, interrupted);
+    nst_picture_free(&picture);
+    if (status != NST_OK)
+        return command_error(&error);
+    if (run->side_error.status != NST_OK)
+        return command_error(&run->side_error);
+    return interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
+}
+
+static int stylize(const struct arguments *arguments) {
+    struct run *run = calloc(1, sizeof *run);
+    nst_error error;
+    if (!run) {
+        fail_memory(&error, sizeof *run, "the run");
+        return command_error(&error);
+    }
+    run->arguments = arguments;
+    run->started = clock_seconds();
+    int exit_status = EXIT_FINE;
+    if (prepare(run, &error) != NST_OK)
+        exit_status = command_error(&error);
+    else if (run->options.plan)
+        nst_job_print_plan(run->job, stdout);
+    else
+        exit_status = paint(run);
+    free_pictures(run);
+    record_free(&run->record);
+    nst_job_destroy(run->job);
+    nst_network_destroy(run->network);
+    nst_context_destroy(run->context);
+    free(run);
+    return exit_status;
+}
+
+const struct command command_stylize = {
+    .name = "stylize",
+    .usage = "CONTENT STYLE [STYLE...] -o FILE [OPTION...]",
+    .summary = "paint the picture CONTENT in the style of the picture STYLE, or of several blended",
+    .table = &stylize_table,
+    .values_size = sizeof(struct stylize_options),
+    .set_defaults = stylize_defaults,
+    .run = stylize,
+};

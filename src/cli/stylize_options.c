@@ -1,0 +1,163 @@
+/* stylize_options.c: the table of the options of `nst stylize`. */
+#include "cli/stylize_options.h"
+
+#include <string.h>
+
+#include "support/error.h"
+#include "support/file.h"
+#include "support/text.h"
+#include "weights/tools.h"
+
+static const struct option_choice optimizers[] = {{"lbfgs", NST_LBFGS}, {"adam", NST_ADAM}, {0}};
+static const struct option_choice poolings[] = {{"max", NST_POOLING_MAX}, {"average", NST_POOLING_AVERAGE}, {0}};
+static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {0}};
+static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
+
+#define FIELD(name) .offset = offsetof(struct stylize_options, name)
+#define LIST(name, counter, most)                                                                                      \
+    FIELD(name), .count_offset = offsetof(struct stylize_options, counter), .capacity = most
+
+/* clang-format off */
+static const struct option options[] = {
+    {"output", 'o', "FILE", "Output", OPTION_TEXT, FIELD(output),
+     .help = "where to write the result: a .png or .jpg file; required"},
+    {"depth", 0, "BITS", NULL, OPTION_CHOICE, FIELD(depth_bits), .choices = depths, .recorded = true,
+     .help = "bits per channel of a PNG file: 8 or 16"},
+    {"jpeg-quality", 0, "N", NULL, OPTION_INTEGER, FIELD(jpeg_quality), .minimum = 1, .maximum = 100,
+     .help = "quality of a JPEG file, 1 to 100"},
+    {"save-every", 0, "N", NULL, OPTION_INTEGER, FIELD(save_every), .minimum = 1, .maximum = 1000000, .zero = "never",
+     .help = "also write FILE-0100.png and so on, every N iterations"},
+    {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log),
+     .help = "write one JSON object per evaluation of the loss"},
+
+    {"size", 's', "PX", "Picture", OPTION_INTEGER, FIELD(settings.size_px), .minimum = 16, .maximum = 32768,
+     .recorded = true, .help = "longer side of the result, in pixels"},
+    {"init", 0, "START", NULL, OPTION_TEXT, FIELD(init), .recorded = true,
+     .help = "start from content, random, or a picture file"},
+    {"seed", 0, "N", NULL, OPTION_SEED, FIELD(settings.seed), .maximum = 9007199254740991, .recorded = true,
+     .help = "seed of all random numbers"},
+    {"original-colors", 0, NULL, NULL, OPTION_FLAG, FIELD(settings.original_colors), .recorded = true,
+     .help = "keep the colors of the content"},
+
+    {"content-weight", 0, "X", "Style", OPTION_REAL, FIELD(settings.content_weight), .maximum = 1e12,
+     .recorded = true, .help = "how much the content counts"},
+    {"style-weight", 0, "X", NULL, OPTION_REAL, FIELD(settings.style_weight), .maximum = 1e12, .recorded = true,
+     .help = "how much the style counts"},
+    {"tv-weight", 0, "X", NULL, OPTION_REAL, FIELD(settings.tv_weight), .maximum = 1e12, .recorded = true,
+     .help = "how much smoothness (total variation) counts"},
+    {"style-scale", 0, "X", NULL, OPTION_REAL, FIELD(settings.style_scale), .minimum = 0.05, .maximum = 20,
+     .recorded = true, .help = "size of the style pictures relative to the result"},
+    {"style-blend", 0, "A,B,...", NULL, OPTION_REALS, LIST(settings.style_blend, settings.style_blend_count,
+     NST_MAX_STYLES), .maximum = 1e6, .recorded = true, .help = "how much each style counts [equally]"},
+    {"content-layers", 0, "LAYERS", NULL, OPTION_LAYERS, FIELD(settings.content_layers), .maximum = 1e12,
+     .recorded = true, .help = "layers that hold the content"},
+    {"style-layers", 0, "LAYERS", NULL, OPTION_LAYERS, FIELD(settings.style_layers), .maximum = 1e12,
+     .recorded = true, .help = "layers that hold the style: relu1_1,relu2_1:0.5,..."},
+
+    {"preset", 'p', "NAME", "Optimization", OPTION_TEXT, FIELD(preset), .recorded = true,
+     .help = "default, or neural-style for that program's exact method"},
+    {"scales", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.scale_count), .minimum = 1, .maximum = NST_MAX_SCALES,
+     .zero = "auto", .recorded = true, .help = "sizes to go through, from small to large"},
+    {"iterations", 'i', "N[,N...]", NULL, OPTION_INTEGERS, LIST(settings.iterations, settings.iteration_count,
+     NST_MAX_SCALES), .minimum = 1, .maximum = 1000000, .recorded = true, .help = "per scale: one number, or one for each"},
+    {"optimizer", 0, "NAME", NULL, OPTION_CHOICE, FIELD(settings.optimizer), .choices = optimizers, .recorded = true,
+     .help = "lbfgs or adam"},
+    {"history", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.history), .minimum = 1, .maximum = 1000,
+     .recorded = true, .help = "pairs that L-BFGS remembers"},
+    {"learning-rate", 0, "X", NULL, OPTION_REAL, FIELD(settings.learning_rate), .minimum = 1e-4, .maximum = 1e6,
+     .zero = "auto", .recorded = true, .help = "first step of L-BFGS; step of Adam, in 1/255 of the range"},
+    {"pooling", 0, "KIND", NULL, OPTION_CHOICE, FIELD(settings.pooling), .choices = poolings, .recorded = true,
+     .help = "max or average"},
+
+    {"network", 'n', "NAME", "Network and device", OPTION_TEXT, FIELD(network), .recorded = true,
+     .help = "name ('nst weights list' shows them) or file"},
+    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
+     .recorded = true, .help = "caffe or torchvision, for a file that does not tell"},
+    {"device", 'd', "SPEC", NULL, OPTION_TEXT, FIELD(device),
+     .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},
+    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep compiled kernels"},
+    {"plan", 0, NULL, NULL, OPTION_FLAG, FIELD(plan), .help = "print buffers, bytes and engines, and stop"},
+
+    {"quiet", 'q', NULL, "Messages", OPTION_FLAG, FIELD(quiet), .help = "print nothing but errors"},
+    {"verbose", 'v', NULL, NULL, OPTION_FLAG, FIELD(verbose), .help = "print device, network and plan too"},
+    {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
+};
+/* clang-format on */
+
+const struct option_table stylize_table = {options, sizeof options / sizeof options[0]};
+
+nst_status stylize_defaults(void *values, const char *preset, nst_error *error) {
+    struct stylize_options *defaults = values;
+    *defaults = (struct stylize_options){
+        .preset = preset ? preset : "default",
+        .depth_bits = 8,
+        .jpeg_quality = 95,
+        .network = WEIGHTS_DEFAULT_NAME,
+    };
+    nst_status status = nst_settings_init(&defaults->settings, preset, error);
+    defaults->init = defaults->settings.init == NST_INIT_RANDOM ? "random" : "content";
+    return status;
+}
+
+/* Sets settings.init from the word, which is the path of a picture unless it is one of two names. */
+static nst_status read_init(struct stylize_options *options, nst_error *error) {
+    static const char *const names[] = {"content", "random"};
+    options->settings.init = NST_INIT_PICTURE;
+    if (strcmp(options->init, "content") == 0)
+        options->settings.init = NST_INIT_CONTENT;
+    if (strcmp(options->init, "random") == 0)
+        options->settings.init = NST_INIT_RANDOM;
+    const char *nearest = text_nearest(options->init, names, 2);
+    char quoted[64];
+    if (options->settings.init == NST_INIT_PICTURE && nearest && !file_exists(options->init))
+        return fail(error, NST_ERROR_ARGUMENT, "--init: expected content, random or a file, found '%s'; did you mean %s?",
+                    option_quote(options->init, quoted, sizeof quoted), nearest);
+    return NST_OK;
+}
+
+static double sum(const double *values, int count) {
+    double total = 0;
+    for (int i = 0; i < count; i++)
+        total += values[i];
+    return total;
+}
+
+/* What can only be judged when all options and operands are known. */
+static nst_status check_together(const struct arguments *arguments, const struct stylize_options *options,
+                                 nst_error *error) {
+    const nst_settings *settings = &options->settings;
+    int styles = arguments->operand_count - 1;
+    if (arguments->operand_count < 2)
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "expected a content and at least one style picture, found %s; 'nst help' shows how",
+                    styles < 0 ? "none" : "only one");
+    if (styles > NST_MAX_STYLES)
+        return fail(error, NST_ERROR_ARGUMENT, "expected at most %d style pictures, found %d", NST_MAX_STYLES, styles);
+    if (!options->output && !options->plan)
+        return fail(error, NST_ERROR_ARGUMENT, "expected -o FILE, where to write the result; found none");
+    if (settings->style_blend_count && settings->style_blend_count != styles)
+        return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected one number for each of the %d style pictures, found %d",
+                    styles, settings->style_blend_count);
+    if (settings->style_blend_count && sum(settings->style_blend, styles) <= 0)
+        return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected a number above 0 among them, found none");
+    if (arguments_text(arguments, "iterations") && settings->iteration_count > 1 && settings->scale_count &&
+        settings->iteration_count != settings->scale_count)
+        return fail(error, NST_ERROR_ARGUMENT, "--iterations: expected one number or one for each of the %d scales, found %d",
+                    settings->scale_count, settings->iteration_count);
+    if (options->log && options->output && strcmp(options->log, options->output) == 0)
+        return fail(error, NST_ERROR_ARGUMENT, "--log and --output: expected two files, found the same name twice");
+    if (options->quiet && options->verbose)
+        return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");
+    return NST_OK;
+}
+
+nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {
+    nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
+    if (status == NST_OK)
+        status = arguments_store(arguments, options, error);
+    if (status == NST_OK)
+        status = read_init(options, error);
+    if (status == NST_OK)
+        status = check_together(arguments, options, error);
+    return status;
+}

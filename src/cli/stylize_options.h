@@ -1,0 +1,28 @@
+/* stylize_options.h: what `nst stylize` is told on its command line. */
+#ifndef CLI_STYLIZE_OPTIONS_H
+#define CLI_STYLIZE_OPTIONS_H
+
+#include "cli/options.h"
+
+struct stylize_options {
+    nst_settings settings;
+    const char *preset;
+    const char *init; /* content, random, or the path of a picture */
+    const char *output, *log;
+    int depth_bits, jpeg_quality;
+    int save_every; /* iterations; 0: never */
+    const char *network, *input_convention;
+    const char *device; /* NULL: NST_DEVICE, then auto */
+    bool no_cache, plan, quiet, verbose;
+};
+
+extern const struct option_table stylize_table;
+
+/* Fills in the defaults, those of the settings from the preset (NULL: nst's own). */
+nst_status stylize_defaults(void *options, const char *preset, nst_error *error);
+
+/* Fills in `options` from the command line and checks what the options say together: the preset first, wherever it
+ * stands, then everything else; operands are the content and the styles. Errors: NST_ERROR_ARGUMENT. */
+nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error);
+
+#endif

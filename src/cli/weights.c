@@ -1,0 +1,106 @@
+/* weights.c: `nst weights list|info|convert`: networks found, shown and converted. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "support/error.h"
+#include "support/text.h"
+#include "weights/tools.h"
+
+struct weights_options {
+    const char *input_convention;
+};
+
+static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
+static const struct option options[] = {
+    {"input-convention", 0, "NAME", "Options", OPTION_TEXT, offsetof(struct weights_options, input_convention),
+     .choices = conventions, .help = "caffe or torchvision, for a file that does not tell"},
+    {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
+};
+static const struct option_table weights_table = {options, sizeof options / sizeof options[0]};
+
+static nst_status list(char **operands, const nst_network_options *network_options, nst_error *error) {
+    (void)operands, (void)network_options;
+    struct weights_list found;
+    nst_status status = weights_list_create(&found, error);
+    if (status != NST_OK)
+        return status;
+    weights_list_print(&found, stdout);
+    weights_list_free(&found);
+    return NST_OK;
+}
+
+static nst_status info(char **operands, const nst_network_options *network_options, nst_error *error) {
+    nst_network *network;
+    nst_status status = nst_network_open(operands[0], network_options, &network, error);
+    if (status != NST_OK)
+        return status;
+    weights_info_print(network, stdout);
+    nst_network_destroy(network);
+    return NST_OK;
+}
+
+static nst_status convert(char **operands, const nst_network_options *network_options, nst_error *error) {
+    nst_status status = weights_convert(operands[0], operands[1], network_options, error);
+    if (status == NST_OK)
+        printf("%s\n", operands[1]);
+    return status;
+}
+
+/* What may follow `nst weights`. */
+static const struct action {
+    const char *name, *operands;
+    int operand_count;
+    nst_status (*run)(char **operands, const nst_network_options *network_options, nst_error *error);
+} actions[] = {{"list", "nothing", 0, list},
+               {"info", "the NAME or FILE of a network", 1, info},
+               {"convert", "IN, the NAME or FILE of a network, and OUT.safetensors", 2, convert}};
+enum { ACTION_COUNT = sizeof actions / sizeof actions[0] };
+
+static nst_status find_action(const struct arguments *arguments, const struct action **action, nst_error *error) {
+    if (arguments->operand_count == 0)
+        return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert behind it, found nothing");
+    const char *names[ACTION_COUNT], *given = arguments->operands[0];
+    char quoted[64];
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        names[i] = actions[i].name;
+        if (strcmp(given, names[i]) == 0) {
+            *action = &actions[i];
+            if (arguments->operand_count - 1 != actions[i].operand_count)
+                return fail(error, NST_ERROR_ARGUMENT, "weights %s: expected %s behind it, found %d operands", names[i],
+                            actions[i].operands, arguments->operand_count - 1);
+            return NST_OK;
+        }
+    }
+    option_quote(given, quoted, sizeof quoted);
+    const char *nearest = text_nearest(given, names, ACTION_COUNT);
+    if (nearest)
+        return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert, found '%s'; did you mean %s?",
+                    quoted, nearest);
+    return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert, found '%s'", quoted);
+}
+
+static int weights(const struct arguments *arguments) {
+    struct weights_options values = {0};
+    const struct action *action = NULL;
+    nst_error error;
+    nst_status status = arguments_store(arguments, &values, &error);
+    if (status == NST_OK)
+        status = find_action(arguments, &action, &error);
+    nst_network_options network_options = {.input_convention = values.input_convention};
+    if (status == NST_OK)
+        status = action->run(arguments->operands + 1, &network_options, &error);
+    return status == NST_OK ? EXIT_FINE : command_error(&error);
+}
+
+const struct command command_weights = {
+    .name = "weights",
+    .usage = "list|info|convert",
+    .summary = "show the networks there are, what is in one, or convert one",
+    .details = "  nst weights list             the networks that --network takes by name, and where they are looked for\n"
+               "  nst weights info NAME|FILE   its layers, input convention, licence and checksum\n"
+               "  nst weights convert IN OUT   writes any network that nst reads as OUT.safetensors",
+    .table = &weights_table,
+    .values_size = sizeof(struct weights_options),
+    .run = weights,
+};

@@ -1,0 +1,55 @@
+/* blas.c: matrix products by CLBlast; see blas.h. */
+#include "device/blas.h"
+
+#include "support/error.h"
+
+#include <clblast_c.h>
+
+static size_t stride_or(size_t stride, size_t dense) { return stride ? stride : dense; }
+
+/* Leading dimensions of the three matrices as they lie in memory. */
+static void strides_of(const struct blas_product *p, size_t *a, size_t *b, size_t *c) {
+    *a = stride_or(p->a_stride, p->transpose_a ? p->rows : p->inner);
+    *b = stride_or(p->b_stride, p->transpose_b ? p->inner : p->columns);
+    *c = stride_or(p->c_stride, p->columns);
+}
+
+static CLBlastTranspose transpose(bool yes) { return yes ? CLBlastTransposeYes : CLBlastTransposeNo; }
+
+/* CLBlast passes OpenCL's codes on and has its own below -1023. */
+static nst_status fail_blas(nst_context *context, nst_error *error, const char *call, CLBlastStatusCode code) {
+    if (code > -1023) {
+        return fail_opencl(context, error, call, (cl_int)code);
+    }
+    return fail(error, NST_ERROR_OPENCL, "%s failed on %s: CLBlast's status %d", call, context->info.name, (int)code);
+}
+
+uint64_t blas_scratch_bytes(nst_context *context, const struct blas_product *p) {
+    size_t a, b, c, bytes = 0;
+    strides_of(p, &a, &b, &c);
+    CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
+        CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows, p->columns, p->inner,
+        p->a_offset, a, p->b_offset, b, p->c_offset, c, &context->queue, &bytes);
+    return code == CLBlastSuccess ? bytes : 0;
+}
+
+nst_status blas_multiply(nst_context *context, const struct blas_product *p, nst_error *error) {
+    size_t a, b, c;
+    strides_of(p, &a, &b, &c);
+    CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
+        CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows, p->columns, p->inner,
+        p->alpha, p->a, p->a_offset, a, p->b, p->b_offset, b, p->beta, p->c, p->c_offset, c, &context->queue, NULL,
+        p->scratch);
+    return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmWithTempBuffer", code);
+}
+
+nst_status blas_multiply_batched(nst_context *context, const struct blas_product *p, size_t batches,
+                                 nst_error *error) {
+    size_t a, b, c;
+    strides_of(p, &a, &b, &c);
+    CLBlastStatusCode code = CLBlastSgemmStridedBatched(
+        CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows, p->columns, p->inner,
+        p->alpha, p->a, 0, a, p->rows * p->inner, p->b, 0, b, p->inner * p->columns, p->beta, p->c, 0, c,
+        p->rows * p->columns, batches, &context->queue, NULL);
+    return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmStridedBatched", code);
+}

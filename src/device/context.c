@@ -1,0 +1,131 @@
+/* context.c: opens and closes a device; see nst.h and context.h. */
+#include "device/context.h"
+
+#include "device/list.h"
+#include "device/profile.h"
+#include "device/program.h"
+#include "device/select.h"
+#include "device/traits.h"
+#include "support/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Which device the options and the environment ask for. */
+static const char *requested_device(const nst_context_options *options) {
+    const char *spec = options ? options->device : NULL;
+    if (!spec) {
+        spec = getenv("NST_DEVICE");
+    }
+    return spec && *spec ? spec : "auto";
+}
+
+/* No device at all: the notes say why. */
+static nst_status fail_empty(const nst_device_list *list, const char *spec, nst_error *error) {
+    char notes[800] = "";
+    for (size_t i = 0; i < list->note_count; ++i) {
+        size_t used = strlen(notes);
+        snprintf(notes + used, sizeof notes - used, "\n  %s", list->notes[i]);
+    }
+    return fail(error, NST_ERROR_DEVICE, "no OpenCL device was found for '%.100s'%s", spec, notes);
+}
+
+static nst_status find_device(const char *spec, nst_device_info *device, nst_error *error) {
+    /* A broken driver elsewhere must not stand in the way of P:D. */
+    int platform_index, device_index;
+    bool by_position = select_parse_position(spec, &platform_index, &device_index);
+    nst_device_list list;
+    nst_status status = list_query(by_position ? platform_index : -1, &list, error);
+    if (status) {
+        return status;
+    }
+    size_t index;
+    if (list.count == 0) {
+        status = fail_empty(&list, spec, error);
+        nst_device_list_free(&list);
+        return status;
+    }
+    status = select_device(list.devices, list.count, spec, &index, error);
+    if (!status) {
+        *device = list.devices[index];
+    }
+    nst_device_list_free(&list);
+    return status;
+}
+
+static nst_status open_queue(nst_context *context, bool profiling, nst_error *error) {
+    cl_int code =
+        query_handles(context->info.platform_index, context->info.device_index, &context->platform, &context->device);
+    if (code != CL_SUCCESS) {
+        return fail_opencl(context, error, "clGetDeviceIDs", code);
+    }
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)context->platform, 0};
+    context->context = clCreateContext(properties, 1, &context->device, NULL, NULL, &code);
+    if (code != CL_SUCCESS) {
+        context->context = NULL;
+        return fail_opencl(context, error, "clCreateContext", code);
+    }
+    context->queue =
+        clCreateCommandQueue(context->context, context->device, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+    if (code != CL_SUCCESS) {
+        context->queue = NULL;
+        return fail_opencl(context, error, "clCreateCommandQueue", code);
+    }
+    return NST_OK;
+}
+
+nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error) {
+    *context = NULL;
+    nst_context *created = calloc(1, sizeof *created);
+    if (!created) {
+        return fail_memory(error, sizeof *created, "an OpenCL context");
+    }
+    bool profiling = options && options->profiling;
+    nst_status status = find_device(requested_device(options), &created->info, error);
+    if (!status) {
+        status = traits_apply(created, error);
+    }
+    if (!status) {
+        status = open_queue(created, profiling, error);
+    }
+    if (!status) {
+        created->programs = program_store_create(&created->info, options && options->no_cache);
+        created->profile = profiling ? profile_create() : NULL;
+        if (!created->programs || (profiling && !created->profile)) {
+            status = fail_memory(error, sizeof *created, "an OpenCL context");
+        }
+    }
+    if (status) {
+        nst_context_destroy(created);
+        return status;
+    }
+    *context = created;
+    return NST_OK;
+}
+
+void nst_context_destroy(nst_context *context) {
+    if (!context) {
+        return;
+    }
+    if (context->queue) {
+        clFinish(context->queue);
+    }
+    profile_free(context->profile);
+    program_store_free(context);
+    if (context->queue) {
+        clReleaseCommandQueue(context->queue);
+    }
+    if (context->context) {
+        clReleaseContext(context->context);
+    }
+    free(context);
+}
+
+const nst_device_info *nst_context_device(const nst_context *context) {
+    return &context->info;
+}
+
+nst_status context_finish(nst_context *context, nst_error *error) {
+    cl_int code = clFinish(context->queue);
+    return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clFinish", code);
+}

@@ -1,0 +1,106 @@
+/* context.h: an open OpenCL device, and what the rest of the program asks of it: buffers, kernels, launches.
+ * OpenCL is called from src/device/ and through the functions here only. */
+#ifndef DEVICE_CONTEXT_H
+#define DEVICE_CONTEXT_H
+
+#include "nst.h"
+
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+
+struct kernel_profile; /* time per kernel name, kept when profiling */
+struct program_store;  /* compiled programs of this context, and the folder of binaries */
+
+struct nst_context {
+    nst_device_info info;
+    cl_platform_id platform;
+    cl_device_id device;
+    cl_context context;
+    cl_command_queue queue; /* in order */
+
+    /* Decided once, when the device is opened (see device/traits.c). */
+    bool loops_in_kernel; /* CPUs: few work-items, each looping over a contiguous range; else one per element */
+    int channel_block;    /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
+    int work_items;       /* for kernels that loop: how many to launch */
+    size_t work_group;    /* for kernels that do not: size of a work-group */
+
+    uint64_t allocated_bytes, peak_bytes; /* device buffers */
+    struct program_store *programs;
+    struct kernel_profile *profile; /* NULL unless profiling */
+};
+
+/* ---- Buffers --------------------------------------------------------------------------------------------------- */
+
+/* Allocates `bytes` of device memory, uninitialised; `what` names it in errors ("gradient of relu1_2"). Refuses, with
+ * the figures, what exceeds the device's largest allocation. Free with buffer_release, which accepts NULL. */
+nst_status buffer_create(nst_context *context, size_t bytes, const char *what, cl_mem *buffer, nst_error *error);
+void buffer_release(nst_context *context, cl_mem *buffer);
+
+nst_status buffer_write(nst_context *context, cl_mem buffer, size_t offset_bytes, const void *data, size_t bytes,
+                        nst_error *error);
+/* Waits until the data is there. */
+nst_status buffer_read(nst_context *context, cl_mem buffer, size_t offset_bytes, void *data, size_t bytes,
+                       nst_error *error);
+nst_status buffer_copy(nst_context *context, cl_mem source, cl_mem target, size_t bytes, nst_error *error);
+nst_status buffer_fill_zero(nst_context *context, cl_mem buffer, size_t bytes, nst_error *error);
+
+/* ---- Kernels --------------------------------------------------------------------------------------------------- */
+
+/* The kernel `name` of the embedded file `cl/<file>`, built with `options` ("-D BLOCK=16 -D ..."). A program is built
+ * once per context for each pair of file and options, taken from the binary cache if it is there. Release with
+ * kernel_release. When NST_KERNEL_DIR is set, the file is read from that folder instead of the embedded copy. */
+nst_status kernel_create(nst_context *context, const char *file, const char *options, const char *name,
+                         cl_kernel *kernel, nst_error *error);
+void kernel_release(cl_kernel *kernel);
+
+struct kernel_argument {
+    size_t bytes;
+    union {
+        cl_mem buffer;
+        cl_int integer;
+        cl_float real;
+    } value;
+};
+
+static inline struct kernel_argument arg_buffer(cl_mem buffer) {
+    return (struct kernel_argument){sizeof buffer, {.buffer = buffer}};
+}
+static inline struct kernel_argument arg_int(int integer) {
+    return (struct kernel_argument){sizeof(cl_int), {.integer = integer}};
+}
+static inline struct kernel_argument arg_float(float real) {
+    return (struct kernel_argument){sizeof(cl_float), {.real = real}};
+}
+
+/* Sizes of a launch. local[0] == 0 leaves the work-group to the implementation. Unused dimensions are 1. */
+struct work_size {
+    int dimensions;
+    size_t global[3], local[3];
+};
+
+/* Sets every argument and enqueues the kernel; does not wait. Use: kernel_run(context, kernel, size,
+ * ARGUMENTS(arg_buffer(x), arg_int(n)), error). */
+nst_status kernel_run(nst_context *context, cl_kernel kernel, struct work_size size,
+                      const struct kernel_argument *arguments, int count, nst_error *error);
+#define ARGUMENTS(...)                                                                                                 \
+    (const struct kernel_argument[]){__VA_ARGS__},                                                                     \
+        (int)(sizeof((const struct kernel_argument[]){__VA_ARGS__}) / sizeof(struct kernel_argument))
+
+/* The launch for a kernel that visits `count` elements with FOR_RANGE (cl/common.h). */
+struct work_size work_range(const nst_context *context, size_t count);
+
+/* Exactly `count` work-items in work-groups of one: for CPU bodies that share out their work themselves. */
+struct work_size work_items(size_t count);
+
+/* Waits for everything enqueued; an error of any of it shows here. */
+nst_status context_finish(nst_context *context, nst_error *error);
+
+/* ---- Errors ---------------------------------------------------------------------------------------------------- */
+
+/* "CL_OUT_OF_RESOURCES" for -5, ... */
+const char *opencl_error_name(cl_int code);
+
+/* fail() for an OpenCL call: "clBuildProgram failed: CL_... (-11) on DEVICE; what to do if known". */
+nst_status fail_opencl(nst_context *context, nst_error *error, const char *call, cl_int code);
+
+#endif

@@ -1,0 +1,64 @@
+/* plan.h: every buffer of a job, with its bytes and lifetime, known before anything is allocated.
+ *
+ * One evaluation of the loss is a sequence of numbered steps (forward, losses, backward). An entry of the plan lives from
+ * its first to its last step; entries whose lifetimes do not overlap share a buffer. Entries that keep their content
+ * from one evaluation to the next live always.
+ */
+#ifndef DEVICE_PLAN_H
+#define DEVICE_PLAN_H
+
+#include "device/context.h"
+
+#include <limits.h>
+
+struct plan_entry {
+    char what[64];
+    uint64_t bytes;
+    int first_step, last_step;
+    int slot; /* which buffer, once assigned */
+};
+
+struct plan_slot {
+    uint64_t bytes;
+    cl_mem buffer; /* NULL until allocated */
+};
+
+struct plan {
+    struct plan_entry *entries;
+    int entry_count, entry_capacity;
+    struct plan_slot *slots;
+    int slot_count;
+    bool out_of_memory; /* of the host, while adding: reported by plan_assign */
+};
+
+#define PLAN_ALWAYS_FIRST INT_MIN
+#define PLAN_ALWAYS_LAST INT_MAX
+
+/* Adds an entry and returns its number, by which plan_buffer finds it. `what` names it in the printed plan and in errors. */
+int plan_add(struct plan *plan, uint64_t bytes, int first_step, int last_step, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* An entry that lives always. */
+#define plan_add_always(plan, bytes, ...) plan_add(plan, bytes, PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST, __VA_ARGS__)
+
+/* Distributes the entries over slots: the largest first, each into the first slot that is free for its whole lifetime. */
+nst_status plan_assign(struct plan *plan, nst_error *error);
+
+/* Bytes of all slots. */
+uint64_t plan_bytes(const struct plan *plan);
+
+/* The largest slot: what the device's limit for one allocation must admit. */
+uint64_t plan_largest_bytes(const struct plan *plan);
+
+/* Allocates the slots. On failure nothing stays allocated. */
+nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *error);
+
+cl_mem plan_buffer(const struct plan *plan, int entry);
+
+/* A table of the entries, in order of their first step, and the sum. */
+void plan_print(const struct plan *plan, FILE *stream);
+
+/* Releases buffers and memory; harmless on a zeroed plan. */
+void plan_free(struct plan *plan, nst_context *context);
+
+#endif

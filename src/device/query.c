@@ -1,0 +1,238 @@
+/* query.c: fills in nst_device_info, the only place that does; see query.h. */
+#include "device/query.h"
+
+#include "device/traits.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PLATFORMS = 64, MOST_DEVICES = 256 };
+
+/* Names from extensions that older OpenCL headers lack. */
+#define DEVICE_PCI_BUS_INFO 0x410F /* cl_khr_pci_bus_info */
+#define DEVICE_UUID         0x106A /* cl_khr_device_uuid */
+#define DEVICE_BOARD_NAME   0x4038 /* cl_amd_device_attribute_query */
+
+/* ---- Strings --------------------------------------------------------------------------------------------------- */
+
+/* Drivers pad names with spaces: Intel's CPU runtime at the end, some in front. */
+static void trim(char *text) {
+    size_t start = strspn(text, " \t\n"), length = strlen(text);
+    while (length > start && isspace((unsigned char)text[length - 1])) {
+        --length;
+    }
+    memmove(text, text + start, length - start);
+    text[length - start] = 0;
+}
+
+/* Longer texts are cut; an answer that fails is an empty text. */
+static void device_string(cl_device_id device, cl_device_info what, char *text, size_t size) {
+    size_t needed = 0;
+    text[0] = 0;
+    if (clGetDeviceInfo(device, what, 0, NULL, &needed) != CL_SUCCESS || needed == 0 || needed > 1 << 20) {
+        return;
+    }
+    char *whole = calloc(needed + 1, 1);
+    if (whole && clGetDeviceInfo(device, what, needed, whole, NULL) == CL_SUCCESS) {
+        trim(whole);
+        snprintf(text, size, "%s", whole);
+    }
+    free(whole);
+}
+
+static bool device_has(cl_device_id device, const char *extension) {
+    char extensions[16384];
+    device_string(device, CL_DEVICE_EXTENSIONS, extensions, sizeof extensions);
+    size_t length = strlen(extension);
+    for (const char *found = extensions; (found = strstr(found, extension)) != NULL; found += length) {
+        if ((found == extensions || found[-1] == ' ') && (!found[length] || found[length] == ' ')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Numbers --------------------------------------------------------------------------------------------------- */
+
+static cl_uint device_uint(cl_device_id device, cl_device_info what) {
+    cl_uint value = 0;
+    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0;
+}
+
+static cl_ulong device_ulong(cl_device_id device, cl_device_info what) {
+    cl_ulong value = 0;
+    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0;
+}
+
+static size_t device_size(cl_device_id device, cl_device_info what) {
+    size_t value = 0;
+    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0;
+}
+
+static bool device_bool(cl_device_id device, cl_device_info what) {
+    cl_bool value = CL_FALSE;
+    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS && value;
+}
+
+/* ---- One device ------------------------------------------------------------------------------------------------ */
+
+/* Where the card sits, to know it again under another driver. */
+static void find_bus_address(cl_device_id device, char *address, size_t size) {
+    cl_uint bus[4]; /* domain, bus, device, function */
+    cl_uchar uuid[16];
+    if (device_has(device, "cl_khr_pci_bus_info") &&
+        clGetDeviceInfo(device, DEVICE_PCI_BUS_INFO, sizeof bus, bus, NULL) == CL_SUCCESS) {
+        snprintf(address, size, "%04x:%02x:%02x.%x", bus[0], bus[1], bus[2], bus[3]);
+    } else if (device_has(device, "cl_khr_device_uuid") &&
+               clGetDeviceInfo(device, DEVICE_UUID, sizeof uuid, uuid, NULL) == CL_SUCCESS && size > 2 * sizeof uuid) {
+        for (size_t i = 0; i < sizeof uuid; ++i) {
+            snprintf(address + 2 * i, 3, "%02x", uuid[i]);
+        }
+    }
+}
+
+/* "OpenCL 1.2 whatever" is 102; 0 if it does not begin like that. */
+static int parse_version(const char *text) {
+    int major, minor;
+    return sscanf(text, "OpenCL %d.%d", &major, &minor) == 2 ? 100 * major + minor : 0;
+}
+
+/* Why nst cannot use the device, or NULL. */
+static const char *find_reason(cl_device_id device, const nst_device_info *info) {
+    char profile[64];
+    device_string(device, CL_DEVICE_PROFILE, profile, sizeof profile);
+    if (!device_bool(device, CL_DEVICE_AVAILABLE)) {
+        return "the driver says that the device is not available";
+    }
+    if (!device_bool(device, CL_DEVICE_COMPILER_AVAILABLE)) {
+        return "its driver has no compiler";
+    }
+    if (strcmp(profile, "FULL_PROFILE") != 0) {
+        return "it has the embedded profile of OpenCL only, the full one is needed";
+    }
+    if (parse_version(info->opencl_version) < 102) {
+        return "its OpenCL is older than 1.2";
+    }
+    if (!device_bool(device, CL_DEVICE_ENDIAN_LITTLE)) {
+        return "it stores numbers with the high byte first";
+    }
+    return NULL;
+}
+
+static void query_device(cl_device_id device, const char *platform, nst_device_info *info) {
+    snprintf(info->platform, sizeof info->platform, "%s", platform);
+    device_string(device, CL_DEVICE_NAME, info->name, sizeof info->name);
+    device_string(device, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+    device_string(device, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+    device_string(device, CL_DEVICE_VERSION, info->opencl_version, sizeof info->opencl_version);
+    device_string(device, CL_DEVICE_OPENCL_C_VERSION, info->opencl_c_version, sizeof info->opencl_c_version);
+    if (device_has(device, "cl_amd_device_attribute_query")) {
+        device_string(device, DEVICE_BOARD_NAME, info->board, sizeof info->board);
+    }
+    info->type = traits_type(platform, device_ulong(device, CL_DEVICE_TYPE));
+    info->integrated = device_bool(device, CL_DEVICE_HOST_UNIFIED_MEMORY);
+    info->compute_units = device_uint(device, CL_DEVICE_MAX_COMPUTE_UNITS);
+    info->clock_mhz = device_uint(device, CL_DEVICE_MAX_CLOCK_FREQUENCY);
+    info->memory_bytes = device_ulong(device, CL_DEVICE_GLOBAL_MEM_SIZE);
+    info->largest_allocation_bytes = device_ulong(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    info->local_memory_bytes = device_ulong(device, CL_DEVICE_LOCAL_MEM_SIZE);
+    info->vector_width_float = device_uint(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    info->largest_work_group = device_size(device, CL_DEVICE_MAX_WORK_GROUP_SIZE);
+    info->has_fp16 = device_has(device, "cl_khr_fp16");
+    info->has_fp64 = device_has(device, "cl_khr_fp64");
+    find_bus_address(device, info->bus_address, sizeof info->bus_address);
+    info->alias_of = -1;
+    const char *reason = find_reason(device, info);
+    info->usable = !reason;
+    snprintf(info->reason, sizeof info->reason, "%s", reason ? reason : "");
+}
+
+/* ---- Platforms ------------------------------------------------------------------------------------------------- */
+
+cl_int query_platform_count(cl_uint *count) {
+    *count = 0;
+    cl_int code = clGetPlatformIDs(0, NULL, count);
+    *count = *count > MOST_PLATFORMS ? MOST_PLATFORMS : *count;
+    return code == CL_SUCCESS && *count == 0 ? PLATFORM_NOT_FOUND : code;
+}
+
+static cl_int find_platform(cl_uint index, cl_platform_id *platform) {
+    cl_platform_id platforms[MOST_PLATFORMS];
+    cl_uint count = 0;
+    cl_int code = clGetPlatformIDs(MOST_PLATFORMS, platforms, &count);
+    if (code != CL_SUCCESS) {
+        return code;
+    }
+    if (index >= count || index >= MOST_PLATFORMS) {
+        return CL_INVALID_PLATFORM;
+    }
+    *platform = platforms[index];
+    return CL_SUCCESS;
+}
+
+static void platform_name(cl_platform_id platform, cl_uint index, char *name, size_t size) {
+    name[0] = 0;
+    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, size - 1, name, NULL) != CL_SUCCESS || !name[0]) {
+        snprintf(name, size, "number %u", index);
+    }
+    trim(name);
+}
+
+void query_platform_name(cl_uint index, char *name, size_t size) {
+    cl_platform_id platform;
+    name[0] = 0;
+    if (find_platform(index, &platform) == CL_SUCCESS) {
+        platform_name(platform, index, name, size);
+    }
+}
+
+cl_int query_platform(cl_uint index, struct platform_report *report) {
+    *report = (struct platform_report){.code = CL_SUCCESS};
+    cl_platform_id platform;
+    cl_int code = find_platform(index, &platform);
+    if (code != CL_SUCCESS) {
+        return code;
+    }
+    platform_name(platform, index, report->name, sizeof report->name);
+    cl_device_id devices[MOST_DEVICES];
+    cl_uint count = 0;
+    report->code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices, &count);
+    if (report->code != CL_SUCCESS) {
+        return CL_SUCCESS;
+    }
+    count = count > MOST_DEVICES ? MOST_DEVICES : count;
+    report->devices = calloc(count + 1, sizeof *report->devices);
+    if (!report->devices) {
+        return CL_OUT_OF_HOST_MEMORY;
+    }
+    report->count = count;
+    for (cl_uint i = 0; i < count; ++i) {
+        report->devices[i].platform_index = (int)index;
+        report->devices[i].device_index = (int)i;
+        query_device(devices[i], report->name, &report->devices[i]);
+    }
+    return CL_SUCCESS;
+}
+
+void platform_report_free(struct platform_report *report) {
+    free(report->devices);
+    *report = (struct platform_report){0};
+}
+
+cl_int query_handles(int platform_index, int device_index, cl_platform_id *platform, cl_device_id *device) {
+    cl_int code = find_platform((cl_uint)platform_index, platform);
+    if (code != CL_SUCCESS) {
+        return code;
+    }
+    cl_device_id devices[MOST_DEVICES];
+    cl_uint count = 0;
+    code = clGetDeviceIDs(*platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices, &count);
+    if (code == CL_SUCCESS && (cl_uint)device_index >= count) {
+        code = CL_INVALID_DEVICE;
+    }
+    if (code == CL_SUCCESS) {
+        *device = devices[device_index];
+    }
+    return code;
+}

@@ -1,0 +1,20 @@
+/* select.h: which device is meant. Pure: a list and a text go in, a number comes out. */
+#ifndef DEVICE_SELECT_H
+#define DEVICE_SELECT_H
+
+#include "nst.h"
+
+/* True if `spec` is P:D, two whole numbers. */
+bool select_parse_position(const char *spec, int *platform_index, int *device_index);
+
+/* Chooses among `devices` by `spec`:
+ *     auto                   the usable device of the highest rank (traits_rank), the first among equals
+ *     gpu, cpu, accelerator  the same among the devices of this type
+ *     P:D                    that device
+ *     anything else          the one device with this in "platform vendor name board", ignoring case; a card that
+ * appears again through a later platform (alias_of) counts once A device chosen by its place or name must be usable:
+ * there is no falling back to another. Errors: NST_ERROR_DEVICE; the message lists the devices. */
+nst_status select_device(const nst_device_info *devices, size_t count, const char *spec, size_t *index,
+                         nst_error *error);
+
+#endif

@@ -1,0 +1,22 @@
+/* traits.h: what differs between vendors, all of it. */
+#ifndef DEVICE_TRAITS_H
+#define DEVICE_TRAITS_H
+
+#include "device/context.h"
+
+/* How well a device suits the automatic choice: the larger, the better. Discrete GPU, integrated GPU, accelerator, CPU
+ * by a driver made for it, CPU through a graphics emulation (llvmpipe), simulator (Oclgrind). */
+int traits_rank(const nst_device_info *device);
+
+/* The type of a device, for platforms whose own answer does not help. */
+nst_device_type traits_type(const char *platform, cl_device_type reported);
+
+/* True if the driver keeps compiled programs itself, and well enough. */
+bool traits_keeps_programs(const nst_device_info *device);
+
+/* Sets loops_in_kernel, channel_block, work_items and work_group from context->info.
+ * For tests, the environment may say otherwise: NST_DEVICE_STYLE=cpu|gpu, NST_CHANNEL_BLOCK=1|4|8|16.
+ * Errors: NST_ERROR_ARGUMENT (such a variable with another value). */
+nst_status traits_apply(nst_context *context, nst_error *error);
+
+#endif

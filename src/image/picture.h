@@ -1,0 +1,30 @@
+/* picture.h: what may be done with a picture in memory, before and after the device. Files: see nst.h. */
+#ifndef IMAGE_PICTURE_H
+#define IMAGE_PICTURE_H
+
+#include "nst.h"
+
+enum resize_filter {
+    RESIZE_TRIANGLE, /* antialiased bilinear, as PIL's BILINEAR and torchvision's Resize: support grows when reducing */
+    RESIZE_LANCZOS3
+};
+
+/* An empty picture of the given size, values zero. */
+nst_status picture_create(int width, int height, int channels, nst_picture *picture, nst_error *error);
+
+/* Resizes to width x height: separable, antialiased, weights normalised, edges by renormalising; alpha premultiplied while
+ * filtering. Results are clamped to 0..1. */
+nst_status picture_resize(const nst_picture *source, int width, int height, enum resize_filter filter,
+                          nst_picture *result, nst_error *error);
+
+/* The width and height of a picture scaled so that its longer side is `size_px`, each rounded to nearest, at least 1. */
+void picture_fit(const nst_picture *picture, int size_px, int *width, int *height);
+
+/* The luma of `luma` with the chroma of `chroma`, same size (BT.601 YCbCr): "original colours". Result clamped. */
+nst_status picture_recolor(const nst_picture *luma, const nst_picture *chroma, nst_picture *result, nst_error *error);
+
+/* A copy with the given alpha plane of `alpha` (4 channels), or without alpha if `alpha` is NULL or has none. */
+nst_status picture_with_alpha(const nst_picture *picture, const nst_picture *alpha, nst_picture *result,
+                              nst_error *error);
+
+#endif

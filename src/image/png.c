@@ -1,0 +1,249 @@
+/* png.c: PNG files through libpng.
+ *
+ * libpng reports errors by longjmp. So everything that must be released hangs on one struct that the function around
+ * owns; the function that calls setjmp has no variables of its own that change. */
+#include "image/codec.h"
+#include "image/picture.h"
+#include "support/error.h"
+
+#include <errno.h>
+#include <png.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct png_message {
+    char text[256];
+};
+
+static void take_error(png_structp png, png_const_charp text) {
+    struct png_message *message = png_get_error_ptr(png);
+    snprintf(message->text, sizeof message->text, "%s", text);
+    png_longjmp(png, 1);
+}
+
+static void ignore_warning(png_structp png, png_const_charp text) {
+    (void)png;
+    (void)text;
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------- */
+
+struct png_reader {
+    const struct picture_source *source;
+    size_t position;
+    png_structp png;
+    png_infop info;
+    unsigned char *rows; /* one decoded row, or all of them if the file is interlaced */
+    nst_picture picture;
+    struct png_message message;
+};
+
+static void read_bytes(png_structp png, png_bytep to, size_t bytes) {
+    struct png_reader *reader = png_get_io_ptr(png);
+    if (bytes > reader->source->bytes - reader->position)
+        png_error(png, "the file ends too early");
+    memcpy(to, reader->source->data + reader->position, bytes);
+    reader->position += bytes;
+}
+
+/* One row of 8-bit or (big-endian) 16-bit values as float. */
+static void convert_row(const unsigned char *row, int depth_bits, size_t count, float *values) {
+    for (size_t i = 0; i < count; i++)
+        values[i] = depth_bits == 16 ? (float)(row[2 * i] << 8 | row[2 * i + 1]) / 65535.0f : (float)row[i] / 255.0f;
+}
+
+/* Asks libpng for RGB or RGBA of 8 or 16 bits, whatever the file has. */
+static void set_transformations(png_structp png, png_infop info) {
+    png_set_expand(png); /* palette to RGB, grey below 8 bits to 8, tRNS to alpha */
+    png_set_gray_to_rgb(png);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+}
+
+static void read_rows(struct png_reader *reader) {
+    int passes = png_get_interlace_type(reader->png, reader->info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
+    int depth_bits = png_get_bit_depth(reader->png, reader->info);
+    size_t row_bytes = png_get_rowbytes(reader->png, reader->info);
+    size_t row_values = (size_t)reader->picture.width * (size_t)reader->picture.channels;
+    for (int pass = 0; pass < passes; pass++) {
+        for (size_t y = 0; y < (size_t)reader->picture.height; y++) {
+            unsigned char *row = reader->rows + (passes > 1 ? y * row_bytes : 0);
+            png_read_row(reader->png, row, NULL);
+            if (pass == passes - 1)
+                convert_row(row, depth_bits, row_values, reader->picture.values + y * row_values);
+        }
+    }
+}
+
+static int read_orientation(struct png_reader *reader) {
+#ifdef PNG_eXIf_SUPPORTED
+    png_uint_32 bytes = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(reader->png, reader->info, &bytes, &exif) && exif)
+        return exif_orientation(exif, bytes);
+#endif
+    (void)reader;
+    return 1;
+}
+
+static nst_status decode(struct png_reader *reader, nst_error *error) {
+    png_structp png = reader->png;
+    if (setjmp(png_jmpbuf(png)))
+        return fail(error, NST_ERROR_FORMAT, "%s is a damaged PNG picture: %s", reader->source->path,
+                    reader->message.text);
+    png_set_read_fn(png, reader, read_bytes);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours is checked below, and names the size */
+    png_read_info(png, reader->info);
+
+    const png_uint_32 width = png_get_image_width(png, reader->info), height = png_get_image_height(png, reader->info);
+    nst_status status = picture_check_header(reader->source->path, width, height, error);
+    if (status != NST_OK)
+        return status;
+    set_transformations(png, reader->info);
+    status = picture_create((int)width, (int)height, png_get_channels(png, reader->info), &reader->picture, error);
+    if (status != NST_OK)
+        return status;
+    bool interlaced = png_get_interlace_type(png, reader->info) != PNG_INTERLACE_NONE;
+    const size_t rows_bytes = png_get_rowbytes(png, reader->info) * (interlaced ? height : 1);
+    reader->rows = calloc(rows_bytes, 1);
+    if (!reader->rows)
+        return fail_memory(error, rows_bytes, "decoding a picture");
+    read_rows(reader);
+    png_read_end(png, reader->info);
+    return picture_orient(&reader->picture, read_orientation(reader), error);
+}
+
+nst_status picture_read_png(const struct picture_source *source, nst_picture *picture, nst_error *error) {
+    nst_status status = NST_ERROR_MEMORY;
+    struct png_reader reader = {.source = source};
+    reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader.message, take_error, ignore_warning);
+    reader.info = reader.png ? png_create_info_struct(reader.png) : NULL;
+    if (reader.info)
+        status = decode(&reader, error);
+    else
+        fail(error, status, "not enough memory to read %s", source->path);
+    png_destroy_read_struct(&reader.png, &reader.info, NULL);
+    free(reader.rows);
+    if (status == NST_OK)
+        *picture = reader.picture;
+    else
+        nst_picture_free(&reader.picture);
+    return status;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------------------------- */
+
+struct png_writer {
+    const nst_picture *picture;
+    const struct picture_target *target;
+    png_structp png;
+    png_infop info;
+    unsigned char *row;
+    png_text *texts;
+    struct png_message message;
+};
+
+static bool is_ascii(const char *text) {
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return *text == '\0';
+}
+
+/* True for UTF-8 (RFC 3629, less the check for overlong forms and surrogates, which do no harm here). */
+static bool is_utf8(const char *text) {
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        int following = *at < 0x80 ? 0 : *at >= 0xc2 && *at < 0xe0 ? 1 : *at >= 0xe0 && *at < 0xf0 ? 2 : 3;
+        if (*at >= 0xf5 || (*at >= 0x80 && *at < 0xc2))
+            return false;
+        for (at++; following > 0; following--, at++)
+            if ((*at & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
+/* A tEXt chunk where that says it; iTXt, which is UTF-8, for the rest. Text that is no UTF-8 either (a file name in
+ * another encoding) is kept byte by byte in a tEXt chunk. */
+static nst_status prepare_texts(struct png_writer *writer, nst_error *error) {
+    const nst_picture_format *format = writer->target->format;
+    if (format->text_count <= 0)
+        return NST_OK;
+    size_t count = (size_t)format->text_count;
+    writer->texts = calloc(count, sizeof *writer->texts);
+    if (!writer->texts)
+        return fail_memory(error, count * sizeof *writer->texts, "the texts in a picture");
+    for (size_t i = 0; i < count; i++) {
+        const nst_picture_text *text = &format->texts[i];
+        size_t length = strlen(text->keyword);
+        if (length < 1 || length > 79 || !is_ascii(text->keyword))
+            return fail(error, NST_ERROR_ARGUMENT,
+                        "\"%s\" cannot be a keyword in a PNG file: expected 1 to 79 ASCII letters", text->keyword);
+        bool international = !is_ascii(text->value) && is_utf8(text->value);
+        writer->texts[i].compression = international ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE;
+        writer->texts[i].key = (char *)text->keyword; /* libpng copies them */
+        writer->texts[i].text = (char *)text->value;
+    }
+    return NST_OK;
+}
+
+static void quantize_row(const float *values, size_t count, int depth_bits, unsigned char *row) {
+    for (size_t i = 0; i < count; i++) {
+        if (depth_bits == 16) {
+            unsigned level = picture_quantize(values[i], 65535);
+            *row++ = (unsigned char)(level >> 8);
+            *row++ = (unsigned char)(level & 0xff);
+        } else {
+            *row++ = (unsigned char)picture_quantize(values[i], 255);
+        }
+    }
+}
+
+static nst_status encode(struct png_writer *writer, nst_error *error) {
+    png_structp png = writer->png;
+    const nst_picture *picture = writer->picture;
+    const nst_picture_format *format = writer->target->format;
+    if (setjmp(png_jmpbuf(png))) {
+        if (ferror(writer->target->stream))
+            return fail(error, NST_ERROR_FILE, "cannot write %s: %s", writer->target->path, strerror(errno));
+        return fail(error, NST_ERROR_FILE, "cannot write %s: %s", writer->target->path, writer->message.text);
+    }
+    png_init_io(png, writer->target->stream);
+    png_set_IHDR(png, writer->info, (png_uint_32)picture->width, (png_uint_32)picture->height, format->depth_bits,
+                 picture->channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_sRGB(png, writer->info, PNG_sRGB_INTENT_PERCEPTUAL);
+    if (writer->texts)
+        png_set_text(png, writer->info, writer->texts, format->text_count);
+    png_write_info(png, writer->info);
+    size_t row_values = (size_t)picture->width * (size_t)picture->channels;
+    for (size_t y = 0; y < (size_t)picture->height; y++) {
+        quantize_row(picture->values + y * row_values, row_values, format->depth_bits, writer->row);
+        png_write_row(png, writer->row);
+    }
+    png_write_end(png, writer->info);
+    return NST_OK;
+}
+
+nst_status picture_write_png(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
+    int depth_bits = target->format->depth_bits;
+    if (depth_bits != 8 && depth_bits != 16)
+        return fail(error, NST_ERROR_ARGUMENT, "a PNG picture cannot have %d bits per value: expected 8 or 16",
+                    depth_bits);
+    struct png_writer writer = {.picture = picture, .target = target};
+    nst_status status = prepare_texts(&writer, error);
+    if (status != NST_OK)
+        goto cleanup;
+    writer.row = malloc((size_t)picture->width * (size_t)picture->channels * 2);
+    writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer.message, take_error, ignore_warning);
+    writer.info = writer.png ? png_create_info_struct(writer.png) : NULL;
+    if (writer.row && writer.info)
+        status = encode(&writer, error);
+    else
+        status = fail(error, NST_ERROR_MEMORY, "not enough memory to write %s", target->path);
+cleanup:
+    png_destroy_write_struct(&writer.png, &writer.info);
+    free(writer.texts);
+    free(writer.row);
+    return status;
+}

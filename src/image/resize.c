@@ -1,0 +1,194 @@
+/* resize.c: resizing as PIL does it: each side on its own, each value of the result a weighted mean of the values under
+ * a filter, which is as wide as the filter when enlarging and wider by the scale when reducing (no aliasing). */
+#include "image/picture.h"
+#include "support/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Filters --------------------------------------------------------------------------------------------------- */
+
+static double triangle(double x) {
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+static double sinc(double x) {
+    const double pi = 3.14159265358979323846;
+    return x == 0 ? 1 : sin(pi * x) / (pi * x);
+}
+
+static double lanczos3(double x) {
+    return fabs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+/* How one side is resized: result[i] = sum over k < counts[i] of weights[i * taps + k] * source[firsts[i] + k]. */
+struct kernel {
+    int size; /* of the result */
+    int taps; /* the most that any i has */
+    int *firsts, *counts;
+    float *weights;
+};
+
+static void kernel_free(struct kernel *kernel) {
+    free(kernel->firsts);
+    free(kernel->counts);
+    free(kernel->weights);
+}
+
+/* Weights of the result's value i; at the edges the filter is cut off and what is left of it normalised. */
+static void compute_weights(struct kernel *kernel, int i, int source_size, enum resize_filter filter) {
+    double (*function)(double) = filter == RESIZE_LANCZOS3 ? lanczos3 : triangle;
+    double scale = (double)source_size / kernel->size, filter_scale = scale > 1 ? scale : 1;
+    double support = (filter == RESIZE_LANCZOS3 ? 3 : 1) * filter_scale;
+    double center = (i + 0.5) * scale;
+    int first = (int)fmax(0, floor(center - support + 0.5));
+    int end = (int)fmin(source_size, floor(center + support + 0.5));
+    int count = end - first < kernel->taps ? end - first : kernel->taps;
+    float *weights = kernel->weights + (size_t)i * (size_t)kernel->taps;
+    double sum = 0;
+    for (int k = 0; k < count; k++)
+        sum += function((first + k + 0.5 - center) / filter_scale);
+    for (int k = 0; k < count; k++)
+        weights[k] = (float)(function((first + k + 0.5 - center) / filter_scale) / sum);
+    kernel->firsts[i] = first;
+    kernel->counts[i] = count;
+}
+
+static nst_status kernel_create(int source_size, int size, enum resize_filter filter, struct kernel *kernel,
+                                nst_error *error) {
+    double scale = (double)source_size / size;
+    double support = (filter == RESIZE_LANCZOS3 ? 3 : 1) * (scale > 1 ? scale : 1);
+    size_t count = (size_t)size;
+    kernel->size = size;
+    kernel->taps = 2 * (int)ceil(support) + 1;
+    kernel->firsts = malloc(count * sizeof *kernel->firsts);
+    kernel->counts = malloc(count * sizeof *kernel->counts);
+    kernel->weights = malloc(count * (size_t)kernel->taps * sizeof *kernel->weights);
+    if (!kernel->firsts || !kernel->counts || !kernel->weights)
+        return fail_memory(error, count * (size_t)kernel->taps * sizeof *kernel->weights, "resizing a picture");
+    for (int i = 0; i < size; i++)
+        compute_weights(kernel, i, source_size, filter);
+    return NST_OK;
+}
+
+/* ---- The two directions ---------------------------------------------------------------------------------------- */
+
+static void resize_columns(const nst_picture *source, const struct kernel *kernel, nst_picture *result) {
+    size_t channels = (size_t)source->channels;
+    for (size_t y = 0; y < (size_t)source->height; y++) {
+        const float *from = source->values + y * (size_t)source->width * channels;
+        float *to = result->values + y * (size_t)result->width * channels;
+        for (int x = 0; x < kernel->size; x++, to += channels) {
+            const float *weights = kernel->weights + (size_t)x * (size_t)kernel->taps;
+            const float *pixel = from + (size_t)kernel->firsts[x] * channels;
+            for (int k = 0; k < kernel->counts[x]; k++, pixel += channels)
+                for (size_t channel = 0; channel < channels; channel++)
+                    to[channel] += weights[k] * pixel[channel];
+        }
+    }
+}
+
+static void resize_rows(const nst_picture *source, const struct kernel *kernel, nst_picture *result) {
+    size_t row_values = (size_t)source->width * (size_t)source->channels;
+    for (int y = 0; y < kernel->size; y++) {
+        const float *weights = kernel->weights + (size_t)y * (size_t)kernel->taps;
+        const float *from = source->values + (size_t)kernel->firsts[y] * row_values;
+        float *to = result->values + (size_t)y * row_values;
+        for (int k = 0; k < kernel->counts[y]; k++, from += row_values)
+            for (size_t i = 0; i < row_values; i++)
+                to[i] += weights[k] * from[i];
+    }
+}
+
+/* Resizes the side that leaves less to do for the other first: with both pictures within the limits of picture_create,
+ * the one in between then is too. */
+static nst_status resize_both(const nst_picture *source, int width, int height, enum resize_filter filter,
+                              nst_picture *result, nst_error *error) {
+    struct kernel columns = {0}, rows = {0};
+    nst_picture between = {0};
+    nst_status status = kernel_create(source->width, width, filter, &columns, error);
+    if (status == NST_OK)
+        status = kernel_create(source->height, height, filter, &rows, error);
+    if (status != NST_OK)
+        goto cleanup;
+    bool columns_first = (int64_t)width * source->height <= (int64_t)source->width * height;
+    status = columns_first ? picture_create(width, source->height, source->channels, &between, error)
+                           : picture_create(source->width, height, source->channels, &between, error);
+    if (status == NST_OK)
+        status = picture_create(width, height, source->channels, result, error);
+    if (status != NST_OK)
+        goto cleanup;
+    if (columns_first) {
+        resize_columns(source, &columns, &between);
+        resize_rows(&between, &rows, result);
+    } else {
+        resize_rows(source, &rows, &between);
+        resize_columns(&between, &columns, result);
+    }
+cleanup:
+    kernel_free(&columns);
+    kernel_free(&rows);
+    nst_picture_free(&between);
+    return status;
+}
+
+/* ---- Alpha and range ------------------------------------------------------------------------------------------- */
+
+static void multiply_by_alpha(nst_picture *picture) {
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    for (float *value = picture->values; pixels > 0; pixels--, value += 4)
+        for (int channel = 0; channel < 3; channel++)
+            value[channel] *= value[3];
+}
+
+/* Where nothing is left of a pixel, its color is lost, and becomes black. */
+static void divide_by_alpha(nst_picture *picture) {
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    for (float *value = picture->values; pixels > 0; pixels--, value += 4)
+        for (int channel = 0; channel < 3; channel++)
+            value[channel] = value[3] > 1e-6f ? value[channel] / value[3] : 0;
+}
+
+static void clamp_values(nst_picture *picture) {
+    size_t count = (size_t)picture->width * (size_t)picture->height * (size_t)picture->channels;
+    for (size_t i = 0; i < count; i++) {
+        float value = picture->values[i];
+        picture->values[i] = !(value > 0) ? 0 : value > 1 ? 1 : value;
+    }
+}
+
+static nst_status copy_picture(const nst_picture *source, nst_picture *result, nst_error *error) {
+    nst_status status = picture_create(source->width, source->height, source->channels, result, error);
+    if (status == NST_OK)
+        memcpy(result->values, source->values,
+               (size_t)source->width * (size_t)source->height * (size_t)source->channels * sizeof *source->values);
+    return status;
+}
+
+nst_status picture_resize(const nst_picture *source, int width, int height, enum resize_filter filter,
+                          nst_picture *result, nst_error *error) {
+    memset(result, 0, sizeof *result);
+    nst_status status;
+    if (width == source->width && height == source->height) {
+        status = copy_picture(source, result, error);
+    } else if (width < 1 || height < 1) {
+        return fail(error, NST_ERROR_ARGUMENT, "a picture cannot be resized to %d x %d pixels", width, height);
+    } else if (source->channels == 3) {
+        status = resize_both(source, width, height, filter, result, error);
+    } else {
+        nst_picture premultiplied;
+        status = copy_picture(source, &premultiplied, error);
+        if (status != NST_OK)
+            return status;
+        multiply_by_alpha(&premultiplied);
+        status = resize_both(&premultiplied, width, height, filter, result, error);
+        nst_picture_free(&premultiplied);
+        if (status == NST_OK)
+            divide_by_alpha(result);
+    }
+    if (status == NST_OK)
+        clamp_values(result);
+    return status;
+}

@@ -1,0 +1,221 @@
+/* style.c: the style loss of one layer, on the Gram matrix; see loss.h. */
+#include "loss/loss.h"
+
+#include "device/blas.h"
+#include "support/error.h"
+
+#include <stdlib.h>
+
+struct style_loss {
+    nst_context *context;
+    const struct model *model;
+    int stage, channels;
+    enum product_engine engine;
+    struct convolution *gradient; /* 1x1, weights: the difference of the Gram matrices */
+
+    /* Plan entries. */
+    int gram, target, difference;
+    int products;         /* PACKED: the work-items' matrices; CLBLAST: its temporary buffer; -1 for none */
+    int gradient_scratch; /* -1 for none */
+
+    cl_kernel gram_partial, gram_sum; /* PACKED only */
+    cl_kernel gram_blend, gram_difference;
+};
+
+const char *product_engine_name(enum product_engine engine) {
+    static const char *const names[] = {"auto", "packed", "clblast"};
+    return names[engine];
+}
+
+/* ---- Making it --------------------------------------------------------------------------------------------------- */
+
+/* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which there
+ * are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a small L2. */
+static nst_status create_packed(struct style_loss *loss, nst_error *error) {
+    int block = loss->context->channel_block, blocks = (loss->channels + block - 1) / block;
+    int rows = block == 16 ? 8 : 4, columns = blocks % 2 ? 1 : 2;
+    int chunk = 128 * 1024 / (int)sizeof(float) / (blocks * block);
+    char options[128];
+    snprintf(options, sizeof options, "-D CHANNELS=%d -D ROWS=%d -D COLUMNS=%d -D CHUNK=%d", loss->channels, rows, columns,
+             chunk < 16 ? 16 : chunk);
+    nst_status status = kernel_create(loss->context, "gram.cl", options, "gram_partial", &loss->gram_partial, error);
+    return status ? status : kernel_create(loss->context, "gram.cl", options, "gram_sum", &loss->gram_sum, error);
+}
+
+nst_status style_loss_create(nst_context *context, const struct model *model, int stage, enum product_engine engine,
+                             struct style_loss **result, nst_error *error) {
+    *result = NULL;
+    struct style_loss *loss = calloc(1, sizeof *loss);
+    if (!loss) {
+        return fail_memory(error, sizeof *loss, "a style loss");
+    }
+    bool packable = context->loops_in_kernel && context->channel_block > 1;
+    *loss = (struct style_loss){
+        .context = context,
+        .model = model,
+        .stage = stage,
+        .channels = model_channels(model, stage),
+        .engine = engine != PRODUCT_AUTO ? engine : packable ? PRODUCT_PACKED : PRODUCT_CLBLAST,
+    };
+    struct convolution_shape shape = {.in_channels = loss->channels,
+                                      .out_channels = loss->channels,
+                                      .kernel_size = 1,
+                                      .padding_mode = PADDING_ZERO,
+                                      .epilogue = EPILOGUE_MASK_ADD};
+    nst_status status = NST_OK;
+    if (loss->engine == PRODUCT_PACKED && !packable) {
+        status = fail(error, NST_ERROR_ARGUMENT, "the packed Gram product needs a channel block of 4 or more");
+    } else if (loss->engine == PRODUCT_CLBLAST && context->channel_block > 1) {
+        status = fail(error, NST_ERROR_ARGUMENT, "CLBlast's Gram product needs a channel block of 1");
+    } else if (loss->engine == PRODUCT_PACKED) {
+        status = create_packed(loss, error);
+    }
+    if (!status) {
+        status = convolution_create(context, &shape, CONVOLUTION_AUTO, NULL, NULL, &loss->gradient, error);
+    }
+    if (!status) {
+        status = kernel_create(context, "gram.cl", "", "gram_blend", &loss->gram_blend, error);
+    }
+    if (!status) {
+        status = kernel_create(context, "gram.cl", "", "gram_difference", &loss->gram_difference, error);
+    }
+    if (status) {
+        style_loss_destroy(loss);
+        return status;
+    }
+    *result = loss;
+    return NST_OK;
+}
+
+void style_loss_destroy(struct style_loss *loss) {
+    if (loss) {
+        convolution_destroy(loss->context, loss->gradient);
+        kernel_release(&loss->gram_partial);
+        kernel_release(&loss->gram_sum);
+        kernel_release(&loss->gram_blend);
+        kernel_release(&loss->gram_difference);
+        free(loss);
+    }
+}
+
+static size_t matrix_elements(const struct style_loss *loss) { return (size_t)loss->channels * (size_t)loss->channels; }
+static size_t matrix_bytes(const struct style_loss *loss) { return matrix_elements(loss) * sizeof(float); }
+
+/* G = F F^T with F as it lies there: channels x pixels, row-major. */
+static struct blas_product gram_product(const struct style_loss *loss, size_t pixels) {
+    return (struct blas_product){.rows = (size_t)loss->channels,
+                                 .columns = (size_t)loss->channels,
+                                 .inner = pixels,
+                                 .transpose_b = true,
+                                 .alpha = 1.0f};
+}
+
+static uint64_t product_bytes(const struct style_loss *loss, struct image_size size) {
+    if (loss->engine == PRODUCT_CLBLAST) {
+        struct blas_product product = gram_product(loss, (size_t)size.height * (size_t)size.width);
+        return blas_scratch_bytes(loss->context, &product);
+    }
+    uint64_t block = (uint64_t)loss->context->channel_block;
+    uint64_t padded = ((uint64_t)loss->channels + block - 1) / block * block;
+    return (uint64_t)loss->context->work_items * padded * padded * sizeof(float);
+}
+
+nst_status style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes,
+                                  int size_count) {
+    uint64_t products = 0, scratch = 0;
+    for (int i = 0; i < size_count; ++i) {
+        struct image_size size = model_map_size(loss->model, loss->stage, sizes[i]);
+        uint64_t product = product_bytes(loss, size);
+        uint64_t convolution = convolution_scratch_bytes(loss->gradient, size.height, size.width);
+        products = product > products ? product : products;
+        scratch = convolution > scratch ? convolution : scratch;
+    }
+    int losses = model_stage_count(loss->model); /* losses are computed after the last forward step */
+    int backward = model_backward_step(loss->model, loss->stage);
+    loss->gram = plan_add(plan, matrix_bytes(loss), losses, losses, "Gram matrix %d", loss->stage);
+    loss->difference = plan_add(plan, matrix_bytes(loss), losses, backward, "Gram difference %d", loss->stage);
+    loss->target = plan_add_always(plan, matrix_bytes(loss), "style target %d", loss->stage);
+    loss->products = products ? plan_add(plan, products, losses, losses, "Gram products %d", loss->stage) : -1;
+    loss->gradient_scratch =
+        scratch ? plan_add(plan, scratch, backward, backward, "style gradient scratch %d", loss->stage) : -1;
+    return NST_OK;
+}
+
+/* ---- Running it -------------------------------------------------------------------------------------------------- */
+
+nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
+                           nst_error *error) {
+    size_t pixels = (size_t)map->height * (size_t)map->width;
+    cl_mem gram = plan_buffer(plan, loss->gram);
+    if (loss->engine == PRODUCT_CLBLAST) {
+        struct blas_product product = gram_product(loss, pixels);
+        product.a = map->values;
+        product.b = map->values;
+        product.c = gram;
+        product.scratch = loss->products < 0 ? NULL : plan_buffer(plan, loss->products);
+        return blas_multiply(loss->context, &product, error);
+    }
+    cl_mem partials = plan_buffer(plan, loss->products);
+    int items = loss->context->work_items;
+    nst_status status = kernel_run(loss->context, loss->gram_partial, work_items((size_t)items),
+                                   ARGUMENTS(arg_buffer(map->values), arg_buffer(partials), arg_int((int)pixels)), error);
+    if (status) {
+        return status;
+    }
+    return kernel_run(loss->context, loss->gram_sum, work_range(loss->context, matrix_elements(loss)),
+                      ARGUMENTS(arg_buffer(partials), arg_buffer(gram), arg_int(items)), error);
+}
+
+nst_status style_loss_clear_target(struct style_loss *loss, const struct plan *plan, nst_error *error) {
+    return buffer_fill_zero(loss->context, plan_buffer(plan, loss->target), matrix_bytes(loss), error);
+}
+
+nst_status style_loss_add_to_target(struct style_loss *loss, const struct plan *plan, double scale, nst_error *error) {
+    return kernel_run(loss->context, loss->gram_blend, work_range(loss->context, matrix_elements(loss)),
+                      ARGUMENTS(arg_buffer(plan_buffer(plan, loss->gram)), arg_buffer(plan_buffer(plan, loss->target)),
+                                arg_int((int)matrix_elements(loss)), arg_float((float)scale)),
+                      error);
+}
+
+nst_status style_loss_target_size(struct style_loss *loss, const struct plan *plan, double *squares, nst_error *error) {
+    float *target = malloc(matrix_bytes(loss));
+    if (!target) {
+        return fail_memory(error, matrix_bytes(loss), "a Gram matrix");
+    }
+    nst_status status =
+        buffer_read(loss->context, plan_buffer(plan, loss->target), 0, target, matrix_bytes(loss), error);
+    *squares = 0;
+    for (size_t i = 0; !status && i < matrix_elements(loss); ++i) {
+        *squares += (double)target[i] * target[i];
+    }
+    free(target);
+    return status;
+}
+
+nst_status style_loss_value(struct style_loss *loss, const struct plan *plan, struct style_loss_weights weights,
+                            struct loss_output output, nst_error *error) {
+    return kernel_run(loss->context, loss->gram_difference, reduction_work(loss->context),
+                      ARGUMENTS(arg_buffer(plan_buffer(plan, loss->gram)), arg_buffer(plan_buffer(plan, loss->target)),
+                                arg_buffer(plan_buffer(plan, loss->difference)), arg_buffer(output.partials),
+                                arg_int(output.slot), arg_int((int)matrix_elements(loss)),
+                                arg_float((float)weights.weight), arg_float((float)weights.scale)),
+                      error);
+}
+
+nst_status style_loss_add_gradient(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
+                                   cl_mem gradient, nst_error *error) {
+    nst_status status =
+        convolution_set_weights(loss->context, loss->gradient, plan_buffer(plan, loss->difference), error);
+    if (status) {
+        return status;
+    }
+    struct convolution_call call = {
+        .height = map->height,
+        .width = map->width,
+        .input = map->values,
+        .output = gradient,
+        .mask = map->mask,
+        .scratch = loss->gradient_scratch < 0 ? NULL : plan_buffer(plan, loss->gradient_scratch),
+    };
+    return convolution_run(loss->context, loss->gradient, &call, error);
+}

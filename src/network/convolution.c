@@ -1,0 +1,242 @@
+/* convolution.c: the interface to the convolution engines: choice, life and death, weights that change. The engines
+ * themselves are convolution_*.c. */
+#include "network/convolution_engine.h"
+#include "support/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct convolution_methods *methods_of(enum convolution_engine engine) {
+    switch (engine) {
+    case CONVOLUTION_PLAIN:
+        return &convolution_plain;
+    case CONVOLUTION_DIRECT:
+        return &convolution_direct;
+    case CONVOLUTION_WINOGRAD:
+        return &convolution_winograd;
+    case CONVOLUTION_AUTO:
+        break;
+    }
+    return NULL;
+}
+
+/* Below this many channels on either side the transforms cost more than Winograd saves. */
+enum { LEAST_WINOGRAD_CHANNELS = 32 };
+
+static enum convolution_engine choose_engine(const nst_context *context, const struct convolution_shape *shape) {
+    if (convolution_winograd.supports(context, shape) && shape->in_channels >= LEAST_WINOGRAD_CHANNELS &&
+        shape->out_channels >= LEAST_WINOGRAD_CHANNELS) {
+        return CONVOLUTION_WINOGRAD;
+    }
+    return convolution_direct.supports(context, shape) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
+}
+
+static int ceiling_divide(int a, int b) { return (a + b - 1) / b; }
+
+static nst_status check_shape(const struct convolution_shape *shape, const float *weights, const float *bias,
+                              nst_error *error) {
+    enum { MOST_CHANNELS = 1 << 16, MOST_KERNEL_SIZE = 255 };
+    if (shape->in_channels < 1 || shape->in_channels > MOST_CHANNELS || shape->out_channels < 1 ||
+        shape->out_channels > MOST_CHANNELS) {
+        return fail(error, NST_ERROR_ARGUMENT, "a convolution from %d to %d channels is not possible: expected 1 to %d",
+                    shape->in_channels, shape->out_channels, (int)MOST_CHANNELS);
+    }
+    if (shape->kernel_size < 1 || shape->kernel_size > MOST_KERNEL_SIZE || shape->kernel_size % 2 == 0) {
+        return fail(error, NST_ERROR_ARGUMENT, "a convolution with kernel size %d is not possible: expected an odd number",
+                    shape->kernel_size);
+    }
+    if (shape->padding < 0 || shape->padding >= shape->kernel_size) {
+        return fail(error, NST_ERROR_ARGUMENT, "a convolution with kernel size %d and padding %d is not possible: "
+                    "expected a padding of 0 to %d", shape->kernel_size, shape->padding, shape->kernel_size - 1);
+    }
+    if (!weights && shape->kernel_size != 1) {
+        return fail(error, NST_ERROR_ARGUMENT, "a convolution with kernel size %d was created without weights: only "
+                    "those of 1x1 convolutions can be set later", shape->kernel_size);
+    }
+    if (shape->has_bias && !bias) {
+        return fail(error, NST_ERROR_ARGUMENT, "a convolution with bias was created without values for it");
+    }
+    return NST_OK;
+}
+
+static nst_status create_bias(nst_context *context, struct convolution *convolution, const float *bias,
+                              nst_error *error) {
+    size_t count = (size_t)convolution_panels(convolution) * convolution->panel_width;
+    float *values = calloc(count, sizeof *values);
+    if (!values) {
+        return fail_memory(error, count * sizeof *values, "the bias of a convolution");
+    }
+    if (convolution->shape.has_bias) {
+        memcpy(values, bias, convolution->shape.out_channels * sizeof *values);
+    }
+    nst_status status = buffer_create(context, count * sizeof *values, "bias", &convolution->bias, error);
+    if (!status) {
+        status = buffer_write(context, convolution->bias, 0, values, count * sizeof *values, error);
+    }
+    free(values);
+    return status;
+}
+
+nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
+                              enum convolution_engine engine, const float *weights, const float *bias,
+                              struct convolution **result, nst_error *error) {
+    *result = NULL;
+    nst_status status = check_shape(shape, weights, bias, error);
+    if (status) {
+        return status;
+    }
+    if (engine == CONVOLUTION_AUTO) {
+        engine = choose_engine(context, shape);
+    }
+    const struct convolution_methods *methods = methods_of(engine);
+    if (!methods->supports(context, shape)) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "the %s engine cannot do a %dx%d convolution with channel blocks of %d on this device; leave the "
+                    "choice of the engine to the program",
+                    methods->name, shape->kernel_size, shape->kernel_size, context->channel_block);
+    }
+    struct convolution *convolution = calloc(1, sizeof *convolution);
+    if (!convolution) {
+        return fail_memory(error, sizeof *convolution, "a convolution");
+    }
+    convolution->shape = *shape;
+    convolution->engine = engine;
+    convolution->methods = methods;
+    convolution->block = context->channel_block;
+    convolution->work_items = context->work_items > 0 ? context->work_items : 1;
+    convolution->in_blocks = ceiling_divide(shape->in_channels, context->channel_block);
+    convolution->out_blocks = ceiling_divide(shape->out_channels, context->channel_block);
+    status = methods->create(context, convolution, weights, error);
+    if (!status) {
+        status = create_bias(context, convolution, bias, error);
+    }
+    if (status) {
+        convolution_destroy(context, convolution);
+        return status;
+    }
+    *result = convolution;
+    return NST_OK;
+}
+
+void convolution_destroy(nst_context *context, struct convolution *convolution) {
+    if (!convolution) {
+        return;
+    }
+    buffer_release(context, &convolution->weights);
+    buffer_release(context, &convolution->bias);
+    cl_kernel kernels[] = {convolution->kernel, convolution->mask_kernel, convolution->pack_kernel};
+    for (int i = 0; i < 3; ++i) {
+        if (kernels[i]) {
+            kernel_release(&kernels[i]);
+        }
+    }
+    free(convolution);
+}
+
+enum convolution_engine convolution_engine_of(const struct convolution *convolution) { return convolution->engine; }
+
+const char *convolution_engine_name(enum convolution_engine engine) {
+    const struct convolution_methods *methods = methods_of(engine);
+    return methods ? methods->name : "auto";
+}
+
+void convolution_output_size(const struct convolution_shape *shape, int height, int width, int *out_height,
+                             int *out_width) {
+    *out_height = height + 2 * shape->padding - shape->kernel_size + 1;
+    *out_width = width + 2 * shape->padding - shape->kernel_size + 1;
+}
+
+uint64_t convolution_weight_bytes(const struct convolution *convolution) { return convolution->weight_bytes; }
+
+uint64_t convolution_scratch_bytes(const struct convolution *convolution, int height, int width) {
+    return convolution->methods->scratch_bytes(convolution, height, width);
+}
+
+nst_status convolution_run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
+                           nst_error *error) {
+    int out_height, out_width;
+    convolution_output_size(&convolution->shape, call->height, call->width, &out_height, &out_width);
+    if (call->height < 1 || call->width < 1 || out_height < 1 || out_width < 1) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "an input of %dx%d pixels is too small for a %dx%d convolution with padding %d", call->width,
+                    call->height, convolution->shape.kernel_size, convolution->shape.kernel_size,
+                    convolution->shape.padding);
+    }
+    return convolution->methods->run(context, convolution, call, error);
+}
+
+nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
+                                   nst_error *error) {
+    if (!convolution->pack_kernel) {
+        return fail(error, NST_ERROR_ARGUMENT, "the weights of this convolution were given when it was created");
+    }
+    int panels = convolution_panels(convolution);
+    size_t count = (size_t)panels * convolution->shape.in_channels * convolution->panel_width;
+    return kernel_run(context, convolution->pack_kernel, work_range(context, count),
+                      ARGUMENTS(arg_buffer(matrix), arg_buffer(convolution->weights),
+                                arg_int(convolution->shape.out_channels), arg_int(convolution->shape.in_channels),
+                                arg_int(convolution->panel_width), arg_int(panels)),
+                      error);
+}
+
+uint64_t feature_map_bytes(const nst_context *context, int channels, int height, int width) {
+    uint64_t block = context->channel_block;
+    return (channels + block - 1) / block * block * height * width * sizeof(cl_float);
+}
+
+uint64_t relu_mask_bytes(const nst_context *context, int channels, int height, int width) {
+    uint64_t block = context->channel_block;
+    return (channels + block - 1) / block * block * ceiling_divide(height, 4) * ceiling_divide(width, 4) *
+           sizeof(cl_ushort);
+}
+
+int convolution_panels(const struct convolution *convolution) {
+    return ceiling_divide(convolution->shape.out_channels, convolution->panel_width);
+}
+
+nst_status convolution_pack_weights(nst_context *context, struct convolution *convolution, const float *weights,
+                                    nst_error *error) {
+    size_t out = convolution->shape.out_channels, in = convolution->shape.in_channels;
+    size_t taps = convolution->taps, width = convolution->panel_width, block = convolution->block;
+    size_t count = convolution_panels(convolution) * in * taps * width;
+    convolution->weight_bytes = count * sizeof(float);
+    if (!weights) {
+        nst_status status = convolution_kernel(context, convolution, "convolution_plain.cl", "", "pack_matrix",
+                                               &convolution->pack_kernel, error);
+        return status ? status : convolution_upload_weights(context, convolution, NULL, error);
+    }
+    float *packed = calloc(count, sizeof *packed);
+    if (!packed) {
+        return fail_memory(error, count * sizeof *packed, "the weights of a convolution");
+    }
+    for (size_t o = 0; o < out; ++o) {
+        for (size_t i = 0; i < in; ++i) {
+            size_t left = in - i / block * block, lanes = left < block ? left : block;
+            for (size_t tap = 0; tap < taps; ++tap) {
+                size_t row = o / width * in * taps + i / block * block * taps + tap * lanes + i % block;
+                packed[row * width + o % width] = weights[(o * in + i) * taps + tap];
+            }
+        }
+    }
+    nst_status status = convolution_upload_weights(context, convolution, packed, error);
+    free(packed);
+    return status;
+}
+
+nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
+                                      nst_error *error) {
+    nst_status status = buffer_create(context, convolution->weight_bytes, "weights of a convolution",
+                                      &convolution->weights, error);
+    if (status || !packed) {
+        return status;
+    }
+    return buffer_write(context, convolution->weights, 0, packed, convolution->weight_bytes, error);
+}
+
+nst_status convolution_kernel(nst_context *context, const struct convolution *convolution, const char *file,
+                              const char *options, const char *name, cl_kernel *kernel, nst_error *error) {
+    char all[256];
+    snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s%s", context->channel_block,
+             context->loops_in_kernel, (int)convolution->shape.epilogue, *options ? " " : "", options);
+    return kernel_create(context, file, all, name, kernel, error);
+}

@@ -1,0 +1,92 @@
+/* convolution_direct.c: direct convolution in register tiles on CPUs. See cl/convolution_direct.cl. */
+#include "network/convolution_engine.h"
+#include "support/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { AREA_ROWS = 4, AREA_COLUMNS = 24 }; /* as in the kernel */
+
+static bool supports(const nst_context *context, const struct convolution_shape *shape) {
+    return context->loops_in_kernel && context->channel_block >= 4 &&
+           (shape->kernel_size == 1 || shape->kernel_size == 3);
+}
+
+/* Up to this many output channels, vectors hold input channels instead. */
+enum { MOST_OUTPUTS = 4 };
+
+/* Packs weights [out][in][taps] into [in_blocks][taps][out][block]: lanes are input channels, zero where there is none. */
+static nst_status pack_for_few_outputs(nst_context *context, struct convolution *convolution, const float *weights,
+                                       nst_error *error) {
+    size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;
+    size_t taps = convolution->taps, block = convolution->block;
+    size_t count = convolution->in_blocks * taps * out * block;
+    convolution->weight_bytes = count * sizeof(float);
+    float *packed = calloc(count, sizeof *packed);
+    if (!packed) {
+        return fail_memory(error, count * sizeof *packed, "the weights of a convolution");
+    }
+    for (size_t o = 0; o < out; ++o) {
+        for (size_t i = 0; i < in; ++i) {
+            for (size_t tap = 0; tap < taps; ++tap) {
+                packed[((i / block * taps + tap) * out + o) * block + i % block] = weights[(o * in + i) * taps + tap];
+            }
+        }
+    }
+    nst_status status = convolution_upload_weights(context, convolution, packed, error);
+    free(packed);
+    return status;
+}
+
+static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
+                         nst_error *error) {
+    const struct convolution_shape *shape = &convolution->shape;
+    bool few_outputs = weights && shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
+    /* AVX-512 has 32 vector registers, the others are taken to have 16: that many allow 12 sums. */
+    bool many_registers = convolution->block == 16;
+    int vectors = convolution->out_blocks > 1 ? 2 : 1;
+    int tile_columns = many_registers ? 4 : few_outputs ? 2 : 3;
+    if (vectors == 1 && !few_outputs) {
+        tile_columns *= 2;
+    }
+    convolution->panel_width = vectors * convolution->block;
+    convolution->taps = shape->kernel_size * shape->kernel_size;
+    char options[96];
+    snprintf(options, sizeof options, "-D KERNEL_SIZE=%d -D VECTORS=%d -D TILE_COLUMNS=%d -D OUTPUTS=%d",
+             shape->kernel_size, vectors, tile_columns, few_outputs ? shape->out_channels : 0);
+    nst_status status = convolution_kernel(context, convolution, "convolution_direct.cl", options, "convolution_direct",
+                                           &convolution->kernel, error);
+    if (status) {
+        return status;
+    }
+    return few_outputs ? pack_for_few_outputs(context, convolution, weights, error)
+                       : convolution_pack_weights(context, convolution, weights, error);
+}
+
+static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
+    (void)height, (void)width;
+    int border = convolution->shape.kernel_size - 1;
+    return (uint64_t)convolution->work_items * convolution->in_blocks * convolution->block * (AREA_ROWS + border) *
+           (AREA_COLUMNS + border) * sizeof(cl_float);
+}
+
+static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
+                      nst_error *error) {
+    const struct convolution_shape *shape = &convolution->shape;
+    int out_height, out_width;
+    convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
+    int areas = ((out_height + AREA_ROWS - 1) / AREA_ROWS) * ((out_width + AREA_COLUMNS - 1) / AREA_COLUMNS);
+    int panels = convolution_panels(convolution), groups = 1;
+    while (areas * groups < 8 * convolution->work_items && 2 * groups <= panels) {
+        groups *= 2;
+    }
+    return kernel_run(context, convolution->kernel, work_items(convolution->work_items),
+                      ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
+                                arg_buffer(convolution->weights), arg_buffer(convolution->bias),
+                                arg_buffer(call->scratch), arg_int(shape->in_channels),
+                                arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
+                                arg_int(shape->padding), arg_int(shape->padding_mode), arg_int(groups)),
+                      error);
+}
+
+const struct convolution_methods convolution_direct = {"direct", supports, create, scratch_bytes, run};

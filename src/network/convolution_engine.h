@@ -1,0 +1,54 @@
+/* convolution_engine.h: what an engine must provide, and what engines share. For the files convolution*.c only. */
+#ifndef NETWORK_CONVOLUTION_ENGINE_H
+#define NETWORK_CONVOLUTION_ENGINE_H
+
+#include "network/convolution.h"
+
+struct convolution_methods {
+    const char *name; /* for tables */
+    bool (*supports)(const nst_context *context, const struct convolution_shape *shape);
+    /* Creates the kernels and the weight buffer; `weights` may be NULL (1x1). What it made is released by the caller, also
+     * after a failure. */
+    nst_status (*create)(nst_context *context, struct convolution *convolution, const float *weights,
+                         nst_error *error);
+    uint64_t (*scratch_bytes)(const struct convolution *convolution, int height, int width);
+    nst_status (*run)(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
+                      nst_error *error);
+};
+
+extern const struct convolution_methods convolution_plain, convolution_direct, convolution_winograd;
+
+struct convolution {
+    struct convolution_shape shape;
+    enum convolution_engine engine;
+    const struct convolution_methods *methods;
+    int block, work_items; /* of the context */
+    int in_blocks, out_blocks;
+    int panel_width;      /* output channels that lie side by side in the weights */
+    int taps;             /* products per pair of channels there: kernel_size^2, or 36 transformed ones */
+    int tiles_per_round;  /* Winograd: 4x4 tiles that a work-item transforms at once */
+    uint64_t weight_bytes;
+    cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
+    cl_kernel kernel;
+    cl_kernel mask_kernel; /* or NULL: where the engine's own kernel does not write the mask */
+    cl_kernel pack_kernel; /* or NULL: for weights set on the device */
+};
+
+/* Number of panels of output channels. */
+int convolution_panels(const struct convolution *convolution);
+
+/* Packs weights [out][in][taps] into [panels][in_blocks][taps][channels of the block][panel_width], with zeros for output channels
+ * that do not exist, and puts them on the device. With weights == NULL the buffer is only allocated, and the kernel that fills it created. Sets the fields
+ * weights, weight_bytes and pack_kernel; panel_width and taps must be set. */
+nst_status convolution_pack_weights(nst_context *context, struct convolution *convolution, const float *weights,
+                                    nst_error *error);
+
+/* Allocates convolution->weights for weight_bytes and writes `packed` to it, unless that is NULL. */
+nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
+                                      nst_error *error);
+
+/* Creates a kernel with the options that all engines share (block, loops, epilogue), and `options`. */
+nst_status convolution_kernel(nst_context *context, const struct convolution *convolution, const char *file,
+                              const char *options, const char *name, cl_kernel *kernel, nst_error *error);
+
+#endif

@@ -1,0 +1,112 @@
+/* convolution_winograd.c: Winograd F(4x4, 3x3), fused, on CPUs: transforms the filters and divides the work. See
+ * cl/convolution_winograd.cl, also for the order of U. */
+#include "network/convolution_engine.h"
+#include "support/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SLICES = 36, VECTORS = 2, PANEL = 4 };
+
+/* Tiles whose products are summed up in registers at once: AVX-512 has 32 vector registers, the others are taken to have 16. */
+static int tiles_in_registers(int block) { return block == 16 ? 8 : 6; }
+
+static bool supports(const nst_context *context, const struct convolution_shape *shape) {
+    return context->loops_in_kernel && context->channel_block >= 4 && shape->kernel_size == 3;
+}
+
+/* U = G g G^T. Row i of G is (1, p, p^2) / product of (p - q) over the other finite points q; the last row, for infinity,
+ * is (0, 0, 1). */
+static void transform_filter(const float filter[9], double transformed[SLICES]) {
+    const double half_root = 0.70710678118654752440, root = 1.41421356237309504880;
+    const double g[6][3] = {{1, 0, 0},
+                            {-2 / 3., -2 / 3. * half_root, -1 / 3.},
+                            {-2 / 3., 2 / 3. * half_root, -1 / 3.},
+                            {1 / 6., root / 6, 1 / 3.},
+                            {1 / 6., -root / 6, 1 / 3.},
+                            {0, 0, 1}};
+    double half_way[6][3];
+    for (int i = 0; i < 6; ++i) {
+        for (int j = 0; j < 3; ++j) {
+            half_way[i][j] = g[i][0] * filter[j] + g[i][1] * filter[3 + j] + g[i][2] * filter[6 + j];
+        }
+    }
+    for (int i = 0; i < 6; ++i) {
+        for (int j = 0; j < 6; ++j) {
+            transformed[i * 6 + j] = half_way[i][0] * g[j][0] + half_way[i][1] * g[j][1] + half_way[i][2] * g[j][2];
+        }
+    }
+}
+
+/* U[panels][36][PANEL / VECTORS][in_channels][VECTORS][block] */
+static void transform_filters(const struct convolution *convolution, const float *weights, float *u) {
+    size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;
+    size_t width = (size_t)VECTORS * convolution->block, parts = PANEL / VECTORS;
+    for (size_t o = 0; o < out; ++o) {
+        size_t panel = o / width / parts, part = o / width % parts, lane = o % width;
+        for (size_t i = 0; i < in; ++i) {
+            double transformed[SLICES];
+            transform_filter(weights + (o * in + i) * 9, transformed);
+            for (size_t s = 0; s < SLICES; ++s) {
+                u[(((panel * SLICES + s) * parts + part) * in + i) * width + lane] = (float)transformed[s];
+            }
+        }
+    }
+}
+
+static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
+                         nst_error *error) {
+    int tiles = tiles_in_registers(convolution->block);
+    convolution->panel_width = PANEL * convolution->block;
+    convolution->taps = SLICES;
+    convolution->tiles_per_round = 8 * tiles;
+    char options[96];
+    snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d", tiles, VECTORS, PANEL);
+    nst_status status = convolution_kernel(context, convolution, "convolution_winograd.cl", options,
+                                           "convolution_winograd", &convolution->kernel, error);
+    if (status) {
+        return status;
+    }
+    size_t count = (size_t)convolution_panels(convolution) * convolution->panel_width * SLICES *
+                   convolution->shape.in_channels;
+    convolution->weight_bytes = count * sizeof(float);
+    float *u = calloc(count, sizeof *u);
+    if (!u) {
+        return fail_memory(error, count * sizeof *u, "the transformed weights of a convolution");
+    }
+    transform_filters(convolution, weights, u);
+    status = convolution_upload_weights(context, convolution, u, error);
+    free(u);
+    return status;
+}
+
+static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
+    (void)height, (void)width;
+    uint64_t vectors = (uint64_t)convolution->tiles_per_round * (convolution->in_blocks + PANEL) + 2;
+    return convolution->work_items * SLICES * vectors * convolution->block * sizeof(cl_float);
+}
+
+static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
+                      nst_error *error) {
+    const struct convolution_shape *shape = &convolution->shape;
+    int out_height, out_width, items = convolution->work_items;
+    convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
+    int tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4);
+    int panels = convolution_panels(convolution), groups = 1;
+    /* Fewer than this many tiles for each work-item read the filters too often; then they share out the panels instead. */
+    const int least_tiles = 16;
+    while ((long long)tiles * groups < (long long)least_tiles * items && items % (2 * groups) == 0 &&
+           2 * groups <= panels) {
+        groups *= 2;
+    }
+    return kernel_run(context, convolution->kernel, work_items(items),
+                      ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
+                                arg_buffer(convolution->weights), arg_buffer(convolution->bias),
+                                arg_buffer(call->scratch), arg_int(shape->in_channels),
+                                arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
+                                arg_int(shape->padding), arg_int(shape->padding_mode),
+                                arg_int(convolution->tiles_per_round), arg_int(groups)),
+                      error);
+}
+
+const struct convolution_methods convolution_winograd = {"winograd F(4x4)", supports, create, scratch_bytes, run};

@@ -1,0 +1,287 @@
+/* model.c: making stages from the layers of a network, and what they need in the memory plan; see model.h. The passes
+ * themselves are in passes.c. */
+#include "network/model_internal.h"
+
+#include "support/error.h"
+#include "support/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- From layers to stages --------------------------------------------------------------------------------------- */
+
+/* Says at which layers a loss may sit: the gradients of the losses are written for outputs of ReLUs. */
+static nst_status fail_unknown_layer(const nst_network *network, const char *given, nst_error *error) {
+    const char **names = calloc((size_t)network->layer_count, sizeof *names);
+    if (!names) {
+        return fail_memory(error, (size_t)network->layer_count * sizeof *names, "the names of the layers");
+    }
+    size_t count = 0;
+    char list[512] = "";
+    for (int i = 0; i < network->layer_count; ++i) {
+        if (network->layers[i].kind == LAYER_RELU) {
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", network->layers[i].name);
+            names[count++] = network->layers[i].name;
+        }
+    }
+    const char *nearest = text_nearest(given, names, count);
+    free(names);
+    return fail(error, NST_ERROR_NETWORK, "network %s has no layer '%s' for a loss%s%s%s; it has %s", network->name, given,
+                nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", list);
+}
+
+/* Number of layers up to and with the deepest tap, 0 on error. */
+static int deepest_layer(const nst_network *network, const struct model_options *options, nst_error *error) {
+    int deepest = 0;
+    for (int t = 0; t < options->tap_count; ++t) {
+        int index = network_find_layer(network, options->taps[t]);
+        if (index < 0 || network->layers[index].kind != LAYER_RELU) {
+            fail_unknown_layer(network, options->taps[t], error);
+            return 0;
+        }
+        deepest = index + 1 > deepest ? index + 1 : deepest;
+    }
+    return deepest;
+}
+
+static nst_status make_stages(struct model *model, const nst_network *network, const struct model_options *options,
+                              int layer_count, nst_error *error) {
+    model->stages = calloc((size_t)layer_count, sizeof *model->stages);
+    if (!model->stages) {
+        return fail_memory(error, (size_t)layer_count * sizeof *model->stages, "the stages of the network");
+    }
+    int channels = 3;
+    for (int i = 0; i < layer_count; ++i) {
+        const struct layer *layer = &network->layers[i];
+        struct stage *stage = &model->stages[model->stage_count];
+        if (layer->kind == LAYER_RELU) {
+            if (i == 0 || network->layers[i - 1].kind != LAYER_CONVOLUTION) {
+                return fail(error, NST_ERROR_NETWORK, "network %s: the ReLU %s must follow a convolution", network->name,
+                            layer->name);
+            }
+            stage = &model->stages[model->stage_count - 1];
+            stage->has_relu = true;
+        } else {
+            stage->layer = layer;
+            stage->kernel_size = layer->kernel_size;
+            stage->padding = layer->padding;
+            stage->padding_mode = layer->padding_mode;
+            stage->is_pooling = layer->kind == LAYER_POOLING;
+            stage->in_channels = channels;
+            stage->out_channels = stage->is_pooling ? channels : layer->out_channels;
+            if (!stage->is_pooling && layer->in_channels != channels) {
+                return fail(error, NST_ERROR_NETWORK, "network %s: %s expects %d channels, but %d arrive there",
+                            network->name, layer->name, layer->in_channels, channels);
+            }
+            channels = stage->out_channels;
+            model->stage_count++;
+        }
+        memcpy(stage->name, layer->name, sizeof stage->name);
+        for (int t = 0; t < options->tap_count; ++t) {
+            stage->is_tapped = stage->is_tapped || strcmp(options->taps[t], stage->name) == 0;
+        }
+    }
+    return NST_OK;
+}
+
+/* ---- Convolutions ------------------------------------------------------------------------------------------------ */
+
+/* Weights of the backward pass: channels exchanged, filters turned by 180 degrees. From malloc, NULL without memory. */
+static float *turned_weights(const struct layer *layer) {
+    int taps = layer->kernel_size * layer->kernel_size;
+    size_t count = (size_t)layer->out_channels * (size_t)layer->in_channels * (size_t)taps;
+    float *turned = malloc(count * sizeof *turned);
+    for (int o = 0; turned && o < layer->out_channels; ++o) {
+        for (int i = 0; i < layer->in_channels; ++i) {
+            const float *source = layer->weights + ((size_t)o * (size_t)layer->in_channels + (size_t)i) * (size_t)taps;
+            float *target = turned + ((size_t)i * (size_t)layer->out_channels + (size_t)o) * (size_t)taps;
+            for (int k = 0; k < taps; ++k) {
+                target[k] = source[taps - 1 - k];
+            }
+        }
+    }
+    return turned;
+}
+
+static nst_status make_convolutions(struct model *model, int index, enum convolution_engine engine, nst_error *error) {
+    struct stage *stage = &model->stages[index];
+    const struct layer *layer = stage->layer;
+    struct convolution_shape forward = {
+        .in_channels = layer->in_channels,
+        .out_channels = layer->out_channels,
+        .kernel_size = layer->kernel_size,
+        .padding = layer->padding,
+        .padding_mode = layer->padding_mode,
+        .has_bias = layer->bias != NULL,
+        .epilogue = stage->has_relu ? EPILOGUE_RELU : EPILOGUE_NONE,
+    };
+    nst_status status = convolution_create(model->context, &forward, engine, layer->weights, layer->bias,
+                                           &stage->forward, error);
+    if (status) {
+        return status;
+    }
+    /* Through borders that are not zero the gradient is made for the padded map first, and folded then. */
+    stage->folds = layer->padding > 0 && layer->padding_mode != PADDING_ZERO;
+    bool masks = !stage->folds && index > 0 && model->stages[index - 1].has_relu;
+    struct convolution_shape backward = {
+        .in_channels = layer->out_channels,
+        .out_channels = layer->in_channels,
+        .kernel_size = layer->kernel_size,
+        .padding = stage->folds ? layer->kernel_size - 1 : layer->kernel_size - 1 - layer->padding,
+        .padding_mode = PADDING_ZERO,
+        .epilogue = masks ? EPILOGUE_MASK : EPILOGUE_NONE,
+    };
+    float *turned = turned_weights(layer);
+    if (!turned) {
+        return fail_memory(error, 0, "the turned filters");
+    }
+    status = convolution_create(model->context, &backward, engine, turned, NULL, &stage->backward, error);
+    free(turned);
+    return status;
+}
+
+static nst_status make_kernels(struct model *model, nst_pooling pooling, nst_error *error) {
+    struct {
+        const char *file, *name;
+        cl_kernel *kernel;
+    } kernels[] = {
+        {"input.cl", "image_to_input", &model->image_to_input},
+        {"input.cl", "input_gradient_to_image", &model->input_gradient_to_image},
+        {"pooling.cl", pooling == NST_POOLING_MAX ? "pool_maximum" : "pool_average", &model->pool},
+        {"pooling.cl", "pool_backward", &model->pool_backward},
+        {"padding.cl", "fold_padding", &model->fold_padding},
+    };
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
+        nst_status status =
+            kernel_create(model->context, kernels[i].file, "", kernels[i].name, kernels[i].kernel, error);
+        if (status) {
+            return status;
+        }
+    }
+    return NST_OK;
+}
+
+nst_status model_create(nst_context *context, const nst_network *network, const struct model_options *options,
+                        struct model **result, nst_error *error) {
+    *result = NULL;
+    int layer_count = deepest_layer(network, options, error);
+    if (layer_count == 0) {
+        return options->tap_count ? NST_ERROR_NETWORK : fail(error, NST_ERROR_NETWORK, "no layer has a loss");
+    }
+    struct model *model = calloc(1, sizeof *model);
+    if (!model) {
+        return fail_memory(error, sizeof *model, "the network");
+    }
+    model->context = context;
+    model->pooling = options->pooling;
+    model->input = network->input;
+    nst_status status = make_stages(model, network, options, layer_count, error);
+    for (int s = 0; !status && s < model->stage_count; ++s) {
+        if (!model->stages[s].is_pooling) {
+            status = make_convolutions(model, s, options->engine, error);
+        }
+    }
+    for (int s = 0; s < model->stage_count; ++s) {
+        model->stages[s].layer = NULL;
+    }
+    if (!status) {
+        status = make_kernels(model, options->pooling, error);
+    }
+    if (status) {
+        model_destroy(model);
+        return status;
+    }
+    *result = model;
+    return NST_OK;
+}
+
+void model_destroy(struct model *model) {
+    if (!model) {
+        return;
+    }
+    for (int s = 0; s < model->stage_count; ++s) {
+        convolution_destroy(model->context, model->stages[s].forward);
+        convolution_destroy(model->context, model->stages[s].backward);
+    }
+    kernel_release(&model->image_to_input);
+    kernel_release(&model->input_gradient_to_image);
+    kernel_release(&model->pool);
+    kernel_release(&model->pool_backward);
+    kernel_release(&model->fold_padding);
+    free(model->stages);
+    free(model);
+}
+
+/* ---- Questions --------------------------------------------------------------------------------------------------- */
+
+int model_stage_count(const struct model *model) { return model->stage_count; }
+
+int model_find_stage(const struct model *model, const char *name) {
+    for (int s = 0; s < model->stage_count; ++s) {
+        if (strcmp(model->stages[s].name, name) == 0) {
+            return s;
+        }
+    }
+    return -1;
+}
+
+int model_channels(const struct model *model, int stage) { return model->stages[stage].out_channels; }
+bool model_has_relu(const struct model *model, int stage) { return model->stages[stage].has_relu; }
+
+struct image_size model_map_size(const struct model *model, int stage, struct image_size image) {
+    struct image_size size = image;
+    for (int s = 0; s <= stage; ++s) {
+        const struct stage *at = &model->stages[s];
+        int grown = at->is_pooling ? 0 : 2 * at->padding - (at->kernel_size - 1);
+        size.height = at->is_pooling ? size.height / 2 : size.height + grown;
+        size.width = at->is_pooling ? size.width / 2 : size.width + grown;
+        /* A reflection needs one pixel more than it shows. */
+        bool reflects = !at->is_pooling && at->padding_mode == PADDING_REFLECT;
+        if (size.height < 1 || size.width < 1 || (reflects && (size.height <= at->padding || size.width <= at->padding))) {
+            return (struct image_size){0, 0};
+        }
+    }
+    return size;
+}
+
+int model_smallest_side(const struct model *model) {
+    int side = 1;
+    while (side < 65536 && model_map_size(model, model->stage_count - 1, (struct image_size){side, side}).height == 0) {
+        ++side;
+    }
+    return side;
+}
+
+int model_forward_step(const struct model *model, int stage) {
+    (void)model;
+    return stage + 1;
+}
+int model_backward_step(const struct model *model, int stage) { return 2 * model->stage_count - stage; }
+int model_last_step(const struct model *model) { return 2 * model->stage_count + 1; }
+
+uint64_t model_weight_bytes(const struct model *model) {
+    uint64_t bytes = 0;
+    for (int s = 0; s < model->stage_count; ++s) {
+        if (!model->stages[s].is_pooling) {
+            bytes += convolution_weight_bytes(model->stages[s].forward) +
+                     convolution_weight_bytes(model->stages[s].backward);
+        }
+    }
+    return bytes;
+}
+
+void model_print(const struct model *model, FILE *stream) {
+    fprintf(stream, "%-12s %9s %8s  %-20s %-20s\n", "stage", "channels", "kernel", "forward", "backward");
+    for (int s = 0; s < model->stage_count; ++s) {
+        const struct stage *stage = &model->stages[s];
+        if (stage->is_pooling) {
+            fprintf(stream, "%-12s %9d %8s  %-20s\n", stage->name, stage->out_channels, "2x2",
+                    model->pooling == NST_POOLING_MAX ? "maximum" : "average");
+        } else {
+            fprintf(stream, "%-12s %9d %7dx%d %-20s %-20s\n", stage->name, stage->out_channels, stage->kernel_size,
+                    stage->kernel_size, convolution_engine_name(convolution_engine_of(stage->forward)),
+                    convolution_engine_name(convolution_engine_of(stage->backward)));
+        }
+    }
+}

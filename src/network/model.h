@@ -1,0 +1,84 @@
+/* model.h: a network on the device, cut off behind its deepest loss layer: forward to the loss layers, backward to the image.
+ *
+ * The layers of the weight file become stages: a convolution with the ReLU behind it, or a pooling. A stage is known by the
+ * name of its last layer (relu1_1, pool1, ...). Stages at which a loss sits are tapped: their feature maps are kept until the
+ * backward pass has gone by. No input of a convolution is kept for the backward pass, since there are no weight gradients:
+ * it needs the ReLU masks, and which pixel each maximum came from.
+ *
+ * The gradient at a stage is the one with respect to what goes into its ReLU: the mask is already applied. A loss that
+ * adds its gradient at a tapped stage therefore applies the mask itself.
+ *
+ * Steps for the memory plan, n stages: the image becomes input at step 0, stage s runs forward at s + 1, its gradient is made at
+ * 2 n - s, the image's gradient at 2 n + 1.
+ */
+#ifndef NETWORK_MODEL_H
+#define NETWORK_MODEL_H
+
+#include "device/plan.h"
+#include "network/convolution.h"
+
+struct model_options {
+    const char *const *taps; /* names of layers with a loss */
+    int tap_count;
+    nst_pooling pooling;
+    enum convolution_engine engine; /* usually CONVOLUTION_AUTO */
+};
+
+struct image_size {
+    int height, width;
+};
+
+/* What a loss sees of a tapped stage. */
+struct feature_map {
+    cl_mem values; /* float [blocks][height][width][block] */
+    cl_mem mask;   /* its ReLU mask, NULL if the stage has no ReLU */
+    int channels, height, width;
+};
+
+struct model;
+
+/* Puts the part of the network that the taps need on the device. The network may be destroyed afterwards.
+ * Errors: NST_ERROR_NETWORK (no such layer: the message lists those there are), NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
+nst_status model_create(nst_context *context, const nst_network *network, const struct model_options *options,
+                        struct model **model, nst_error *error);
+void model_destroy(struct model *model);
+
+int model_stage_count(const struct model *model);
+/* The stage of that name, or -1. */
+int model_find_stage(const struct model *model, const char *name);
+int model_channels(const struct model *model, int stage);
+bool model_has_relu(const struct model *model, int stage);
+/* The size of a stage's feature map for an image of that size; 0 where the image is too small. */
+struct image_size model_map_size(const struct model *model, int stage, struct image_size image);
+/* The smallest side an image may have. */
+int model_smallest_side(const struct model *model);
+
+int model_forward_step(const struct model *model, int stage);
+int model_backward_step(const struct model *model, int stage);
+int model_last_step(const struct model *model);
+
+/* Bytes of weights on the device, outside the plan. */
+uint64_t model_weight_bytes(const struct model *model);
+
+/* Adds the buffers that images of any of these sizes need (element-wise maximum over the sizes). */
+nst_status model_add_to_plan(struct model *model, struct plan *plan, const struct image_size *sizes, int size_count,
+                             nst_error *error);
+
+/* Runs all stages on the image, float [3][height][width], 0..255. The plan must be allocated. */
+nst_status model_forward(struct model *model, const struct plan *plan, cl_mem image, struct image_size size,
+                         nst_error *error);
+
+struct feature_map model_feature_map(const struct model *model, const struct plan *plan, int stage);
+cl_mem model_gradient(const struct model *model, const struct plan *plan, int stage);
+
+/* Sets the gradient at the deepest stage to zero: the backward pass begins. */
+nst_status model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
+/* From the gradient at stage `from` to that at the stage `to` < from; to == -1: to the image, whose gradient is written to
+ * `image_gradient`, float [3][height][width]. */
+nst_status model_backward(struct model *model, const struct plan *plan, int from, int to, cl_mem image_gradient,
+                          nst_error *error);
+
+/* A table of the stages: shapes and engines. */
+void model_print(const struct model *model, FILE *stream);
+
+#endif

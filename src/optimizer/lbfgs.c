@@ -1,0 +1,327 @@
+/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest pair and
+ * the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs on the
+ * host, on inner products in double (lbfgs_direction.c). */
+#include "optimizer/optimizer_internal.h"
+
+#include "support/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAIRS_PER_PAGE = 8 }; /* as in cl/lbfgs.cl */
+
+struct lbfgs {
+    int slots;         /* one more than the history is long: the newest pair may prove useless */
+    int *order;        /* used slots, from the oldest pair to the newest */
+    int order_count;
+    double *products;  /* [2 slots + 1][2 slots + 1], see lbfgs_direction */
+    double *factors;   /* [2 slots + 1] */
+    float *numbers;    /* partial sums read back, or factors to write */
+    double last_step;  /* along the direction that the buffer still holds */
+
+    int page_count;
+    int *pages;                                          /* plan entries */
+    int last_gradient, direction, factors_buffer;        /* plan entries */
+    cl_kernel norms, pair, products_kernel, combine, move;
+};
+
+/* ---- Making it --------------------------------------------------------------------------------------------------- */
+
+static nst_status lbfgs_create(struct optimizer *optimizer, nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state = calloc(1, sizeof *lbfgs);
+    if (!lbfgs) {
+        return fail_memory(error, sizeof *lbfgs, "the optimizer");
+    }
+    nst_context *context = optimizer->context;
+    int slots = lbfgs->slots = optimizer->settings.history + 1;
+    size_t size = 2 * (size_t)slots + 1;
+    lbfgs->page_count = (slots + PAIRS_PER_PAGE - 1) / PAIRS_PER_PAGE;
+    lbfgs->order = calloc((size_t)slots, sizeof *lbfgs->order);
+    lbfgs->products = calloc(size * size, sizeof *lbfgs->products);
+    lbfgs->factors = calloc(size, sizeof *lbfgs->factors);
+    lbfgs->numbers = calloc(3 * size, reduction_bytes(context, 1));
+    lbfgs->pages = calloc((size_t)lbfgs->page_count, sizeof *lbfgs->pages);
+    if (!lbfgs->order || !lbfgs->products || !lbfgs->factors || !lbfgs->numbers || !lbfgs->pages) {
+        return fail_memory(error, size * size * sizeof *lbfgs->products, "the inner products of L-BFGS");
+    }
+    struct {
+        const char *name;
+        cl_kernel *kernel;
+    } kernels[] = {
+        {"lbfgs_norms", &lbfgs->norms},
+        {"lbfgs_pair", &lbfgs->pair},
+        {"lbfgs_products", &lbfgs->products_kernel},
+        {"lbfgs_combine", &lbfgs->combine},
+        {"lbfgs_move", &lbfgs->move},
+    };
+    nst_status status = NST_OK;
+    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
+        status = kernel_create(context, "lbfgs.cl", "", kernels[i].name, kernels[i].kernel, error);
+    }
+    return status;
+}
+
+static void lbfgs_destroy(struct optimizer *optimizer) {
+    struct lbfgs *lbfgs = optimizer->state;
+    kernel_release(&lbfgs->norms);
+    kernel_release(&lbfgs->pair);
+    kernel_release(&lbfgs->products_kernel);
+    kernel_release(&lbfgs->combine);
+    kernel_release(&lbfgs->move);
+    free(lbfgs->order);
+    free(lbfgs->products);
+    free(lbfgs->factors);
+    free(lbfgs->numbers);
+    free(lbfgs->pages);
+}
+
+static int pairs_in_page(const struct lbfgs *lbfgs, int page) {
+    int rest = lbfgs->slots - page * PAIRS_PER_PAGE;
+    return rest < PAIRS_PER_PAGE ? rest : PAIRS_PER_PAGE;
+}
+
+static nst_status lbfgs_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes,
+                                    nst_error *error) {
+    (void)error;
+    struct lbfgs *lbfgs = optimizer->state;
+    for (int page = 0; page < lbfgs->page_count; ++page) {
+        int pairs = pairs_in_page(lbfgs, page);
+        lbfgs->pages[page] = plan_add_always(plan, 2 * (uint64_t)pairs * vector_bytes, "L-BFGS pairs %d to %d",
+                                             page * PAIRS_PER_PAGE, page * PAIRS_PER_PAGE + pairs - 1);
+    }
+    lbfgs->last_gradient = plan_add_always(plan, vector_bytes, "L-BFGS last gradient");
+    lbfgs->direction = plan_add_always(plan, vector_bytes, "L-BFGS direction");
+    lbfgs->factors_buffer = plan_add_always(plan, 2 * (uint64_t)lbfgs->slots * sizeof(float), "L-BFGS factors");
+    optimizer->partials =
+        plan_add_always(plan, reduction_bytes(optimizer->context, 6 * lbfgs->slots + 2), "L-BFGS sums");
+    return NST_OK;
+}
+
+static nst_status forget(struct optimizer *optimizer, const struct plan *plan, nst_error *error) {
+    (void)plan;
+    (void)error;
+    struct lbfgs *lbfgs = optimizer->state;
+    lbfgs->order_count = 0;
+    optimizer->has_last = false;
+    return NST_OK;
+}
+
+/* ---- One step ---------------------------------------------------------------------------------------------------- */
+
+static bool slot_in_use(const struct lbfgs *lbfgs, int slot) {
+    for (int k = 0; k < lbfgs->order_count; ++k) {
+        if (lbfgs->order[k] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first slot that holds no pair of the history; there always is one. */
+static int free_slot(const struct lbfgs *lbfgs) {
+    int slot = 0;
+    while (slot_in_use(lbfgs, slot)) {
+        ++slot;
+    }
+    return slot;
+}
+
+/* One more than the highest slot in use. */
+static int used_slots(const struct lbfgs *lbfgs) {
+    int used = 0;
+    for (int k = 0; k < lbfgs->order_count; ++k) {
+        used = lbfgs->order[k] >= used ? lbfgs->order[k] + 1 : used;
+    }
+    return used;
+}
+
+struct gradient_norms {
+    double absolute, squares;
+};
+
+static nst_status measure_gradient(struct optimizer *optimizer, const struct plan *plan, cl_mem vector,
+                                   cl_mem gradient, struct gradient_norms *norms, nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state;
+    const struct optimizer_settings *s = &optimizer->settings;
+    cl_mem partials = plan_buffer(plan, optimizer->partials);
+    nst_status status = kernel_run(optimizer->context, lbfgs->norms, reduction_work(optimizer->context),
+                                   ARGUMENTS(arg_buffer(vector), arg_buffer(gradient),
+                                             arg_int(optimizer_vectors(optimizer)), arg_int(s->bounded),
+                                             arg_float((float)s->low), arg_float((float)s->high), arg_buffer(partials)),
+                                   error);
+    if (!status) {
+        status = reduction_read(optimizer->context, partials, 0, &norms->absolute, error);
+    }
+    return status ? status : reduction_read(optimizer->context, partials, 1, &norms->squares, error);
+}
+
+static nst_status make_pair(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
+                            int slot, nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state;
+    const struct optimizer_settings *s = &optimizer->settings;
+    return kernel_run(
+        optimizer->context, lbfgs->pair, reduction_work(optimizer->context),
+        ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_buffer(plan_buffer(plan, optimizer->last_vector)),
+                  arg_buffer(plan_buffer(plan, lbfgs->last_gradient)),
+                  arg_buffer(plan_buffer(plan, lbfgs->direction)), arg_float((float)lbfgs->last_step),
+                  arg_buffer(plan_buffer(plan, lbfgs->pages[slot / PAIRS_PER_PAGE])), arg_int(slot % PAIRS_PER_PAGE),
+                  arg_int(optimizer->has_last), arg_int(optimizer_vectors(optimizer)), arg_int(s->bounded),
+                  arg_float((float)s->low), arg_float((float)s->high)),
+        error);
+}
+
+/* Fills in the products of all vectors in use with the pair in `newest` and with the gradient. */
+static nst_status update_products(struct optimizer *optimizer, const struct plan *plan, cl_mem gradient, int newest,
+                                  nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state;
+    nst_context *context = optimizer->context;
+    int used = used_slots(lbfgs), count = optimizer_vectors(optimizer);
+    used = used > newest ? used : newest + 1;
+    cl_mem partials = plan_buffer(plan, optimizer->partials);
+    nst_status status = NST_OK;
+    for (int first = 0; !status && first < used; first += PAIRS_PER_PAGE) {
+        int pairs = used - first < PAIRS_PER_PAGE ? used - first : PAIRS_PER_PAGE;
+        status = kernel_run(context, lbfgs->products_kernel, reduction_work(context),
+                            ARGUMENTS(arg_buffer(plan_buffer(plan, lbfgs->pages[first / PAIRS_PER_PAGE])),
+                                      arg_int(pairs), arg_int(2 * first),
+                                      arg_buffer(plan_buffer(plan, lbfgs->pages[newest / PAIRS_PER_PAGE])),
+                                      arg_int(newest % PAIRS_PER_PAGE), arg_buffer(gradient), arg_int(count),
+                                      arg_buffer(partials)),
+                            error);
+    }
+    if (!status) {
+        status = buffer_read(context, partials, 0, lbfgs->numbers, reduction_bytes(context, 6 * used), error);
+    }
+    int size = 2 * lbfgs->slots + 1, partial_count = reduction_partials(context);
+    int columns[3] = {2 * newest, 2 * newest + 1, 2 * lbfgs->slots};
+    for (int v = 0; !status && v < 2 * used; ++v) {
+        for (int k = 0; k < 3; ++k) {
+            double product = reduction_sum(lbfgs->numbers + (size_t)(3 * v + k) * (size_t)partial_count, partial_count);
+            lbfgs->products[(size_t)v * (size_t)size + (size_t)columns[k]] = product;
+            lbfgs->products[(size_t)columns[k] * (size_t)size + (size_t)v] = product;
+        }
+    }
+    return status;
+}
+
+/* Takes the newest pair into the history, unless its curvature is not positive. */
+static void accept_pair(struct lbfgs *lbfgs, int slot) {
+    int size = 2 * lbfgs->slots + 1;
+    double curvature = lbfgs->products[(size_t)(2 * slot) * (size_t)size + (size_t)(2 * slot + 1)];
+    if (!(curvature > 1e-10)) { /* PyTorch's bound */
+        return;
+    }
+    if (lbfgs->order_count == lbfgs->slots - 1) {
+        memmove(lbfgs->order, lbfgs->order + 1, (size_t)(lbfgs->order_count - 1) * sizeof *lbfgs->order);
+        lbfgs->order_count--;
+    }
+    lbfgs->order[lbfgs->order_count++] = slot;
+}
+
+/* Inner product of the direction with itself and with the gradient. */
+static void measure_direction(const struct lbfgs *lbfgs, double *squares, double *slope) {
+    int size = 2 * lbfgs->slots + 1;
+    *squares = *slope = 0;
+    for (int i = 0; i < size; ++i) {
+        if (lbfgs->factors[i] == 0) {
+            continue;
+        }
+        for (int j = 0; j < size; ++j) {
+            *squares += lbfgs->factors[i] * lbfgs->factors[j] * lbfgs->products[(size_t)i * (size_t)size + (size_t)j];
+        }
+        *slope += lbfgs->factors[i] * lbfgs->products[(size_t)i * (size_t)size + (size_t)(size - 1)];
+    }
+}
+
+/* How far along the direction: the first step has no curvature to go by. */
+static double step_length(const struct optimizer *optimizer, const struct gradient_norms *norms, double squares) {
+    const struct lbfgs *lbfgs = optimizer->state;
+    const struct optimizer_settings *s = &optimizer->settings;
+    double elements = (double)optimizer->elements, rms = sqrt(squares / elements);
+    double step = s->learning_rate;
+    if (lbfgs->order_count == 0) {
+        double by_norm = norms->absolute > 1 ? 1 / norms->absolute : 1;
+        step *= s->first_step_rms > 0 ? s->first_step_rms / (rms > 0 ? rms : 1) : by_norm;
+    }
+    step *= optimizer->shortening;
+    if (s->largest_step_rms > 0 && step * rms > s->largest_step_rms) {
+        step = s->largest_step_rms / rms;
+    }
+    return step;
+}
+
+static nst_status move(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient, double step,
+                       nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state;
+    nst_context *context = optimizer->context;
+    const struct optimizer_settings *s = &optimizer->settings;
+    int count = optimizer_vectors(optimizer), used = used_slots(lbfgs);
+    cl_mem factors = plan_buffer(plan, lbfgs->factors_buffer), direction = plan_buffer(plan, lbfgs->direction);
+    for (int i = 0; i < 2 * lbfgs->slots; ++i) {
+        lbfgs->numbers[i] = (float)lbfgs->factors[i];
+    }
+    nst_status status =
+        buffer_write(context, factors, 0, lbfgs->numbers, 2 * (size_t)lbfgs->slots * sizeof(float), error);
+    for (int first = 0; !status && (first == 0 || first < used); first += PAIRS_PER_PAGE) {
+        int rest = used - first, pairs = rest < 0 ? 0 : rest < PAIRS_PER_PAGE ? rest : PAIRS_PER_PAGE;
+        status = kernel_run(context, lbfgs->combine, reduction_work(context),
+                            ARGUMENTS(arg_buffer(plan_buffer(plan, lbfgs->pages[first / PAIRS_PER_PAGE])),
+                                      arg_int(pairs), arg_buffer(factors), arg_int(2 * first), arg_buffer(gradient),
+                                      arg_float((float)lbfgs->factors[2 * lbfgs->slots]), arg_int(first == 0),
+                                      arg_buffer(direction), arg_int(count)),
+                            error);
+    }
+    if (status) {
+        return status;
+    }
+    return kernel_run(context, lbfgs->move, reduction_work(context),
+                      ARGUMENTS(arg_buffer(vector), arg_buffer(direction),
+                                arg_buffer(plan_buffer(plan, lbfgs->last_gradient)), arg_float((float)step),
+                                arg_int(count), arg_int(s->bounded), arg_float((float)s->low),
+                                arg_float((float)s->high)),
+                      error);
+}
+
+static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
+                             bool *finite, nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state;
+    int slot = free_slot(lbfgs), size = 2 * lbfgs->slots + 1;
+    struct gradient_norms norms = {0};
+    nst_status status = measure_gradient(optimizer, plan, vector, gradient, &norms, error);
+    *finite = isfinite(norms.squares) && isfinite(norms.absolute);
+    if (status || !*finite) {
+        return status;
+    }
+    status = make_pair(optimizer, plan, vector, gradient, slot, error);
+    if (!status && optimizer->has_last) {
+        status = update_products(optimizer, plan, gradient, slot, error);
+        if (!status) {
+            accept_pair(lbfgs, slot);
+        }
+    }
+    if (status) {
+        return status;
+    }
+    optimizer->has_last = true;
+    lbfgs->products[(size_t)size * (size_t)size - 1] = norms.squares;
+    lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, lbfgs->order_count, lbfgs->factors);
+    double squares, slope;
+    measure_direction(lbfgs, &squares, &slope);
+    if (!(slope < 0) || !isfinite(squares)) { /* rounding has spoilt the history: begin it anew */
+        lbfgs->order_count = 0;
+        lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, 0, lbfgs->factors);
+        measure_direction(lbfgs, &squares, &slope);
+    }
+    lbfgs->last_step = step_length(optimizer, &norms, squares);
+    return move(optimizer, plan, vector, gradient, lbfgs->last_step, error);
+}
+
+const struct optimizer_method lbfgs_method = {
+    .create = lbfgs_create,
+    .destroy = lbfgs_destroy,
+    .add_to_plan = lbfgs_add_to_plan,
+    .begin = forget,
+    .step = lbfgs_step,
+    .retreat = forget,
+};

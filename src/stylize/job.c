@@ -1,0 +1,501 @@
+/* job.c: one run of the optimisation: scales, targets, loop, guards; see nst.h. */
+#include "nst.h"
+
+#include "image/picture.h"
+#include "optimizer/optimizer.h"
+#include "stylize/objective.h"
+#include "stylize/scales.h"
+#include "stylize/transfer.h"
+#include "support/error.h"
+#include "support/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { MOST_RETREATS = 12 };
+
+struct nst_job {
+    nst_context *context;
+    const nst_network *network;
+    nst_settings settings;
+    nst_picture content, init;
+    nst_picture styles[NST_MAX_STYLES];
+    int style_count;
+
+    struct objective *objective;
+    struct optimizer *optimizer;
+    struct plan plan;
+    int image, gradient; /* plan entries */
+
+    int scale_count;
+    struct scale scales[NST_MAX_SCALES];
+    int scale;     /* in hand, -1 before the first */
+    int iteration; /* done in this scale */
+    int evaluation;
+
+    double last_good_loss; /* of this scale, infinite before the first */
+    int retreats;          /* in a row */
+    char note[160];
+    struct timespec begin, scale_begin;
+};
+
+/* ---- Making it --------------------------------------------------------------------------------------------------- */
+
+static nst_status check_settings(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
+    if (s->size_px < 1 || s->iteration_count < 1 || s->iteration_count > NST_MAX_SCALES || s->scale_count < 0 ||
+        s->scale_count > NST_MAX_SCALES || s->history < 1 || !(s->style_scale > 0)) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "settings out of range: size %d px, %d scales, %d numbers of iterations, history %d, style scale %g",
+                    s->size_px, s->scale_count, s->iteration_count, s->history, s->style_scale);
+    }
+    if (pictures->style_count < 1 || pictures->style_count > NST_MAX_STYLES) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d style pictures, found %d", NST_MAX_STYLES,
+                    pictures->style_count);
+    }
+    if (s->style_blend_count != 0 && s->style_blend_count != pictures->style_count) {
+        return fail(error, NST_ERROR_ARGUMENT, "%d blend weights are given for %d style pictures", s->style_blend_count,
+                    pictures->style_count);
+    }
+    if (s->init == NST_INIT_PICTURE && !pictures->init) {
+        return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
+    }
+    return NST_OK;
+}
+
+static nst_status copy_picture(const nst_picture *source, nst_picture *copy, nst_error *error) {
+    return picture_resize(source, source->width, source->height, RESIZE_LANCZOS3, copy, error);
+}
+
+static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, nst_error *error) {
+    nst_status status = copy_picture(pictures->content, &job->content, error);
+    if (!status && job->settings.init == NST_INIT_PICTURE) {
+        status = copy_picture(pictures->init, &job->init, error);
+    }
+    for (int i = 0; !status && i < pictures->style_count; ++i) {
+        status = copy_picture(&pictures->styles[i], &job->styles[i], error);
+        job->style_count += !status;
+    }
+    return status;
+}
+
+/* Bounded only in our own objective: the peer's is not, and its optimisation is to be reproduced exactly. */
+static struct optimizer_settings optimizer_settings(const nst_settings *s) {
+    bool ours = s->objective == NST_OBJECTIVE_NORMALIZED;
+    double usual = s->optimizer == NST_LBFGS ? 1 : ours ? 5 : 1;
+    return (struct optimizer_settings){
+        .kind = s->optimizer,
+        .history = s->history,
+        .learning_rate = s->learning_rate > 0 ? s->learning_rate : usual,
+        .beta1 = 0.9,
+        .beta2 = ours ? 0.99 : 0.999,
+        .epsilon = 1e-8,
+        .first_step_rms = ours ? 2 : 0,
+        .largest_step_rms = ours ? 40 : 0,
+        .bounded = ours,
+        .low = 0,
+        .high = 255,
+    };
+}
+
+static uint64_t image_bytes(const struct image_size *sizes, int count) {
+    size_t most = 0;
+    for (int i = 0; i < count; ++i) {
+        size_t elements = optimizer_padded(3 * (size_t)sizes[i].height * (size_t)sizes[i].width);
+        most = elements > most ? elements : most;
+    }
+    return (uint64_t)most * sizeof(float);
+}
+
+/* The plan for a result whose longer side is size_px. */
+static nst_status make_plan(nst_job *job, int size_px, struct plan *plan, nst_error *error) {
+    struct image_size sizes[NST_MAX_STYLES + 1] = {scales_size(&job->settings, &job->content, size_px)};
+    for (int i = 0; i < job->style_count; ++i) {
+        sizes[i + 1] = scales_style_size(&job->settings, &job->styles[i], size_px);
+    }
+    int count = job->style_count + 1;
+    job->image = plan_add_always(plan, image_bytes(sizes, count), "image");
+    job->gradient = plan_add_always(plan, image_bytes(sizes, 1), "gradient of the image");
+    nst_status status = objective_add_to_plan(job->objective, plan, sizes, count, error);
+    if (!status) {
+        status = optimizer_add_to_plan(job->optimizer, plan, 3 * (size_t)sizes[0].height * (size_t)sizes[0].width, error);
+    }
+    return status ? status : plan_assign(plan, error);
+}
+
+static bool plan_fits(const nst_context *context, const struct plan *plan) {
+    return plan_bytes(plan) + context->allocated_bytes <= context->info.memory_bytes &&
+           plan_largest_bytes(plan) <= context->info.largest_allocation_bytes;
+}
+
+/* The largest size below size_px, a multiple of 16, whose plan fits; 0 if none does. */
+static int largest_size_that_fits(nst_job *job, int size_px) {
+    int low = 0, high = size_px / 16;
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        struct plan plan = {0};
+        bool fits = make_plan(job, 16 * middle, &plan, NULL) == NST_OK && plan_fits(job->context, &plan);
+        plan_free(&plan, job->context);
+        low = fits ? middle : low;
+        high = fits ? high : middle - 1;
+    }
+    return 16 * low;
+}
+
+static nst_status fail_too_large(nst_job *job, const struct plan *plan, nst_error *error) {
+    const nst_device_info *device = &job->context->info;
+    char needed[32], total[32], largest_needed[32], largest[32], advice[64] = "choose another device";
+    int size_px = largest_size_that_fits(job, job->settings.size_px);
+    if (size_px > 0) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d", size_px);
+    }
+    return fail(error, NST_ERROR_MEMORY,
+                "%d px need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s",
+                job->settings.size_px,
+                text_bytes(plan_bytes(plan) + job->context->allocated_bytes, needed, sizeof needed),
+                text_bytes(plan_largest_bytes(plan), largest_needed, sizeof largest_needed), device->name,
+                text_bytes(device->memory_bytes, total, sizeof total),
+                text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
+}
+
+static nst_status plan_and_allocate(nst_job *job, nst_error *error) {
+    const struct model *model = objective_model(job->objective);
+    struct image_size size = scales_size(&job->settings, &job->content, job->settings.size_px);
+    nst_status status = make_plan(job, job->settings.size_px, &job->plan, error);
+    if (status) {
+        return status;
+    }
+    job->scale_count = scales_choose(&job->settings, model, &job->content, job->scales);
+    if (job->scale_count == 0) {
+        return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d", size.width,
+                    size.height, model_smallest_side(model));
+    }
+    if (!plan_fits(job->context, &job->plan)) {
+        return fail_too_large(job, &job->plan, error);
+    }
+    return plan_allocate(&job->plan, job->context, error);
+}
+
+nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
+                          const nst_job_pictures *pictures, nst_job **result, nst_error *error) {
+    *result = NULL;
+    nst_status status = check_settings(settings, pictures, error);
+    if (status) {
+        return status;
+    }
+    nst_job *job = calloc(1, sizeof *job);
+    if (!job) {
+        return fail_memory(error, sizeof *job, "the job");
+    }
+    job->context = context;
+    job->network = network;
+    job->settings = *settings;
+    job->scale = -1;
+    clock_gettime(CLOCK_MONOTONIC, &job->begin);
+    status = copy_pictures(job, pictures, error);
+    if (!status) {
+        status = objective_create(context, network, settings, &job->objective, error);
+    }
+    if (!status) {
+        struct optimizer_settings chosen = optimizer_settings(settings);
+        status = optimizer_create(context, &chosen, &job->optimizer, error);
+    }
+    if (!status) {
+        status = plan_and_allocate(job, error);
+    }
+    if (status) {
+        nst_job_destroy(job);
+        return status;
+    }
+    *result = job;
+    return NST_OK;
+}
+
+void nst_job_destroy(nst_job *job) {
+    if (!job) {
+        return;
+    }
+    plan_free(&job->plan, job->context);
+    optimizer_destroy(job->optimizer);
+    objective_destroy(job->objective);
+    nst_picture_free(&job->content);
+    nst_picture_free(&job->init);
+    for (int i = 0; i < job->style_count; ++i) {
+        nst_picture_free(&job->styles[i]);
+    }
+    free(job);
+}
+
+uint64_t nst_job_memory_bytes(const nst_job *job) {
+    return plan_bytes(&job->plan) + model_weight_bytes(objective_model(job->objective));
+}
+
+void nst_job_print_plan(const nst_job *job, FILE *stream) {
+    model_print(objective_model(job->objective), stream);
+    fprintf(stream, "\n");
+    plan_print(&job->plan, stream);
+    char text[32];
+    uint64_t weights = model_weight_bytes(objective_model(job->objective));
+    fprintf(stream, "%-40s %14llu (%s)\n", "weights", (unsigned long long)weights,
+            text_bytes(weights, text, sizeof text));
+}
+
+/* ---- Scales ------------------------------------------------------------------------------------------------------ */
+
+static bool is_neural_style(const nst_job *job) { return job->settings.objective == NST_OBJECTIVE_NEURAL_STYLE; }
+
+/* Resizes a picture and puts it into the image buffer. */
+static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
+    nst_picture resized = {0};
+    enum resize_filter filter = is_neural_style(job) ? RESIZE_TRIANGLE : RESIZE_LANCZOS3;
+    nst_status status = picture_resize(picture, size.width, size.height, filter, &resized, error);
+    if (!status) {
+        status = transfer_to_device(job->context, &resized, is_neural_style(job), plan_buffer(&job->plan, job->image),
+                                    error);
+    }
+    nst_picture_free(&resized);
+    return status;
+}
+
+static double blend_share(const nst_job *job, int style) {
+    const nst_settings *s = &job->settings;
+    if (s->style_blend_count == 0) {
+        return 1.0 / job->style_count;
+    }
+    double sum = 0;
+    for (int i = 0; i < s->style_blend_count; ++i) {
+        sum += s->style_blend[i];
+    }
+    return s->style_blend[style] / sum;
+}
+
+static nst_status set_targets(nst_job *job, const struct scale *scale, nst_error *error) {
+    cl_mem image = plan_buffer(&job->plan, job->image);
+    nst_status status = upload(job, &job->content, scale->size, error);
+    if (!status) {
+        status = objective_set_content(job->objective, &job->plan, image, scale->size, error);
+    }
+    if (!status) {
+        status = objective_begin_styles(job->objective, &job->plan, error);
+    }
+    for (int i = 0; !status && i < job->style_count; ++i) {
+        struct image_size size = scales_style_size(&job->settings, &job->styles[i], scale->size_px);
+        status = upload(job, &job->styles[i], size, error);
+        if (!status) {
+            status = objective_add_style(job->objective, &job->plan, image, size, blend_share(job, i), error);
+        }
+    }
+    return status ? status : objective_end_styles(job->objective, &job->plan, error);
+}
+
+/* What the first scale begins with. */
+static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error *error) {
+    if (job->settings.init != NST_INIT_RANDOM) {
+        bool is_content = job->settings.init == NST_INIT_CONTENT;
+        return upload(job, is_content ? &job->content : &job->init, scale->size, error);
+    }
+    /* The peer begins at the mean that it subtracts, with very little noise. */
+    static const double grey[3] = {127.5, 127.5, 127.5}, caffe_mean[3] = {123.68, 116.779, 103.939};
+    return transfer_random(job->context, job->settings.seed, is_neural_style(job) ? caffe_mean : grey,
+                           is_neural_style(job) ? 1e-3 : 30, plan_buffer(&job->plan, job->image), scale->size, error);
+}
+
+static nst_status begin_scale(nst_job *job, nst_error *error) {
+    const struct scale *scale = &job->scales[job->scale + 1];
+    nst_picture last = {0};
+    nst_status status = NST_OK;
+    if (job->scale >= 0) {
+        status = transfer_from_device(job->context, plan_buffer(&job->plan, job->image), job->scales[job->scale].size,
+                                      &last, error);
+    }
+    if (!status) {
+        status = set_targets(job, scale, error);
+    }
+    if (!status) {
+        status = job->scale >= 0 ? upload(job, &last, scale->size, error) : upload_init(job, scale, error);
+    }
+    nst_picture_free(&last);
+    if (!status) {
+        size_t elements = 3 * (size_t)scale->size.height * (size_t)scale->size.width;
+        status = optimizer_begin(job->optimizer, &job->plan, elements, error);
+    }
+    if (status) {
+        return status;
+    }
+    job->scale++;
+    job->iteration = 0;
+    job->retreats = 0;
+    job->last_good_loss = INFINITY;
+    clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
+    return NST_OK;
+}
+
+/* ---- Iterations -------------------------------------------------------------------------------------------------- */
+
+static double seconds_since(const struct timespec *then) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
+}
+
+/* A loss that is not finite; in our own objective also one that explodes: without a line search some steps go uphill, but
+ * none should go up by so much. */
+static bool is_bad(const nst_job *job, double loss) {
+    const double explosion = 5;
+    return !isfinite(loss) || (!is_neural_style(job) && loss > explosion * job->last_good_loss);
+}
+
+static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
+    if (++job->retreats > MOST_RETREATS) {
+        return fail(error, NST_ERROR_OPENCL,
+                    "%s, again and again, however small the steps: check the device with another one (-d), and the network",
+                    why);
+    }
+    snprintf(job->note, sizeof job->note, "%s: back to the last good image, with steps half as long", why);
+    return optimizer_retreat(job->optimizer, &job->plan, plan_buffer(&job->plan, job->image), error);
+}
+
+static nst_status iterate(nst_job *job, nst_error *error) {
+    cl_mem image = plan_buffer(&job->plan, job->image), gradient = plan_buffer(&job->plan, job->gradient);
+    nst_status status = objective_evaluate(job->objective, &job->plan, image, gradient, error);
+    if (status) {
+        return status;
+    }
+    job->evaluation++;
+    job->iteration++;
+    job->note[0] = '\0';
+    double loss = objective_total(job->objective);
+    if (is_bad(job, loss)) {
+        return retreat(job, isfinite(loss) ? "the loss exploded" : "the loss is not finite", error);
+    }
+    bool finite = true;
+    status = optimizer_step(job->optimizer, &job->plan, image, gradient, &finite, error);
+    if (!status && !finite) {
+        return retreat(job, "the gradient is not finite", error);
+    }
+    job->last_good_loss = loss;
+    job->retreats = 0;
+    return status;
+}
+
+/* Time for what is left, taking time as proportional to pixels. */
+static double estimate_seconds_left(const nst_job *job, double seconds_per_iteration) {
+    const struct scale *now = &job->scales[job->scale];
+    double per_pixel = seconds_per_iteration / ((double)now->size.height * now->size.width);
+    double left = seconds_per_iteration * (now->iterations - job->iteration);
+    for (int i = job->scale + 1; i < job->scale_count; ++i) {
+        const struct scale *scale = &job->scales[i];
+        left += per_pixel * scale->size.height * scale->size.width * scale->iterations;
+    }
+    return left;
+}
+
+static bool is_finished(const nst_job *job) {
+    return job->scale == job->scale_count - 1 && job->iteration >= job->scales[job->scale].iterations;
+}
+
+static void fill_progress(const nst_job *job, nst_progress *progress) {
+    const struct scale *scale = &job->scales[job->scale];
+    double per_iteration = seconds_since(&job->scale_begin) / (job->iteration > 0 ? job->iteration : 1);
+    *progress = (nst_progress){
+        .scale = job->scale,
+        .scale_count = job->scale_count,
+        .width = scale->size.width,
+        .height = scale->size.height,
+        .iteration = job->iteration,
+        .iteration_count = scale->iterations,
+        .evaluation = job->evaluation,
+        .loss = objective_total(job->objective),
+        .seconds = seconds_since(&job->begin),
+        .seconds_per_iteration = per_iteration,
+        .seconds_left = estimate_seconds_left(job, per_iteration),
+        .note = job->note[0] ? job->note : NULL,
+        .finished = is_finished(job),
+    };
+    progress->layers = objective_losses(job->objective, &progress->layer_count);
+}
+
+nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error) {
+    nst_status status = NST_OK;
+    bool finished = job->scale >= 0 && is_finished(job);
+    if (!finished && (job->scale < 0 || job->iteration >= job->scales[job->scale].iterations)) {
+        status = begin_scale(job, error);
+        finished = !status && is_finished(job); /* a scale of no iterations */
+    }
+    if (!status && !finished) {
+        status = iterate(job, error);
+    }
+    if (!status) {
+        fill_progress(job, progress);
+    }
+    return status;
+}
+
+nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user, const volatile int *cancel,
+                       nst_error *error) {
+    nst_progress progress = {0};
+    while (!progress.finished) {
+        nst_status status = nst_job_step(job, &progress, error);
+        if (status) {
+            return status;
+        }
+        if (callback) {
+            callback(&progress, user);
+        }
+        if (cancel && *cancel && !progress.finished) {
+            return fail(error, NST_CANCELLED, "stopped after %d evaluations", job->evaluation);
+        }
+    }
+    return NST_OK;
+}
+
+/* ---- Result ------------------------------------------------------------------------------------------------------ */
+
+static nst_status recolor(const nst_job *job, nst_picture *picture, nst_error *error) {
+    nst_picture content = {0}, recolored = {0};
+    nst_status status =
+        picture_resize(&job->content, picture->width, picture->height, RESIZE_LANCZOS3, &content, error);
+    if (!status) {
+        status = picture_recolor(picture, &content, &recolored, error);
+    }
+    nst_picture_free(&content);
+    if (!status) {
+        nst_picture_free(picture);
+        *picture = recolored;
+    }
+    return status;
+}
+
+static nst_status add_alpha(const nst_job *job, nst_picture *picture, nst_error *error) {
+    nst_picture content = {0}, with_alpha = {0};
+    nst_status status =
+        picture_resize(&job->content, picture->width, picture->height, RESIZE_LANCZOS3, &content, error);
+    if (!status) {
+        status = picture_with_alpha(picture, &content, &with_alpha, error);
+    }
+    nst_picture_free(&content);
+    if (!status) {
+        nst_picture_free(picture);
+        *picture = with_alpha;
+    }
+    return status;
+}
+
+nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error) {
+    *picture = (nst_picture){0};
+    if (job->scale < 0) {
+        return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
+    }
+    nst_status status = transfer_from_device(job->context, plan_buffer(&job->plan, job->image),
+                                             job->scales[job->scale].size, picture, error);
+    if (!status && job->settings.original_colors) {
+        status = recolor(job, picture, error);
+    }
+    if (!status && job->content.channels == 4) {
+        status = add_alpha(job, picture, error);
+    }
+    if (status) {
+        nst_picture_free(picture);
+    }
+    return status;
+}

@@ -1,0 +1,34 @@
+/* file.h: whole files in memory, and files that appear complete or not at all. */
+#ifndef SUPPORT_FILE_H
+#define SUPPORT_FILE_H
+
+#include "nst.h"
+
+/* Reads a whole file of at most `limit_bytes`. `*data` is from malloc and has one more byte, a zero, behind its end.
+ * A folder, a missing or unreadable file and a file over the limit each get their own message. `what` names the kind of
+ * file in messages ("picture", "network"). */
+nst_status file_read(const char *path, const char *what, size_t limit_bytes, unsigned char **data, size_t *bytes,
+                     nst_error *error);
+
+/* A file being written beside its target. */
+struct file_replacement {
+    FILE *stream;
+    char *path;           /* the target */
+    char *temporary_path; /* in the same folder */
+};
+
+/* Opens a temporary file in the folder of `path`. */
+nst_status file_replacement_begin(struct file_replacement *replacement, const char *path, nst_error *error);
+/* Flushes, syncs, closes and renames it over the target. On failure the temporary file is removed, the target
+ * untouched. */
+nst_status file_replacement_commit(struct file_replacement *replacement, nst_error *error);
+/* Removes the temporary file. Harmless after commit, after a failed begin, and on a zeroed struct. */
+void file_replacement_abort(struct file_replacement *replacement);
+
+/* True if `path` names something that exists. */
+bool file_exists(const char *path);
+
+/* Creates a folder and those above it that are missing. */
+nst_status file_make_folders(const char *path, nst_error *error);
+
+#endif

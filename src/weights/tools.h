@@ -1,0 +1,48 @@
+/* tools.h: what `nst weights list|info|convert` does; the command line only parses and prints. */
+#ifndef WEIGHTS_TOOLS_H
+#define WEIGHTS_TOOLS_H
+
+#include "nst.h"
+
+#define WEIGHTS_LIST_MAX 256
+
+/* The network that is taken when none is named. */
+#define WEIGHTS_DEFAULT_NAME "vgg19"
+
+/* A network file found in one of the folders. */
+struct weights_file {
+    char *name; /* what to give to --network */
+    char *path;
+    uint64_t bytes;
+    const char *folder; /* "yours", "installed", "source tree" */
+    bool is_default;    /* taken when no network is named */
+    bool is_hidden;     /* an earlier folder has the same name: this one is reached by its path only */
+};
+
+struct weights_list {
+    struct weights_file *files; /* by folder, then by name */
+    size_t count;
+    char *folders[3]; /* where networks are looked for, in this order; they need not exist */
+    const char *folder_titles[3];
+    int folder_count;
+};
+
+/* Lists the networks by name and place; their content is not looked at. Free with weights_list_free. */
+nst_status weights_list_create(struct weights_list *list, nst_error *error);
+void weights_list_free(struct weights_list *list);
+
+/* Prints the list as a table, and the folders that were searched. */
+void weights_list_print(const struct weights_list *list, FILE *stream);
+
+/* Prints name, file, checksum, input convention, licence and origin of an opened network, and for each layer its shape
+ * and its weights' minimum, maximum, mean and standard deviation. */
+void weights_info_print(const nst_network *network, FILE *stream);
+
+/* Reads the network `in` (name or path; `options` as for nst_network_open) and writes it as safetensors to `out`, with
+ * its description in the metadata. Layers whose weights take at most 256 different values become 8-bit codes and a
+ * codebook, the others are written as F32; nothing is lost either way. `out` appears complete or not at all; its folder
+ * is created if it is missing. Errors: as nst_network_open; NST_ERROR_ARGUMENT if `out` does not end in .safetensors.
+ */
+nst_status weights_convert(const char *in, const char *out, const nst_network_options *options, nst_error *error);
+
+#endif

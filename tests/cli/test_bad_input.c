@@ -1,0 +1,206 @@
+/* One table of what can be wrong with the input. Each row is run with the program itself: the exit status, one line of error
+ * with the words that a person needs, no output file, and one that exists untouched. */
+#include "fixtures.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The usual command, with one thing replaced by a row. */
+#define PICTURES "content.png style.png "
+#define NETWORK "--network ./small.safetensors --size 64 --scales 1 --iterations 2 "
+#define OUT "-o out.png "
+
+static const struct row {
+    const char *line;
+    int status;
+    const char *words[3];
+    struct surroundings surroundings;
+    const char *needs; /* a file without which the row cannot be run */
+    bool lists;        /* a list follows the line of error */
+} rows[] = {
+    /* Pictures */
+    {"missing.png style.png " NETWORK OUT, 1, .words = {"missing.png", "o such file"}},
+    {"content.png missing.png " NETWORK OUT, 1, .words = {"missing.png", "o such file"}},
+    {"empty.png style.png " NETWORK OUT, 1, .words = {"empty.png", "empty"}},
+    {"content.png truncated.png " NETWORK OUT, 1, .words = {"truncated.png"}},
+    {"content.png truncated.jpg " NETWORK OUT, 1, .words = {"truncated.jpg"}},
+    {"text.png style.png " NETWORK OUT, 1, .words = {"text.png", "PNG", "JPEG"}},
+    {"folder style.png " NETWORK OUT, 1, .words = {"folder"}},
+    {"huge.png style.png " NETWORK OUT, 1, .words = {"huge.png", "60000"}},
+    {"content.png style.png --size 16 --network ./small.safetensors --style-scale 0.05 " OUT, 1, .words = {"small"}},
+    {PICTURES NETWORK OUT "--init missing.png", 1, .words = {"missing.png"}},
+
+    /* Output */
+    {PICTURES NETWORK "-o no-such-folder/out.png", 1, .words = {"no-such-folder"}},
+    {PICTURES NETWORK "-o text.png/out.png", 1, .words = {"text.png"}},
+    {PICTURES NETWORK "-o folder.png", 1, .words = {"folder.png"}},
+    {PICTURES NETWORK "-o out.gif", 2, .words = {"out.gif", ".png"}},
+    {PICTURES NETWORK "-o out", 2, .words = {"out", ".png"}},
+    {PICTURES NETWORK OUT "--log no-such-folder/log.jsonl", 1, .words = {"no-such-folder/log.jsonl"}},
+
+    /* Weights */
+    {PICTURES OUT "--network vgg91", 1, .words = {"vgg91", "vgg19"}},
+    {PICTURES OUT "--network ./missing.safetensors", 1, .words = {"missing.safetensors"}},
+    {PICTURES OUT "--network ./truncated.safetensors", 1, .words = {"truncated.safetensors"}},
+    {PICTURES OUT "--network ./header.safetensors", 1, .words = {"header.safetensors"}},
+    {PICTURES OUT "--network ./empty.safetensors", 1, .words = {"empty.safetensors"}},
+    {PICTURES OUT "--network ./nan.safetensors", 1, .words = {"nan.safetensors", "conv2_1"}},
+    {PICTURES OUT "--network ./shape.safetensors", 1, .words = {"shape.safetensors", "conv2_1"}},
+    {PICTURES OUT "--network ./lacking.safetensors", 1, .words = {"lacking.safetensors", "conv2_1"}},
+    {PICTURES OUT "--network ./silent.safetensors", 1, .words = {"silent.safetensors", "--input-convention"}},
+    {PICTURES OUT "--network ./calls.pth", 1, .words = {"calls.pth"}},
+    {PICTURES OUT "--network ./content.png", 1, .words = {"content.png"}},
+
+    /* Names */
+    {PICTURES NETWORK OUT "--style-layers relu9_1", 1, .words = {"relu9_1"}},
+    {PICTURES NETWORK OUT "--content-layers relu4_3x", 1, .words = {"relu4_3x", "relu4_3"}},
+    {PICTURES NETWORK OUT "-d no-such-device", 1, .words = {"no-such-device"}, .lists = true},
+    {PICTURES NETWORK OUT "-d 99:0", 1, .words = {"99:0"}, .lists = true},
+    {PICTURES NETWORK OUT, 1, .words = {"no-such-device"}, .lists = true,
+     .surroundings = {.variable = "NST_DEVICE", .value = "no-such-device"}},
+    {PICTURES NETWORK OUT "--preset nueral-style", 2, .words = {"nueral-style", "neural-style"}},
+    {"devcies", 2, .words = {"devcies", "did you mean devices"}},
+    {"help weihgts", 2, .words = {"weihgts", "did you mean weights"}},
+    {"weights ifno vgg19", 2, .words = {"ifno", "did you mean info"}},
+    {"weights", 2, .words = {"list", "info", "convert"}},
+    {"weights info", 2, .words = {"info"}},
+    {"weights info missing.pth", 1, .words = {"missing.pth"}},
+    {"weights convert small.safetensors", 2, .words = {"convert"}},
+    {"weights convert missing.pth out.safetensors", 1, .words = {"missing.pth"}},
+    {"weights convert nan.safetensors out.safetensors", 1, .words = {"nan.safetensors"}},
+    {"weights convert small.safetensors text.png/out.safetensors", 1, .words = {"text.png"}},
+    {"devices --jsno", 2, .words = {"--jsno", "did you mean --json"}},
+    {"devices all", 2, .words = {"all"}},
+
+    /* Devices */
+    {PICTURES NETWORK OUT, 1, .words = {"no OpenCL", "nst devices"}, .lists = true,
+     .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "folder/"}},
+    {PICTURES NETWORK OUT, 1, .words = {"device", "nst devices"}, .lists = true,
+     .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "/etc/OpenCL/vendors/mesa.icd"}, .needs = "/etc/OpenCL/vendors/mesa.icd"},
+    {PICTURES OUT "--network ./small.safetensors --size 32768", 1, .words = {"memory", "largest size that fits"}},
+
+    /* Values */
+    {PICTURES NETWORK OUT "--size abc", 2, .words = {"--size: expected a whole number from 16 to 32768, found 'abc'"}},
+    {PICTURES NETWORK OUT "--size 0", 2, .words = {"--size", "'0'"}},
+    {PICTURES NETWORK OUT "--style-weight -3", 2, .words = {"--style-weight", "'-3'"}},
+    {PICTURES NETWORK OUT "--tv-weight nan", 2, .words = {"--tv-weight", "'nan'"}},
+    {PICTURES NETWORK OUT "--iterations 10,x", 2, .words = {"--iterations", "'10,x'"}},
+    {PICTURES NETWORK OUT "--style-blend 1,2,3", 2, .words = {"--style-blend", "3"}},
+    {PICTURES NETWORK OUT "--style-blend 0", 2, .words = {"blend"}},
+    {PICTURES NETWORK OUT "--sise 100", 2, .words = {"--sise", "did you mean --size"}},
+    {PICTURES NETWORK OUT "--size", 2, .words = {"--size", "found nothing"}},
+    {PICTURES NETWORK, 2, .words = {"-o"}},
+    {"content.png " NETWORK OUT, 2, .words = {"style picture"}},
+    {NETWORK OUT, 2, .words = {"content", "style picture"}},
+    {"", 2, .words = {"content", "nst help"}},
+};
+
+/* A torch.save file of the older form whose pickle calls os.system. */
+static void write_calling_pickle(const char *path) {
+    static const char pickle[] = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." /* magic number */
+                                 "\x80\x02M\xe9\x03."                                      /* protocol 1001 */
+                                 "\x80\x02}q\x00."                                         /* system: {} */
+                                 "\x80\x02" "cos\nsystem\nX\x0d\x00\x00\x00touch pwned!!\x85R.";
+    fixture_write_file(path, pickle, sizeof pickle - 1);
+}
+
+static int create(void **state) {
+    if (fixtures_create(state) != 0)
+        return -1;
+    fixture_write_file("empty.png", "", 0);
+    fixture_write_file("empty.safetensors", "", 0);
+    fixture_write_file("text.png", "this is not a picture\n", 22);
+    fixture_copy_start("style.png", "truncated.png", 700);
+    fixture_write_picture("whole.jpg", 64, 64, 3);
+    fixture_copy_start("whole.jpg", "truncated.jpg", 300);
+    /* Signature, the header of 60000 x 60000 pixels, 8-bit RGB, and no data; each chunk with its checksum. */
+    static const unsigned char huge[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0\x0f\xb0\xe2\x15"
+                                        "\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82";
+    fixture_write_file("huge.png", huge, sizeof huge - 1);
+    mkdir("folder", 0777);
+    mkdir("folder.png", 0777);
+    fixture_copy_start("small.safetensors", "truncated.safetensors", 9000);
+    fixture_write_file("header.safetensors", "\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10);
+    fixture_write_network("nan.safetensors", NETWORK_NAN);
+    fixture_write_network("shape.safetensors", NETWORK_WRONG_SHAPE);
+    fixture_write_network("lacking.safetensors", NETWORK_LACKS_LAYER);
+    fixture_write_network("silent.safetensors", NETWORK_SILENT);
+    write_calling_pickle("calls.pth");
+    return 0;
+}
+
+static int count_files(void) {
+    int count = 0;
+    FILE *list = popen("ls -A", "r");
+    for (int c; list && (c = fgetc(list)) != EOF;)
+        count += c == '\n';
+    if (list)
+        pclose(list);
+    return count;
+}
+
+/* One row; returns false and says why if it did not go as it should. */
+static bool row_is_right(const struct row *row) {
+    const struct outcome *outcome = program_run(row->line, &row->surroundings);
+    const char *end = strchr(outcome->err, '\n');
+    const char *wrong = NULL;
+    if (outcome->status != row->status)
+        wrong = "the exit status";
+    else if (strncmp(outcome->err, "nst: error: ", 12) != 0 || !end)
+        wrong = "no line of error";
+    else if (!row->lists && end[1])
+        wrong = "more than one line";
+    for (int i = 0; i < 3 && !wrong && row->words[i]; i++)
+        if (!strstr(outcome->err, row->words[i]))
+            wrong = row->words[i];
+    if (!wrong && *outcome->out)
+        wrong = "something on standard output";
+    if (wrong)
+        print_error("nst %s\n    wrong or missing: %s\n    exit status %d, expected %d, standard error:\n%s", row->line,
+                    wrong, outcome->status, row->status, outcome->err);
+    return !wrong;
+}
+
+static void run_rows(void) {
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].needs && access(rows[i].needs, R_OK) != 0)
+            print_message("left out for want of %s: nst %s\n", rows[i].needs, rows[i].line);
+        else
+            wrong += !row_is_right(&rows[i]);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void test_no_output(void **state) {
+    (void)state;
+    program_run("--version", NULL); /* so that the files it prints to are there */
+    int before = count_files();
+    run_rows();
+    assert_int_not_equal(access("out.png", F_OK), 0);
+    assert_int_not_equal(access("out.safetensors", F_OK), 0);
+    assert_int_not_equal(access("pwned!!", F_OK), 0);
+    assert_int_equal(count_files(), before); /* nothing temporary is left either */
+}
+
+static void test_old_output_untouched(void **state) {
+    (void)state;
+    static const char old[] = "the old picture";
+    fixture_write_file("out.png", old, sizeof old);
+    fixture_write_file("out.safetensors", old, sizeof old);
+    run_rows();
+    static const char *const paths[] = {"out.png", "out.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        char *now = fixture_read_file(paths[i], NULL);
+        assert_non_null(now);
+        assert_string_equal(now, old);
+        free(now);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_output), cmocka_unit_test(test_old_output_untouched)};
+    return cmocka_run_group_tests(tests, create, fixtures_remove);
+}

@@ -1,0 +1,168 @@
+/* test_file.c: which file is read and written how: wrong files get a telling message, and failures leave no trace. */
+#include "fixtures.h"
+#include "image/picture.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void other_files_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *data;
+        size_t bytes;
+        const char *expected;
+    } cases[] = {
+        {"GIF89a....", 10, "is a GIF picture; convert it to PNG or JPEG"},
+        {"RIFF\x10\0\0\0WEBPVP8 ", 16, "is a WebP picture; convert"},
+        {"BM\x10\x20\0\0\0\0", 8, "is a BMP picture; convert"},
+        {"II*\0\x08\0\0\0", 8, "is a TIFF picture; convert"},
+        {"MM\0*\0\0\0\x08", 8, "is a TIFF picture; convert"},
+        {"\0\0\0\x18"
+         "ftypheic",
+         12, "is a HEIC picture; convert"},
+        {"\0\0\0\x18"
+         "ftypavif",
+         12, "is a AVIF picture; convert"},
+        {"%PDF-1.7\n", 9, "is a PDF document; convert"},
+        {"hello, world\n", 13, "expected PNG or JPEG"},
+        {"\xff", 1, "expected PNG or JPEG"},
+        {"\xff\xd8\xff", 3, "is a damaged JPEG picture"},
+        {"\x89PNG", 4, "is a damaged PNG picture"},
+        {"\x89PNG\n\x1a\n", 7, "is a damaged PNG picture"},
+        {"", 0, "is empty"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture_write("some.png", cases[i].data, cases[i].bytes);
+        fixture_expect_failure("some.png", NST_ERROR_FORMAT, cases[i].expected, "");
+    }
+    fixture_remove("some.png");
+}
+
+static void folders_and_missing_files_are_refused(void **state) {
+    (void)state;
+    fixture_expect_failure("missing.png", NST_ERROR_FILE, "", "");
+    assert_int_equal(mkdir(fixture_path("folder.png"), 0700), 0);
+    nst_picture picture;
+    nst_error error = {0};
+    assert_true(nst_picture_read(fixture_path("folder.png"), &picture, &error) != NST_OK);
+    assert_non_null(strstr(error.message, "folder"));
+    assert_null(picture.values);
+    rmdir(fixture_path("folder.png"));
+}
+
+/* The content decides, not the name. */
+static void the_name_does_not_matter(void **state) {
+    (void)state;
+    nst_picture picture = fixture_picture(3, 5, 3, 255);
+    nst_picture_format format = {.depth_bits = 8, .jpeg_quality = 90};
+    assert_int_equal(nst_picture_write(&picture, fixture_path("a.PNG"), &format, NULL), NST_OK);
+    char from[256];
+    snprintf(from, sizeof from, "%s", fixture_path("a.PNG"));
+    assert_int_equal(rename(from, fixture_path("b.jpg")), 0);
+    nst_picture found = fixture_read_picture("b.jpg");
+    assert_memory_equal(found.values, picture.values, 3 * 5 * 3 * sizeof(float));
+    nst_picture_free(&found);
+    nst_picture_free(&picture);
+    fixture_remove("b.jpg");
+}
+
+static void endings_are_checked(void **state) {
+    (void)state;
+    static const char *const good[] = {"a.png", "a.jpg", "a.jpeg", "A.PNG", "a.b.Jpg"};
+    static const char *const bad[] = {"a.gif", "a", "png", "a.png ", "a.pn", ""};
+    int files = fixture_count_files();
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(nst_picture_check_writable(fixture_path(good[i]), NULL), NST_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        nst_error error;
+        nst_picture picture = fixture_picture(1, 1, 3, 255);
+        nst_picture_format format = {.depth_bits = 8, .jpeg_quality = 90};
+        assert_int_equal(nst_picture_check_writable(fixture_path(bad[i]), &error), NST_ERROR_ARGUMENT);
+        assert_non_null(strstr(error.message, ".jpeg"));
+        assert_int_equal(nst_picture_write(&picture, fixture_path(bad[i]), &format, &error), NST_ERROR_ARGUMENT);
+        nst_picture_free(&picture);
+    }
+    assert_int_equal(fixture_count_files(), files);
+}
+
+static void unwritable_places_are_found(void **state) {
+    (void)state;
+    nst_error error;
+    assert_int_equal(nst_picture_check_writable(fixture_path("no-such-folder/a.png"), &error), NST_ERROR_FILE);
+    assert_non_null(strstr(error.message, "a.png"));
+    assert_int_equal(mkdir(fixture_path("folder.png"), 0700), 0);
+    assert_int_equal(nst_picture_check_writable(fixture_path("folder.png"), &error), NST_ERROR_FILE);
+    rmdir(fixture_path("folder.png"));
+}
+
+static void pictures_that_are_none_are_refused(void **state) {
+    (void)state;
+    float value[4] = {0};
+    const nst_picture bad[] = {{1, 1, 3, NULL}, {0, 1, 3, value}, {1, -1, 3, value}, {1, 1, 2, value}};
+    nst_picture_format format = {.depth_bits = 8};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(nst_picture_write(&bad[i], fixture_path("none.png"), &format, NULL), NST_ERROR_ARGUMENT);
+    nst_picture picture;
+    assert_int_equal(picture_create(0, 1, 3, &picture, NULL), NST_ERROR_ARGUMENT);
+    assert_int_equal(picture_create(32768, 1, 3, &picture, NULL), NST_ERROR_ARGUMENT);
+    assert_int_equal(picture_create(32767, 32767, 3, &picture, NULL), NST_ERROR_ARGUMENT);
+    assert_int_equal(picture_create(1, 1, 5, &picture, NULL), NST_ERROR_ARGUMENT);
+    nst_picture_free(NULL);
+}
+
+/* A disk that is full after 500 bytes, as near as a test comes to one: the limit on the size of files. */
+static nst_status write_with_file_limit(const nst_picture *picture, const char *name, nst_error *error) {
+    struct rlimit before, limit;
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = before;
+    limit.rlim_cur = 500;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    nst_picture_format format = {.depth_bits = 16, .jpeg_quality = 100};
+    nst_status status = nst_picture_write(picture, fixture_path(name), &format, error);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    return status;
+}
+
+static void a_failed_write_leaves_the_old_file(void **state) {
+    (void)state;
+    static const char *const names[] = {"old.png", "old.jpg"};
+    /* The small one is buffered whole, so that it fails only when the file is finished. */
+    static const int sides[] = {30, 300};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t side = 0; side < 2; side++) {
+            nst_picture picture = fixture_picture(sides[side], sides[side], 3, 65535);
+            nst_error error = {0};
+            for (size_t k = 0; k < (size_t)(picture.width * picture.height) * 3; k++)
+                picture.values[k] = (float)(k * 40503u % 65536u) / 65535.0f; /* does not compress */
+            fixture_write(names[i], "old", 3);
+            int files = fixture_count_files();
+            assert_int_equal(write_with_file_limit(&picture, names[i], &error), NST_ERROR_FILE);
+            assert_non_null(strstr(error.message, names[i]));
+            assert_int_equal(fixture_count_files(), files);
+            size_t bytes;
+            unsigned char *data = fixture_read(names[i], &bytes);
+            assert_int_equal(bytes, 3);
+            assert_memory_equal(data, "old", 3);
+            free(data);
+            nst_picture_free(&picture);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_files_are_named),
+        cmocka_unit_test(folders_and_missing_files_are_refused),
+        cmocka_unit_test(the_name_does_not_matter),
+        cmocka_unit_test(endings_are_checked),
+        cmocka_unit_test(unwritable_places_are_found),
+        cmocka_unit_test(pictures_that_are_none_are_refused),
+        cmocka_unit_test(a_failed_write_leaves_the_old_file),
+    };
+    return cmocka_run_group_tests_name("image.file", tests, fixture_folder_create, fixture_folder_remove);
+}

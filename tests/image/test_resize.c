@@ -1,0 +1,241 @@
+/* test_resize.c: resizing agrees with PIL's, and keeps what it must keep: constants, the mean, transparency. */
+#include "fixtures.h"
+#include "image/picture.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Figures of PIL 13, Image.resize on a 7 x 5 picture of mode F: value(x, y) below. */
+static const struct {
+    enum resize_filter filter;
+    int width, height;
+    float values[30];
+} pil_cases[] = {
+    {RESIZE_TRIANGLE, 3, 2, {0.51549f, 0.51422f, 0.61211f, 0.50555f, 0.48390f, 0.47036f}},
+    {RESIZE_TRIANGLE,
+     4,
+     3,
+     {0.40687f, 0.55983f, 0.52937f, 0.56388f, 0.62164f, 0.41911f, 0.60422f, 0.61545f, 0.56082f, 0.40857f, 0.39691f,
+      0.42578f}},
+    {RESIZE_TRIANGLE, 10, 3, {0.39000f, 0.38607f, 0.48929f, 0.78729f, 0.42879f, 0.37329f, 0.64964f, 0.64464f,
+                              0.57471f, 0.49143f, 0.81000f, 0.60100f, 0.39111f, 0.28222f, 0.53806f, 0.62556f,
+                              0.53350f, 0.66028f, 0.63556f, 0.55000f, 0.65286f, 0.55621f, 0.43321f, 0.31021f,
+                              0.46857f, 0.49707f, 0.37407f, 0.25107f, 0.38779f, 0.60857f}},
+    {RESIZE_TRIANGLE, 1, 1, {0.51334f}},
+    {RESIZE_TRIANGLE,
+     2,
+     8,
+     {0.35023f, 0.48395f, 0.48891f, 0.55792f, 0.65326f, 0.64891f, 0.51372f, 0.60778f, 0.47695f, 0.57398f, 0.54294f,
+      0.54753f, 0.47680f, 0.40217f, 0.42023f, 0.29116f}},
+    {RESIZE_LANCZOS3, 3, 2, {0.50086f, 0.53140f, 0.62748f, 0.52573f, 0.44134f, 0.48881f}},
+    {RESIZE_LANCZOS3,
+     4,
+     3,
+     {0.42097f, 0.55067f, 0.49283f, 0.61381f, 0.64985f, 0.39394f, 0.69605f, 0.61221f, 0.54094f, 0.40118f, 0.38217f,
+      0.39071f}},
+    {RESIZE_LANCZOS3, 10, 3, {0.39626f, 0.31607f, 0.52562f, 0.85413f, 0.37562f, 0.23141f, 0.66277f, 0.68806f,
+                              0.57140f, 0.51813f, 0.91301f, 0.68146f, 0.29922f, 0.24414f, 0.60864f, 0.74311f,
+                              0.57610f, 0.69901f, 0.65577f, 0.53198f, 0.63104f, 0.58170f, 0.39273f, 0.25880f,
+                              0.47815f, 0.56320f, 0.33852f, 0.17814f, 0.37986f, 0.60672f}},
+    {RESIZE_LANCZOS3, 1, 1, {0.51205f}},
+    {RESIZE_LANCZOS3,
+     2,
+     8,
+     {0.30180f, 0.47053f, 0.48979f, 0.55776f, 0.67250f, 0.65672f, 0.50887f, 0.60520f, 0.45198f, 0.57478f, 0.56998f,
+      0.55582f, 0.48536f, 0.38294f, 0.38552f, 0.26182f}},
+};
+
+static float value(int x, int y) {
+    return (float)((x * 37 + y * 91 + x * y * 13) % 101) / 100.0f;
+}
+
+static void agrees_with_pil(void **state) {
+    (void)state;
+    nst_picture source;
+    assert_int_equal(picture_create(7, 5, 3, &source, NULL), NST_OK);
+    for (int y = 0; y < 5; y++)
+        for (int x = 0; x < 7; x++)
+            for (int channel = 0; channel < 3; channel++) /* one plane the picture, one its negative, one constant */
+                source.values[(y * 7 + x) * 3 + channel] = channel == 0   ? value(x, y)
+                                                           : channel == 1 ? 1 - value(x, y)
+                                                                          : 0.25f;
+    for (size_t i = 0; i < sizeof pil_cases / sizeof *pil_cases; i++) {
+        nst_picture result;
+        int width = pil_cases[i].width, height = pil_cases[i].height;
+        assert_int_equal(picture_resize(&source, width, height, pil_cases[i].filter, &result, NULL), NST_OK);
+        assert_int_equal(result.width, width);
+        assert_int_equal(result.height, height);
+        for (int k = 0; k < width * height; k++) {
+            assert_true(fabsf(result.values[k * 3] - pil_cases[i].values[k]) < 2e-5f);
+            assert_true(fabsf(result.values[k * 3 + 1] - (1 - pil_cases[i].values[k])) < 2e-5f);
+            assert_true(fabsf(result.values[k * 3 + 2] - 0.25f) < 1e-6f);
+        }
+        nst_picture_free(&result);
+    }
+    nst_picture_free(&source);
+}
+
+static const int sizes[][2] = {{1, 1}, {3, 5}, {17, 31}, {64, 2}, {100, 77}};
+#define SIZE_COUNT (sizeof sizes / sizeof *sizes)
+
+static double mean_of(const nst_picture *picture, int channel) {
+    double sum = 0;
+    int pixels = picture->width * picture->height;
+    for (int i = 0; i < pixels; i++)
+        sum += picture->values[i * picture->channels + channel];
+    return sum / pixels;
+}
+
+static void constants_stay_constant(void **state) {
+    (void)state;
+    for (size_t from = 0; from < SIZE_COUNT; from++)
+        for (size_t to = 0; to < SIZE_COUNT; to++)
+            for (int filter = RESIZE_TRIANGLE; filter <= RESIZE_LANCZOS3; filter++) {
+                nst_picture source, result;
+                assert_int_equal(picture_create(sizes[from][0], sizes[from][1], 4, &source, NULL), NST_OK);
+                for (int i = 0; i < source.width * source.height * 4; i++)
+                    source.values[i] = 0.2f * (float)(i % 4 + 1);
+                assert_int_equal(
+                    picture_resize(&source, sizes[to][0], sizes[to][1], (enum resize_filter)filter, &result, NULL),
+                    NST_OK);
+                for (int i = 0; i < result.width * result.height * 4; i++)
+                    assert_true(fabsf(result.values[i] - 0.2f * (float)(i % 4 + 1)) < 2e-6f);
+                nst_picture_free(&result);
+                nst_picture_free(&source);
+            }
+}
+
+/* Away from edges, reducing by a whole number keeps the mean; at the edges renormalising changes it a little. */
+static void the_mean_is_kept(void **state) {
+    (void)state;
+    nst_picture source = fixture_picture(120, 90, 3, 255), result;
+    for (int filter = RESIZE_TRIANGLE; filter <= RESIZE_LANCZOS3; filter++) {
+        assert_int_equal(picture_resize(&source, 40, 30, (enum resize_filter)filter, &result, NULL), NST_OK);
+        for (int channel = 0; channel < 3; channel++)
+            assert_true(fabs(mean_of(&source, channel) - mean_of(&result, channel)) < 2e-3);
+        nst_picture_free(&result);
+    }
+    nst_picture_free(&source);
+}
+
+/* A checkerboard of single pixels has no place in a picture of a third of the size: gray is left, not some of its
+ * pixels. */
+static void reducing_does_not_alias(void **state) {
+    (void)state;
+    nst_picture source, result;
+    assert_int_equal(picture_create(90, 90, 3, &source, NULL), NST_OK);
+    for (int i = 0; i < 90 * 90 * 3; i++)
+        source.values[i] = (float)((i / 3 % 90 + i / 270) % 2);
+    assert_int_equal(picture_resize(&source, 30, 30, RESIZE_TRIANGLE, &result, NULL), NST_OK);
+    for (int y = 1; y < 29; y++)
+        for (int x = 1; x < 29; x++)
+            assert_true(fabsf(result.values[(y * 30 + x) * 3] - 0.5f) < 0.02f);
+    nst_picture_free(&result);
+    nst_picture_free(&source);
+}
+
+static void the_same_size_is_the_same_picture(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SIZE_COUNT; i++)
+        for (int channels = 3; channels <= 4; channels++) {
+            nst_picture source = fixture_picture(sizes[i][0], sizes[i][1], channels, 255), result;
+            assert_int_equal(picture_resize(&source, source.width, source.height, RESIZE_TRIANGLE, &result, NULL),
+                             NST_OK);
+            assert_true(result.values != source.values);
+            assert_memory_equal(result.values, source.values,
+                                (size_t)(source.width * source.height * channels) * sizeof(float));
+            nst_picture_free(&result);
+            nst_picture_free(&source);
+        }
+}
+
+/* Green that cannot be seen must not shine through at the edge of red that can. */
+static void hidden_colors_stay_hidden(void **state) {
+    (void)state;
+    nst_picture source, result;
+    assert_int_equal(picture_create(8, 8, 4, &source, NULL), NST_OK);
+    for (int i = 0; i < 64; i++) {
+        float *pixel = source.values + i * 4;
+        bool visible = i % 8 < 3;
+        pixel[0] = visible ? 1 : 0;
+        pixel[1] = visible ? 0 : 1;
+        pixel[3] = visible ? 1 : 0;
+    }
+    assert_int_equal(picture_resize(&source, 3, 3, RESIZE_TRIANGLE, &result, NULL), NST_OK);
+    for (int i = 0; i < 9; i++) {
+        const float *pixel = result.values + i * 4;
+        assert_true(pixel[1] < 1e-6f);
+        assert_true(pixel[3] < 1e-6f || fabsf(pixel[0] - 1) < 1e-5f);
+    }
+    assert_true(result.values[3] > 0.8f && result.values[3] < 1.0f);
+    assert_true(result.values[11] == 0);
+    nst_picture_free(&result);
+    nst_picture_free(&source);
+}
+
+static void overshoot_is_clamped(void **state) {
+    (void)state;
+    nst_picture source, result;
+    assert_int_equal(picture_create(10, 1, 3, &source, NULL), NST_OK);
+    for (int i = 0; i < 30; i++)
+        source.values[i] = i < 15 ? 0 : 1;
+    assert_int_equal(picture_resize(&source, 40, 1, RESIZE_LANCZOS3, &result, NULL), NST_OK);
+    for (int i = 0; i < 120; i++)
+        assert_true(result.values[i] >= 0 && result.values[i] <= 1);
+    nst_picture_free(&result);
+    nst_picture_free(&source);
+}
+
+/* The longest thin pictures are resized without anything of 32767 x 32767 in between. */
+static void thin_pictures_can_be_turned(void **state) {
+    (void)state;
+    nst_picture source = fixture_picture(32767, 1, 3, 255), result;
+    assert_int_equal(picture_resize(&source, 1, 32767, RESIZE_TRIANGLE, &result, NULL), NST_OK);
+    assert_true(fabsf(result.values[0] - result.values[32766 * 3]) < 1e-6f);
+    nst_picture_free(&result);
+    nst_picture_free(&source);
+}
+
+static void impossible_sizes_are_refused(void **state) {
+    (void)state;
+    static const int bad[][2] = {{0, 5}, {5, 0}, {-1, 5}, {32768, 5}, {32767, 32767}};
+    nst_picture source = fixture_picture(3, 5, 3, 255), result;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        nst_error error = {0};
+        assert_int_equal(picture_resize(&source, bad[i][0], bad[i][1], RESIZE_TRIANGLE, &result, &error),
+                         NST_ERROR_ARGUMENT);
+        assert_true(error.message[0]);
+        assert_null(result.values);
+    }
+    nst_picture_free(&source);
+}
+
+static void fits_the_longer_side(void **state) {
+    (void)state;
+    static const int cases[][5] = {{768, 512, 512, 512, 341},  {512, 768, 512, 341, 512}, {300, 200, 600, 600, 400},
+                                   {3000, 1, 512, 512, 1},     {100, 100, 64, 64, 64},    {1, 1, 512, 512, 512},
+                                   {4000, 3000, 999, 999, 749}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nst_picture picture = {cases[i][0], cases[i][1], 3, NULL};
+        int width, height;
+        picture_fit(&picture, cases[i][2], &width, &height);
+        assert_int_equal(width, cases[i][3]);
+        assert_int_equal(height, cases[i][4]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_pil),
+        cmocka_unit_test(constants_stay_constant),
+        cmocka_unit_test(the_mean_is_kept),
+        cmocka_unit_test(reducing_does_not_alias),
+        cmocka_unit_test(the_same_size_is_the_same_picture),
+        cmocka_unit_test(hidden_colors_stay_hidden),
+        cmocka_unit_test(overshoot_is_clamped),
+        cmocka_unit_test(thin_pictures_can_be_turned),
+        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(fits_the_longer_side),
+    };
+    return cmocka_run_group_tests_name("image.resize", tests, NULL, NULL);
+}

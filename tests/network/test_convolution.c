@@ -1,0 +1,427 @@
+/* test_convolution.c: every convolution engine, epilogue and padding mode against the float64 reference.
+ *
+ * NST_TEST_SIZES=small leaves out the larger sizes (for slow implementations such as Oclgrind). */
+#include "device/context.h"
+#include "network/convolution.h"
+#include "reference/convolution.h"
+#include "support/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct size {
+    int height, width;
+};
+
+static const struct size all_sizes[] = {{1, 1}, {3, 5}, {4, 4}, {17, 31}, {33, 20}, {64, 65}};
+
+/* Sums in float32 of up to 630 products, and Winograd's transforms; relative to the RMS of the output. */
+static const double direct_bound = 2e-6, winograd_bound = 1e-5;
+
+static int setup(void **state) {
+    nst_context *context = NULL;
+    nst_error error;
+    if (nst_context_create(NULL, &context, &error)) {
+        print_error("%s\n", error.message);
+        return -1;
+    }
+    *state = context;
+    return 0;
+}
+
+static int teardown(void **state) {
+    nst_context_destroy(*state);
+    return 0;
+}
+
+static void check(nst_status status, const nst_error *error) {
+    if (status) {
+        fail_msg("%s", error->message);
+    }
+}
+
+static float *random_array(struct random_generator *generator, size_t count) {
+    float *array = malloc(count * sizeof *array);
+    assert_non_null(array);
+    for (size_t i = 0; i < count; ++i) {
+        array[i] = (float)random_normal(generator);
+    }
+    return array;
+}
+
+static cl_mem upload(nst_context *context, const void *data, size_t bytes) {
+    cl_mem buffer = NULL;
+    nst_error error;
+    check(buffer_create(context, bytes, "test data", &buffer, &error), &error);
+    check(buffer_write(context, buffer, 0, data, bytes, &error), &error);
+    return buffer;
+}
+
+/* ---- One convolution with its data ----------------------------------------------------------------------------- */
+
+struct problem {
+    struct convolution_shape shape; /* its epilogue is set per run */
+    struct size in, out;
+    const float *weights, *bias;
+    float *input;     /* dense */
+    double *expected; /* dense sums */
+};
+
+static void problem_init(struct problem *problem, const struct convolution_shape *shape, struct size in,
+                         const float *weights, const float *bias, struct random_generator *generator) {
+    *problem = (struct problem){.shape = *shape, .in = in, .weights = weights, .bias = bias};
+    convolution_output_size(shape, in.height, in.width, &problem->out.height, &problem->out.width);
+    size_t outputs = (size_t)shape->out_channels * problem->out.height * problem->out.width;
+    problem->input = random_array(generator, (size_t)shape->in_channels * in.height * in.width);
+    problem->expected = malloc(outputs * sizeof *problem->expected);
+    assert_non_null(problem->expected);
+    reference_convolution(shape, weights, bias, problem->input, in.height, in.width, problem->expected);
+}
+
+static void problem_free(struct problem *problem) {
+    free(problem->input);
+    free(problem->expected);
+}
+
+struct maps {
+    size_t out_bytes, mask_bytes;
+    float *before, *after; /* the output in blocks, before and after the run */
+    cl_ushort *mask;       /* after it */
+};
+
+static void maps_free(struct maps *maps) {
+    free(maps->before);
+    free(maps->after);
+    free(maps->mask);
+}
+
+/* Runs it once. What the output holds before is random for MASK_ADD, otherwise not a number; the mask is random. */
+static struct maps run_problem(nst_context *context, struct convolution *convolution, const struct problem *problem,
+                               enum convolution_epilogue epilogue) {
+    nst_error error;
+    struct random_generator generator = random_from_seed(7);
+    int block = context->channel_block, channels = problem->shape.out_channels;
+    size_t pixels = (size_t)problem->out.height * problem->out.width;
+    struct maps maps = {feature_map_bytes(context, channels, problem->out.height, problem->out.width),
+                        relu_mask_bytes(context, channels, problem->out.height, problem->out.width), NULL, NULL, NULL};
+    size_t in_bytes = feature_map_bytes(context, problem->shape.in_channels, problem->in.height, problem->in.width);
+    float *in = malloc(in_bytes);
+    feature_map_from_dense(block, problem->shape.in_channels, (size_t)problem->in.height * problem->in.width,
+                           problem->input, in);
+    maps.before = calloc(1, maps.out_bytes);
+    maps.after = malloc(maps.out_bytes);
+    maps.mask = malloc(maps.mask_bytes);
+    assert_true(in && maps.before && maps.after && maps.mask);
+    for (size_t i = 0; i < maps.out_bytes / sizeof(float); ++i) {
+        size_t channel = i / (pixels * block) * block + i % block;
+        if (epilogue != EPILOGUE_MASK_ADD) {
+            maps.before[i] = NAN;
+        } else if (channel < (size_t)channels) {
+            maps.before[i] = (float)random_normal(&generator);
+        }
+    }
+    for (size_t i = 0; i < maps.mask_bytes / sizeof(cl_ushort); ++i) {
+        maps.mask[i] = (cl_ushort)random_bits(&generator);
+    }
+    struct convolution_call call = {.height = problem->in.height, .width = problem->in.width};
+    call.input = upload(context, in, in_bytes);
+    call.output = upload(context, maps.before, maps.out_bytes);
+    call.mask = epilogue == EPILOGUE_NONE ? NULL : upload(context, maps.mask, maps.mask_bytes);
+    uint64_t scratch_bytes = convolution_scratch_bytes(convolution, call.height, call.width);
+    if (scratch_bytes) {
+        check(buffer_create(context, scratch_bytes, "scratch", &call.scratch, &error), &error);
+    }
+    check(convolution_run(context, convolution, &call, &error), &error);
+    check(buffer_read(context, call.output, 0, maps.after, maps.out_bytes, &error), &error);
+    if (call.mask) {
+        check(buffer_read(context, call.mask, 0, maps.mask, maps.mask_bytes, &error), &error);
+    }
+    buffer_release(context, &call.input);
+    buffer_release(context, &call.output);
+    buffer_release(context, &call.mask);
+    buffer_release(context, &call.scratch);
+    free(in);
+    return maps;
+}
+
+/* ---- Comparison ------------------------------------------------------------------------------------------------ */
+
+static bool mask_bit(const struct maps *maps, const struct problem *problem, int block, int c, int y, int x) {
+    size_t rows = (problem->out.height + 3) / 4, columns = (problem->out.width + 3) / 4;
+    size_t i = (((c / block) * rows + y / 4) * columns + x / 4) * block + c % block;
+    return maps->mask[i] >> (4 * (y % 4) + x % 4) & 1;
+}
+
+/* RMS of the error over RMS of the sums; checks on the way what must hold exactly. */
+static double compare(const nst_context *context, const struct problem *problem, const struct maps *maps,
+                      enum convolution_epilogue epilogue) {
+    int block = context->channel_block, channels = problem->shape.out_channels;
+    int height = problem->out.height, width = problem->out.width, blocks = (channels + block - 1) / block;
+    double error_squares = 0, squares = 0;
+    for (int c = 0; c < blocks * block; ++c) {
+        for (int y = 0; y < height; ++y) {
+            for (int x = 0; x < width; ++x) {
+                size_t i = (((size_t)(c / block) * height + y) * width + x) * block + c % block;
+                double after = maps->after[i];
+                bool bit = epilogue != EPILOGUE_NONE && mask_bit(maps, problem, block, c, y, x);
+                if (c >= channels) {
+                    assert_true(after == 0);
+                    assert_true(epilogue != EPILOGUE_RELU || !bit);
+                    continue;
+                }
+                double sum = problem->expected[((size_t)c * height + y) * width + x];
+                double wanted = sum;
+                if (epilogue == EPILOGUE_RELU) {
+                    wanted = sum > 0 ? sum : 0;
+                    assert_true(bit == (after > 0));
+                } else if (epilogue == EPILOGUE_MASK) {
+                    wanted = bit ? sum : 0;
+                    assert_true(bit || after == 0);
+                } else if (epilogue == EPILOGUE_MASK_ADD) {
+                    wanted = maps->before[i] + (bit ? sum : 0);
+                    assert_true(bit || maps->after[i] == maps->before[i]);
+                }
+                error_squares += (after - wanted) * (after - wanted);
+                squares += sum * sum;
+            }
+        }
+    }
+    return sqrt(error_squares / squares);
+}
+
+/* Bits of pixels that do not exist are zero. */
+static void check_mask_border(const nst_context *context, const struct problem *problem, const struct maps *maps) {
+    int rows = (problem->out.height + 3) / 4 * 4, columns = (problem->out.width + 3) / 4 * 4;
+    for (int c = 0; c < problem->shape.out_channels; ++c) {
+        for (int y = 0; y < rows; ++y) {
+            for (int x = 0; x < columns; ++x) {
+                if (y >= problem->out.height || x >= problem->out.width) {
+                    assert_false(mask_bit(maps, problem, context->channel_block, c, y, x));
+                }
+            }
+        }
+    }
+}
+
+/* ---- The grid of cases ----------------------------------------------------------------------------------------- */
+
+enum { EPILOGUES = 4 };
+
+static bool is_small_only(void) {
+    const char *sizes = getenv("NST_TEST_SIZES");
+    return sizes && strcmp(sizes, "small") == 0;
+}
+
+/* Whether an engine is expected to do the shape. */
+static bool engine_can(const nst_context *context, const struct convolution_shape *shape,
+                       enum convolution_engine engine) {
+    bool vectors = context->loops_in_kernel && context->channel_block >= 4;
+    switch (engine) {
+    case CONVOLUTION_DIRECT:
+        return vectors && (shape->kernel_size == 1 || shape->kernel_size == 3);
+    case CONVOLUTION_WINOGRAD:
+        return vectors && shape->kernel_size == 3;
+    default:
+        return true;
+    }
+}
+
+static void check_problem(nst_context *context, struct convolution *convolution, const struct problem *problem,
+                          enum convolution_epilogue epilogue) {
+    struct maps maps = run_problem(context, convolution, problem, epilogue);
+    struct maps again = run_problem(context, convolution, problem, epilogue);
+    assert_memory_equal(maps.after, again.after, maps.out_bytes);
+    assert_memory_equal(maps.mask, again.mask, maps.mask_bytes);
+    double error = compare(context, problem, &maps, epilogue);
+    enum convolution_engine engine = convolution_engine_of(convolution);
+    double bound = engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound;
+    if (!(error <= bound)) {
+        fail_msg("%s, %d to %d channels, kernel %d, padding %d mode %d, input %dx%d, epilogue %d: error %g, bound %g",
+                 convolution_engine_name(engine), problem->shape.in_channels, problem->shape.out_channels,
+                 problem->shape.kernel_size, problem->shape.padding, (int)problem->shape.padding_mode,
+                 problem->in.height, problem->in.width, (int)epilogue, error, bound);
+    }
+    if (epilogue == EPILOGUE_RELU) {
+        check_mask_border(context, problem, &maps);
+    }
+    maps_free(&maps);
+    maps_free(&again);
+}
+
+/* One shape through all engines, epilogues and sizes. */
+static void check_shape(nst_context *context, struct convolution_shape shape) {
+    nst_error error;
+    struct random_generator generator = random_from_seed(shape.in_channels * 1000 + shape.out_channels);
+    size_t taps = (size_t)shape.kernel_size * shape.kernel_size;
+    float *weights = random_array(&generator, taps * shape.in_channels * shape.out_channels);
+    float *bias = random_array(&generator, shape.out_channels);
+    struct convolution *convolutions[CONVOLUTION_WINOGRAD + 1][EPILOGUES] = {{NULL}};
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+        for (int epilogue = 0; epilogue < EPILOGUES && engine_can(context, &shape, engine); ++epilogue) {
+            shape.epilogue = epilogue;
+            check(convolution_create(context, &shape, engine, weights, bias, &convolutions[engine][epilogue], &error),
+                  &error);
+        }
+    }
+    size_t size_count = is_small_only() ? 3 : sizeof all_sizes / sizeof *all_sizes;
+    for (size_t i = 0; i < size_count; ++i) {
+        struct size out;
+        convolution_output_size(&shape, all_sizes[i].height, all_sizes[i].width, &out.height, &out.width);
+        if (out.height < 1 || out.width < 1) {
+            continue;
+        }
+        struct problem problem;
+        problem_init(&problem, &shape, all_sizes[i], weights, bias, &generator);
+        for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+            for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
+                if (convolutions[engine][epilogue]) {
+                    check_problem(context, convolutions[engine][epilogue], &problem, epilogue);
+                }
+            }
+        }
+        problem_free(&problem);
+    }
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+        for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
+            convolution_destroy(context, convolutions[engine][epilogue]);
+        }
+    }
+    free(weights);
+    free(bias);
+}
+
+static void channels_of_every_kind(void **state) {
+    static const int pairs[][2] = {{1, 1}, {3, 64}, {64, 3}, {5, 17}, {17, 5}, {64, 64}, {70, 17}, {1, 70}, {17, 64}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; ++i) {
+        for (int size = 1; size <= 3; size += 2) {
+            check_shape(*state, (struct convolution_shape){.in_channels = pairs[i][0],
+                                                           .out_channels = pairs[i][1],
+                                                           .kernel_size = size,
+                                                           .padding = size / 2,
+                                                           .padding_mode = PADDING_ZERO,
+                                                           .has_bias = i % 2 == 0});
+        }
+    }
+}
+
+static void paddings_of_every_kind(void **state) {
+    for (int mode = PADDING_ZERO; mode <= PADDING_REPLICATE; ++mode) {
+        for (int padding = 0; padding <= 2; ++padding) {
+            check_shape(*state, (struct convolution_shape){.in_channels = 5,
+                                                           .out_channels = 17,
+                                                           .kernel_size = 3,
+                                                           .padding = padding,
+                                                           .padding_mode = mode,
+                                                           .has_bias = true});
+        }
+    }
+}
+
+static void large_kernels(void **state) {
+    for (int mode = PADDING_ZERO; mode <= PADDING_REPLICATE; ++mode) {
+        check_shape(*state, (struct convolution_shape){.in_channels = 3,
+                                                       .out_channels = 5,
+                                                       .kernel_size = 5,
+                                                       .padding = 1 + mode,
+                                                       .padding_mode = mode,
+                                                       .has_bias = true});
+    }
+    check_shape(*state, (struct convolution_shape){.in_channels = 3, .out_channels = 3, .kernel_size = 9, .padding = 4});
+}
+
+/* ---- Weights set on the device --------------------------------------------------------------------------------- */
+
+static void weights_set_on_the_device(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    struct convolution_shape shape = {
+        .in_channels = 17, .out_channels = 70, .kernel_size = 1, .epilogue = EPILOGUE_MASK_ADD};
+    struct random_generator generator = random_from_seed(1);
+    struct size size = {9, 30};
+    for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_DIRECT; ++engine) {
+        if (!engine_can(context, &shape, engine)) {
+            continue;
+        }
+        struct convolution *convolution;
+        check(convolution_create(context, &shape, engine, NULL, NULL, &convolution, &error), &error);
+        for (int repetition = 0; repetition < 2; ++repetition) {
+            float *weights = random_array(&generator, 17 * 70);
+            cl_mem matrix = upload(context, weights, 17 * 70 * sizeof *weights);
+            check(convolution_set_weights(context, convolution, matrix, &error), &error);
+            struct problem problem;
+            problem_init(&problem, &shape, size, weights, NULL, &generator);
+            check_problem(context, convolution, &problem, EPILOGUE_MASK_ADD);
+            problem_free(&problem);
+            buffer_release(context, &matrix);
+            free(weights);
+        }
+        convolution_destroy(context, convolution);
+    }
+}
+
+/* ---- Choice, and what is refused --------------------------------------------------------------------------------- */
+
+static void refuses_what_it_cannot_do(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    float weights[25] = {0};
+    struct convolution *convolution;
+    struct convolution_shape five = {.in_channels = 1, .out_channels = 1, .kernel_size = 5};
+    assert_int_equal(convolution_create(context, &five, CONVOLUTION_DIRECT, weights, NULL, &convolution, &error),
+                     NST_ERROR_ARGUMENT);
+    assert_null(convolution);
+    assert_int_equal(convolution_create(context, &five, CONVOLUTION_WINOGRAD, weights, NULL, &convolution, &error),
+                     NST_ERROR_ARGUMENT);
+    assert_int_equal(convolution_create(context, &five, CONVOLUTION_AUTO, NULL, NULL, &convolution, &error),
+                     NST_ERROR_ARGUMENT);
+    struct convolution_shape bad[] = {{.in_channels = 0, .out_channels = 1, .kernel_size = 1},
+                                      {.in_channels = 1, .out_channels = -1, .kernel_size = 1},
+                                      {.in_channels = 1, .out_channels = 1, .kernel_size = 2},
+                                      {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = 3},
+                                      {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .has_bias = true}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        assert_int_equal(convolution_create(context, &bad[i], CONVOLUTION_AUTO, weights, NULL, &convolution, &error),
+                         NST_ERROR_ARGUMENT);
+    }
+    check(convolution_create(context, &five, CONVOLUTION_AUTO, weights, NULL, &convolution, &error), &error);
+    assert_int_equal(convolution_engine_of(convolution), CONVOLUTION_PLAIN);
+    struct convolution_call too_small = {.height = 4, .width = 9};
+    assert_int_equal(convolution_run(context, convolution, &too_small, &error), NST_ERROR_ARGUMENT);
+    assert_int_equal(convolution_set_weights(context, convolution, NULL, &error), NST_ERROR_ARGUMENT);
+    convolution_destroy(context, convolution);
+    convolution_destroy(context, NULL);
+}
+
+static void not_a_number_is_not_hidden(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    struct convolution_shape shape = {
+        .in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = 1, .epilogue = EPILOGUE_RELU};
+    float weights[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, input = NAN;
+    double expected = 0;
+    struct problem problem = {.shape = shape, .in = {1, 1}, .out = {1, 1}, .input = &input, .expected = &expected};
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+        if (engine_can(context, &shape, engine)) {
+            struct convolution *convolution;
+            check(convolution_create(context, &shape, engine, weights, NULL, &convolution, &error), &error);
+            struct maps maps = run_problem(context, convolution, &problem, EPILOGUE_RELU);
+            assert_true(isnan(maps.after[0]));
+            maps_free(&maps);
+            convolution_destroy(context, convolution);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channels_of_every_kind),    cmocka_unit_test(paddings_of_every_kind),
+        cmocka_unit_test(large_kernels),             cmocka_unit_test(weights_set_on_the_device),
+        cmocka_unit_test(refuses_what_it_cannot_do), cmocka_unit_test(not_a_number_is_not_hidden),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
