@@ -10,7 +10,7 @@
 __kernel void adam_step(__global float *image, __global const float *gradient, __global float *last_image,
                         __global float *m, __global float *v, int count, float beta1, float beta2, float step,
                         float correction, float epsilon, int bounded, float low, float high, __global float *partials) {
-    float squares = 0.0f;
+    float squares = 0.0f, lost = 0.0f;
     FOR_RANGE(i, count) {
         float g = gradient[i], x = image[i];
         float mean = beta1 * m[i] + (1.0f - beta1) * g;
@@ -20,7 +20,7 @@ __kernel void adam_step(__global float *image, __global const float *gradient, _
         v[i] = square;
         last_image[i] = x;
         image[i] = bounded ? clamp(moved, low, high) : moved;
-        squares += g * g;
+        ADD_TERM(float, squares, lost, g * g);
     }
     REDUCE(squares, partials);
 }

@@ -63,6 +63,14 @@ typedef ushort16 ushortB;
 #define FOR_RANGE(i, count) for (int i = get_global_id(0); i < (count); i += get_global_size(0))
 #endif
 
+/* sum += term, for long sums: what the rounding loses is carried along in `lost`, which starts at zero (Kahan 1965). */
+#define ADD_TERM(type, sum, lost, term)                                                                                \
+    do {                                                                                                               \
+        type corrected_term = (term) - (lost), longer_sum = (sum) + corrected_term;                                    \
+        (lost) = (longer_sum - (sum)) - corrected_term;                                                                \
+        (sum) = longer_sum;                                                                                            \
+    } while (0)
+
 /* Adds up a value over the work-group and stores the sum in partials[number of the group]; reached by every work-item.
  * REDUCE once per kernel, at its outermost level; several times: REDUCE_MEMORY there, then REDUCE_STORE. */
 #if WORK_GROUP == 1

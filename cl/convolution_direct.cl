@@ -26,16 +26,35 @@ struct image {
     int height, width;
 };
 
+static floatB border_pixel(__global const floatB *line, int x, int width, int padding_mode) {
+    int from = source_index(x, width, padding_mode);
+    return from < 0 ? (floatB)(0.0f) : line[from];
+}
+
 /* Copies the input under the area whose first output pixel is (y, x), as far as `rows` and `columns` output pixels need it. */
 static void gather(__global const floatB *input, __global floatB *patch, struct image in, int y, int x, int rows,
                    int columns, int padding_mode) {
+    int count = columns + KERNEL_SIZE - 1;
+    int inside = clamp(-x, 0, count), inside_end = clamp(in.width - x, inside, count);
     for (int row = 0; row < rows + KERNEL_SIZE - 1; ++row) {
         int from_row = source_index(y + row, in.height, padding_mode);
-        __global const floatB *line = input + (size_t)max(from_row, 0) * in.width;
-        for (int column = 0; column < columns + KERNEL_SIZE - 1; ++column) {
-            int from = source_index(x + column, in.width, padding_mode);
-            patch[row * PATCH_COLUMNS + column] = from_row < 0 || from < 0 ? (floatB)(0.0f) : line[from];
+        if (from_row < 0) {
+            for (int column = 0; column < count; ++column) {
+                patch[column] = (floatB)(0.0f);
+            }
+        } else {
+            __global const floatB *line = input + from_row * in.width;
+            for (int column = 0; column < inside; ++column) {
+                patch[column] = border_pixel(line, x + column, in.width, padding_mode);
+            }
+            for (int column = inside; column < inside_end; ++column) {
+                patch[column] = line[x + column];
+            }
+            for (int column = inside_end; column < count; ++column) {
+                patch[column] = border_pixel(line, x + column, in.width, padding_mode);
+            }
         }
+        patch += PATCH_COLUMNS;
     }
 }
 

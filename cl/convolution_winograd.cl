@@ -128,23 +128,26 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
 
 /* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers.
  * v: [in_blocks][TILES][BLOCK], u: [in_channels][VECTORS], m: [VECTORS] rows `row` apart, [N]. */
-#define DEFINE_MULTIPLY(NAME, N)                                                                                             \
-    static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row,           \
-                             int in_channels) {                                                                        \
+#define ADD_PRODUCTS(N, lane)                                                                                          \
+    _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                    \
+        float factor = v[i * BLOCK + (lane)];                                                                          \
+        _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] += factor * u[(lane)*VECTORS + j]; }          \
+    }
+#define DEFINE_MULTIPLY(NAME, N)                                                                                       \
+    static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row,                   \
+                     int in_channels) {                                                                                \
         floatB sums[N][VECTORS];                                                                                       \
         _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
             _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] = (floatB)(0.0f); }                       \
         }                                                                                                              \
-        for (int first = 0; first < in_channels; first += BLOCK) {                                                     \
-            int lanes = min(BLOCK, in_channels - first);                                                               \
-            for (int lane = 0; lane < lanes; ++lane) {                                                                 \
-                _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                        \
-                    float factor = v[i * BLOCK + lane];                                                                \
-                    _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] += factor * u[j]; }               \
-                }                                                                                                      \
-                u += VECTORS;                                                                                          \
-            }                                                                                                          \
+        int left = in_channels;                                                                                        \
+        for (; left >= BLOCK; left -= BLOCK) {                                                                         \
+            _Pragma("unroll") for (int lane = 0; lane < BLOCK; ++lane) { ADD_PRODUCTS(N, lane) }                       \
             v += TILES * BLOCK;                                                                                        \
+            u += BLOCK * VECTORS;                                                                                      \
+        }                                                                                                              \
+        for (int lane = 0; lane < left; ++lane) {                                                                      \
+            ADD_PRODUCTS(N, lane)                                                                                      \
         }                                                                                                              \
         _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
             _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { m[j * row + i] = sums[i][j]; }                       \

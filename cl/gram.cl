@@ -79,10 +79,10 @@ __kernel void gram_blend(__global const float *gram, __global float *target, int
 /* loss = weight * sum (scale G - A)^2; difference = 4 weight scale (scale G - A): the style gradient is difference * F. */
 __kernel void gram_difference(__global const float *gram, __global const float *target, __global float *difference,
                               __global float *partials, int slot, int count, float weight, float scale) {
-    float sum = 0.0f;
+    float sum = 0.0f, lost = 0.0f;
     FOR_RANGE(i, count) {
         float d = scale * gram[i] - target[i];
-        sum += d * d;
+        ADD_TERM(float, sum, lost, d * d);
         difference[i] = 4.0f * weight * scale * d;
     }
     REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));

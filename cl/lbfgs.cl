@@ -37,14 +37,14 @@ static intV is_held(floatV x, floatV gradient, float low, float high) {
 __kernel void lbfgs_norms(__global const floatV *image, __global const floatV *gradient, int count, int bounded,
                           float low, float high, __global float *partials) {
     REDUCE_MEMORY;
-    floatV absolute = (floatV)(0.0f), squares = (floatV)(0.0f);
+    floatV absolute = (floatV)(0.0f), squares = absolute, absolute_lost = absolute, squares_lost = absolute;
     FOR_RANGE(i, count) {
         floatV g = gradient[i];
         if (bounded) {
             g = select(g, (floatV)(0.0f), is_held(image[i], g, low, high));
         }
-        absolute += fabs(g);
-        squares += g * g;
+        ADD_TERM(floatV, absolute, absolute_lost, fabs(g));
+        ADD_TERM(floatV, squares, squares_lost, g * g);
     }
     REDUCE_STORE(SUM_V(absolute), partials);
     REDUCE_STORE(SUM_V(squares), partials + get_num_groups(0));

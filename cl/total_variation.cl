@@ -31,7 +31,7 @@ __kernel void total_variation(__global const float *image, __global float *gradi
                               int height, int width, float weight) {
     /* A CPU's element is a line, whose loop the compiler vectorizes; a GPU's is a pixel, so that neighbors load together. */
     int length = LOOPS ? width : 1, pieces = width / length;
-    float sum = 0.0f;
+    float sum = 0.0f, lost = 0.0f;
     FOR_RANGE(piece, 3 * height * pieces) {
         int row = piece / pieces, y = row % height, begin = piece % pieces * length;
         __global const float *line = image + (size_t)row * width;
@@ -46,7 +46,7 @@ __kernel void total_variation(__global const float *image, __global float *gradi
             gradient[(size_t)row * width + x] +=
                 weight * (slope_of(left) + slope_of(up) - slope_of(right) - slope_of(down));
         }
-        sum += piece_sum;
+        ADD_TERM(float, sum, lost, piece_sum);
     }
     REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));
 }

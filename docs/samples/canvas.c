@@ -5,9 +5,13 @@
 
 /* ---- Numbers and colors ---------------------------------------------------------------------------------------- */
 
-float clamp01(float value) { return value < 0 ? 0 : value > 1 ? 1 : value; }
+float clamp01(float value) {
+    return value < 0 ? 0 : value > 1 ? 1 : value;
+}
 
-float mix(float a, float b, float share_of_b) { return a + (b - a) * share_of_b; }
+float mix(float a, float b, float share_of_b) {
+    return a + (b - a) * share_of_b;
+}
 
 float smooth_step(float from, float to, float value) {
     float t = clamp01((value - from) / (to - from));
@@ -49,7 +53,9 @@ static uint32_t scramble(int x, int y) {
     return bits ^ bits >> 15;
 }
 
-float hash(int x, int y) { return (float)(scramble(x, y) >> 8) / 16777216.0f; }
+float hash(int x, int y) {
+    return (float)(scramble(x, y) >> 8) / 16777216.0f;
+}
 
 /* The slope that the lattice point (x, y) gives to the point (dx, dy) from it (Perlin 1985). */
 static float gradient(int x, int y, float dx, float dy) {

@@ -35,7 +35,8 @@ float smooth_step(float from, float to, float value);
 
 /* A pseudo-random number in 0..1 for each pair of whole numbers. */
 float hash(int x, int y);
-/* Smooth noise of mean 0 in about -1..1 with features of size 1, and the sum of `octaves` of it, each of half the size. */
+/* Smooth noise of mean 0 in about -1..1 with features of size 1, and the sum of `octaves` of it, each of half the size.
+ */
 float noise(float x, float y);
 float fractal_noise(float x, float y, int octaves);
 

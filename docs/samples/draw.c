@@ -4,14 +4,18 @@
  *     draw_samples FOLDER */
 #include "canvas.h"
 
+#include "image/codec.h"
 #include "image/picture.h"
+#include "support/error.h"
+#include "support/file.h"
 
 #include <math.h>
+#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SUPERSAMPLING 2
+#define LEVELS        48 /* of each color, in the files: fewer make them smaller */
 
 static float encode_srgb(float value) {
     value = clamp01(value);
@@ -31,49 +35,88 @@ static void develop_pixel(const struct canvas *canvas, int x, int y, float rgb[3
     rgb[2] = encode_srgb(sum.blue);
 }
 
-/* Rounds to `levels` levels and hands the error on to the neighbors (Floyd and Steinberg 1976): it cannot be seen, and the
- * PNG file is half as large. */
-static void reduce_levels(nst_picture *picture, float levels) {
+/* Rounds to LEVELS levels, which makes the PNG file half as large. Where the picture is smooth, the error is handed on
+ * to the neighbors (Floyd and Steinberg 1976), so that no steps show; where it is rough, they do not show anyway. (The
+ * outermost pixels are left alone.) */
+static void reduce_levels(nst_picture *picture) {
+    const float rough = 0.03f, levels = LEVELS;
     int row = picture->width * 3;
-    for (int y = 0; y < picture->height; y++)
-        for (int i = 0; i < row; i++) {
+    for (int y = 0; y + 1 < picture->height; y++)
+        for (int i = 3; i + 3 < row; i++) {
             float *value = picture->values + (size_t)y * (size_t)row + (size_t)i;
             float rounded = roundf(clamp01(*value) * (levels - 1)) / (levels - 1), error = *value - rounded;
+            bool smooth = fabsf(value[3] - *value) < rough && fabsf(value[row] - *value) < rough;
             *value = rounded;
-            if (i + 3 < row)
+            if (smooth) {
                 value[3] += error * 7 / 16;
-            if (y + 1 < picture->height) {
+                value[row - 3] += error * 3 / 16;
                 value[row] += error * 5 / 16;
-                if (i >= 3)
-                    value[row - 3] += error * 3 / 16;
-                if (i + 3 < row)
-                    value[row + 3] += error / 16;
+                value[row + 3] += error / 16;
             }
         }
+}
+
+/* Writes the file without PNG's filters, which suits few levels best. On an error libpng says what it is and aborts. */
+static bool write_png(const nst_picture *picture, FILE *stream) {
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    size_t row_values = (size_t)picture->width * 3;
+    unsigned char *row = malloc(row_values);
+    if (row && info) {
+        png_init_io(png, stream);
+        png_set_compression_level(png, 9);
+        png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
+        png_set_IHDR(png, info, (png_uint_32)picture->width, (png_uint_32)picture->height, 8, PNG_COLOR_TYPE_RGB,
+                     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+        png_set_sRGB(png, info, PNG_sRGB_INTENT_PERCEPTUAL);
+        png_write_info(png, info);
+        for (size_t y = 0; y < (size_t)picture->height; y++) {
+            for (size_t i = 0; i < row_values; i++)
+                row[i] = (unsigned char)picture_quantize(picture->values[y * row_values + i], 255);
+            png_write_row(png, row);
+        }
+        png_write_end(png, info);
+    }
+    bool written = row && info;
+    png_destroy_write_struct(&png, &info);
+    free(row);
+    return written;
+}
+
+/* The picture that `paint` draws, at SUPERSAMPLING times its size and then reduced. */
+static nst_status make_picture(bool (*paint)(struct canvas *), nst_picture *picture, nst_error *error) {
+    struct canvas canvas = {picture->width * SUPERSAMPLING, picture->height * SUPERSAMPLING, NULL};
+    size_t bytes = (size_t)canvas.width * (size_t)canvas.height * sizeof *canvas.pixels;
+    canvas.pixels = calloc(bytes, 1);
+    if (!canvas.pixels || !paint(&canvas)) {
+        free(canvas.pixels);
+        return fail_memory(error, bytes, "the canvas");
+    }
+    for (int y = 0; y < picture->height; y++)
+        for (int x = 0; x < picture->width; x++)
+            develop_pixel(&canvas, x, y, picture->values + ((size_t)y * (size_t)picture->width + (size_t)x) * 3);
+    free(canvas.pixels);
+    reduce_levels(picture);
+    return NST_OK;
 }
 
 static nst_status draw(const char *folder, const char *name, int width, int height, bool (*paint)(struct canvas *),
                        nst_error *error) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    nst_picture picture = {0};
-    struct canvas canvas = {width * SUPERSAMPLING, height * SUPERSAMPLING, NULL};
-    canvas.pixels = calloc((size_t)canvas.width * (size_t)canvas.height, sizeof *canvas.pixels);
+    nst_picture picture;
+    struct file_replacement replacement = {0};
     nst_status status = picture_create(width, height, 3, &picture, error);
-    if (status == NST_OK && (!canvas.pixels || !paint(&canvas))) {
-        snprintf(error->message, sizeof error->message, "not enough memory");
-        status = NST_ERROR_MEMORY;
-    }
-    if (status == NST_OK) {
-        for (int y = 0; y < height; y++)
-            for (int x = 0; x < width; x++)
-                develop_pixel(&canvas, x, y, picture.values + ((size_t)y * (size_t)width + (size_t)x) * 3);
-        reduce_levels(&picture, 64);
-        const nst_picture_format format = {.depth_bits = 8};
-        status = nst_picture_write(&picture, path, &format, error);
-    }
+    if (status == NST_OK)
+        status = make_picture(paint, &picture, error);
+    if (status == NST_OK)
+        status = file_replacement_begin(&replacement, path, error);
+    if (status == NST_OK && !write_png(&picture, replacement.stream))
+        status = fail(error, NST_ERROR_MEMORY, "not enough memory to write %s", path);
+    if (status == NST_OK)
+        status = file_replacement_commit(&replacement, error);
+    file_replacement_abort(&replacement);
     nst_picture_free(&picture);
-    free(canvas.pixels);
     return status;
 }
 

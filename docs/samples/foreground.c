@@ -1,5 +1,5 @@
-/* foreground.c: what stands on the near shore of the landscape: a meadow, a cabin with a fence, and an old tree. Drawn in
- * the manner of a painter, back to front; lengths are for a canvas 1536 pixels wide. */
+/* foreground.c: what stands on the near shore of the landscape: a meadow, a cabin with a fence, and an old tree. Drawn
+ * in the manner of a painter, back to front; lengths are for a canvas 1536 pixels wide. */
 #include "landscape.h"
 
 #include "support/random.h"
@@ -57,14 +57,15 @@ static void draw_flower(struct scene *scene, float x, float y, float near) {
     static const unsigned codes[] = {0xd8402a, 0xe8622e, 0xf3e9d8, 0xf2c53d, 0x8f6bb8, 0xd8402a};
     float kind = 0.5f + 0.9f * noise(x * 0.008f + 7, y * 0.02f) + chance(scene, -0.3f, 0.3f);
     struct color color = color_from_code(codes[(int)(clamp01(kind) * 5.99f)]);
-    float radius = mix(1.4f, 6.5f, near * near) * chance(scene, 0.7f, 1.2f), height = mix(7, 55, near * near);
+    float radius = mix(1.4f, 5.2f, near * near) * chance(scene, 0.7f, 1.2f), height = mix(7, 55, near * near);
     struct point head = at(scene, x, y - height);
-    canvas_line(scene->canvas, at(scene, x + 2, y), head, 1.6f * scene->unit, 1.2f * scene->unit, color_from_code(0x3c5526));
+    canvas_line(scene->canvas, at(scene, x + 2, y), head, 1.6f * scene->unit, 1.2f * scene->unit,
+                color_from_code(0x3c5526));
     for (int petal = 0; petal < 5; petal++) {
         float angle = (float)petal * 1.2566f + x;
         struct point center = at(scene, x + 0.75f * radius * cosf(angle), y - height + 0.5f * radius * sinf(angle));
-        canvas_disc(scene->canvas, center, 0.62f * radius * scene->unit,
-                    color_scale(color, petal < 3 ? 1.0f : 0.72f), 0.95f);
+        canvas_disc(scene->canvas, center, 0.62f * radius * scene->unit, color_scale(color, petal < 3 ? 1.0f : 0.72f),
+                    0.95f);
     }
     canvas_disc(scene->canvas, head, 0.3f * radius * scene->unit, color_from_code(0x3a2c1c), 0.8f);
 }
@@ -100,7 +101,8 @@ static void draw_grass(struct scene *scene, float top, float bottom) {
 /* ---- Cabin and fence ------------------------------------------------------------------------------------------- */
 
 /* A wall or roof between four corners (top left, top right, bottom right, bottom left), drawn board by board. */
-static void draw_boards(struct scene *scene, const struct point corners[4], int boards, struct color color, float wear) {
+static void draw_boards(struct scene *scene, const struct point corners[4], int boards, struct color color,
+                        float wear) {
     for (int i = 0; i < boards; i++) {
         float from = (float)i / (float)boards, to = (float)(i + 1) / (float)boards;
         const float shares[4] = {from, from, to, to};
@@ -110,21 +112,22 @@ static void draw_boards(struct scene *scene, const struct point corners[4], int 
             board[k] = at(scene, mix(top->x, bottom->x, shares[k]), mix(top->y, bottom->y, shares[k]));
         }
         canvas_polygon(scene->canvas, board, 4, color_scale(color, chance(scene, 1 - wear, 1 + wear)), 1);
-        canvas_line(scene->canvas, board[3], board[2], 1.1f * scene->unit, 1.1f * scene->unit, color_scale(color, 0.45f));
+        canvas_line(scene->canvas, board[3], board[2], 1.1f * scene->unit, 1.1f * scene->unit,
+                    color_scale(color, 0.45f));
     }
 }
 
 static void draw_window(struct scene *scene, float x, float y, float slant) {
-    struct point frame[4] = {at(scene, x - 2, y - 2), at(scene, x + 18, y - 2 + slant), at(scene, x + 18, y + 24 + slant),
-                             at(scene, x - 2, y + 24)};
+    struct point frame[4] = {at(scene, x - 2, y - 2), at(scene, x + 18, y - 2 + slant),
+                             at(scene, x + 18, y + 24 + slant), at(scene, x - 2, y + 24)};
     struct point glass[4] = {at(scene, x, y), at(scene, x + 16, y + slant), at(scene, x + 16, y + 22 + slant),
                              at(scene, x, y + 22)};
     canvas_polygon(scene->canvas, frame, 4, color_from_code(0x4a2f20), 1);
     canvas_polygon(scene->canvas, glass, 4, color_from_code(0xffc766), 1);
     canvas_line(scene->canvas, at(scene, x + 8, y), at(scene, x + 8, y + 22 + slant), 2 * scene->unit, 2 * scene->unit,
                 color_from_code(0x4a2f20));
-    canvas_line(scene->canvas, at(scene, x, y + 10), at(scene, x + 16, y + 10 + slant), 2 * scene->unit, 2 * scene->unit,
-                color_from_code(0x4a2f20));
+    canvas_line(scene->canvas, at(scene, x, y + 10), at(scene, x + 16, y + 10 + slant), 2 * scene->unit,
+                2 * scene->unit, color_from_code(0x4a2f20));
 }
 
 static void draw_smoke(struct scene *scene, float x, float y) {
@@ -136,7 +139,8 @@ static void draw_smoke(struct scene *scene, float x, float y) {
 }
 
 static void draw_cabin(struct scene *scene, float x, float y) {
-    struct color sunlit = color_from_code(0xb9824f), shaded = color_from_code(0x5d4538), roof = color_from_code(0x8c4a38);
+    struct color sunlit = color_from_code(0xb9824f), shaded = color_from_code(0x5d4538),
+                 roof = color_from_code(0x8c4a38);
     const struct point side[4] = {{x - 112, y - 66}, {x, y - 70}, {x, y + 8}, {x - 112, y - 2}};
     const struct point front[4] = {{x, y - 70}, {x + 76, y - 66}, {x + 76, y - 1}, {x, y + 8}};
     const struct point gable[3] = {at(scene, x, y - 69), at(scene, x + 38, y - 126), at(scene, x + 76, y - 65)};
@@ -144,11 +148,11 @@ static void draw_cabin(struct scene *scene, float x, float y) {
     const struct point chimney[4] = {at(scene, x - 58, y - 150), at(scene, x - 40, y - 151), at(scene, x - 40, y - 108),
                                      at(scene, x - 58, y - 100)};
     draw_smoke(scene, x - 49, y - 150);
-    draw_boards(scene, side, 9, sunlit, 0.14f);
+    draw_boards(scene, side, 9, sunlit, 0.22f);
     draw_boards(scene, front, 9, shaded, 0.10f);
     canvas_polygon(scene->canvas, gable, 3, color_scale(shaded, 0.92f), 1);
-    canvas_polygon(scene->canvas, chimney, 4, color_from_code(0x8d7f74), 1);
-    draw_boards(scene, top, 11, roof, 0.16f);
+    canvas_polygon(scene->canvas, chimney, 4, color_from_code(0x744438), 1);
+    draw_boards(scene, top, 13, roof, 0.24f);
     canvas_line(scene->canvas, at(scene, x + 40, y - 131), at(scene, x + 84, y - 59), 5 * scene->unit, 5 * scene->unit,
                 color_from_code(0x4b2d25));
     canvas_line(scene->canvas, at(scene, x + 40, y - 131), at(scene, x - 5, y - 59), 4 * scene->unit, 4 * scene->unit,
@@ -163,6 +167,25 @@ static void draw_cabin(struct scene *scene, float x, float y) {
     canvas_polygon(scene->canvas, door, 4, color_from_code(0x2f4a52), 1);
 }
 
+/* A sail boat far out, and what the ripples leave of its reflection. */
+static void draw_boat(struct scene *scene, float x, float y) {
+    for (int i = 0; i < 46; i++) {
+        float sway = 5 * noise((float)i * 0.35f, 2), half = 15 * (1 - (float)i / 46) * chance(scene, 0.5f, 1);
+        canvas_line(scene->canvas, at(scene, x - half + sway, y + 4 + (float)i),
+                    at(scene, x + half + sway, y + 4 + (float)i), 1.2f * scene->unit, 1.2f * scene->unit,
+                    color_scale(color_from_code(i < 6 ? 0x4a2d22 : 0xd8bfa4), chance(scene, 0.6f, 0.85f)));
+    }
+    const struct point main_sail[3] = {at(scene, x + 1, y - 56), at(scene, x + 24, y - 6), at(scene, x + 1, y - 7)};
+    const struct point jib[3] = {at(scene, x - 2, y - 50), at(scene, x - 2, y - 7), at(scene, x - 17, y - 6)};
+    const struct point hull[4] = {at(scene, x - 20, y - 4), at(scene, x + 24, y - 4), at(scene, x + 18, y + 4),
+                                  at(scene, x - 14, y + 4)};
+    canvas_polygon(scene->canvas, main_sail, 3, color_from_code(0xf3dcc0), 1);
+    canvas_polygon(scene->canvas, jib, 3, color_from_code(0xfff3e0), 1);
+    canvas_polygon(scene->canvas, hull, 4, color_from_code(0x5b3224), 1);
+    canvas_line(scene->canvas, at(scene, x, y - 58), at(scene, x, y - 4), 1.8f * scene->unit, 1.8f * scene->unit,
+                color_from_code(0x3a2a20));
+}
+
 static void draw_fence(struct scene *scene, float from, float to) {
     struct color wood = color_from_code(0x74604a);
     for (float x = from, step = 40; x < to; x += step) {
@@ -171,8 +194,8 @@ static void draw_fence(struct scene *scene, float from, float to) {
             canvas_line(scene->canvas, at(scene, x, foot - 17 - 13 * (float)rail + chance(scene, -1, 1)),
                         at(scene, x + step, next - 17 - 13 * (float)rail), 3 * scene->unit, 2.4f * scene->unit,
                         color_scale(wood, chance(scene, 0.8f, 1.3f)));
-        canvas_line(scene->canvas, at(scene, x, foot + 4), at(scene, x + chance(scene, -2, 2), foot - 38), 5 * scene->unit,
-                    4 * scene->unit, color_scale(wood, 0.75f));
+        canvas_line(scene->canvas, at(scene, x, foot + 4), at(scene, x + chance(scene, -2, 2), foot - 38),
+                    5 * scene->unit, 4 * scene->unit, color_scale(wood, 0.75f));
         canvas_line(scene->canvas, at(scene, x - 1.5f, foot + 4), at(scene, x - 1.5f, foot - 37), 1.5f * scene->unit,
                     1.5f * scene->unit, color_scale(wood, 1.9f));
     }
@@ -187,18 +210,26 @@ struct tree {
     int twig_count;
 };
 
+/* A piece of branch: dark, with streaks of bark that are lighter on the side of the sun. */
 static void draw_bark(struct scene *scene, struct point from, struct point to, float from_width, float to_width) {
-    struct color bark = color_from_code(0x3b2b22), lit = color_from_code(0x9a7150);
+    struct color bark = color_from_code(0x35271f), lit = color_from_code(0xb07d52);
     canvas_line(scene->canvas, at(scene, from.x, from.y), at(scene, to.x, to.y), from_width * scene->unit,
-                to_width * scene->unit, color_scale(bark, chance(scene, 0.75f, 1.1f)));
-    canvas_line(scene->canvas, at(scene, from.x - 0.28f * from_width, from.y),
-                at(scene, to.x - 0.28f * to_width, to.y), 0.3f * from_width * scene->unit, 0.3f * to_width * scene->unit,
-                color_scale(lit, chance(scene, 0.4f, 1.0f)));
+                to_width * scene->unit, bark);
+    int streaks = (int)(from_width * 0.9f);
+    for (int i = 0; i < streaks; i++) {
+        float side = chance(scene, -0.46f, 0.46f), start = chance(scene, -0.35f, 0.9f),
+              end = start + chance(scene, 0.2f, 0.5f);
+        struct point top = {mix(from.x, to.x, start) + side * from_width, mix(from.y, to.y, start)};
+        struct point foot = {mix(from.x, to.x, end) + side * to_width, mix(from.y, to.y, end)};
+        float light = clamp01(0.42f - side) * chance(scene, 0.2f, 1.1f);
+        canvas_line(scene->canvas, at(scene, top.x, top.y), at(scene, foot.x, foot.y), 2.2f * scene->unit,
+                    1.2f * scene->unit, color_mix(bark, lit, light));
+    }
 }
 
 /* A branch in crooked pieces, which forks at its end and sends twigs to the sides. */
-static void grow_branch(struct scene *scene, struct tree *tree, struct point from, float angle, float length, float width,
-                        int forks) {
+static void grow_branch(struct scene *scene, struct tree *tree, struct point from, float angle, float length,
+                        float width, int forks) {
     const int pieces = 5;
     for (int i = 0; i < pieces; i++) {
         angle += chance(scene, -0.17f, 0.17f);
@@ -226,7 +257,7 @@ static void draw_leaves(struct scene *scene, const struct tree *tree) {
         unsigned dark, light;
         int leaves;
         float shift; /* towards the light */
-    } layers[] = {{0x1a2614, 0x2c3b1a, 9, -5}, {0x3d4d1f, 0x6c6d2a, 8, 1}, {0x95862f, 0xe0b04a, 4, 7}};
+    } layers[] = {{0x182414, 0x2b3a1a, 16, -6}, {0x324a1c, 0x6b7a2c, 17, 1}, {0x7f8a30, 0xe0b85c, 6, 7}};
     for (size_t layer = 0; layer < sizeof layers / sizeof *layers; layer++)
         for (int i = 0; i < tree->twig_count; i++)
             for (int leaf = 0; leaf < layers[layer].leaves; leaf++) {
@@ -237,12 +268,13 @@ static void draw_leaves(struct scene *scene, const struct tree *tree) {
                 float clump = 0.5f + 0.9f * noise(x * 0.022f, y * 0.022f) + 0.5f * noise(x * 0.06f, y * 0.06f);
                 if (layer > 0 && chance(scene, 0, 1) > clump)
                     continue;
-                struct color color = color_mix(color_from_code(layers[layer].dark), color_from_code(layers[layer].light),
-                                               clamp01(clump + chance(scene, -0.3f, 0.3f)));
-                float lean = chance(scene, 0, 3.1416f), size = chance(scene, 2.4f, 4.6f);
+                struct color color =
+                    color_mix(color_from_code(layers[layer].dark), color_from_code(layers[layer].light),
+                              clamp01(clump + chance(scene, -0.3f, 0.3f)));
+                float lean = chance(scene, 0, 3.1416f), size = chance(scene, 1.4f, 3.0f);
                 canvas_line(scene->canvas, at(scene, x - size * cosf(lean), y - size * sinf(lean)),
-                            at(scene, x + size * cosf(lean), y + size * sinf(lean)), 3.6f * scene->unit, 1.2f * scene->unit,
-                            color);
+                            at(scene, x + size * cosf(lean), y + size * sinf(lean)), 2.6f * scene->unit,
+                            1.0f * scene->unit, color);
             }
 }
 
@@ -250,6 +282,7 @@ static bool draw_tree(struct scene *scene, float x, float y) {
     struct tree *tree = calloc(1, sizeof *tree);
     if (!tree)
         return false;
+    scene->chance = random_from_seed(6); /* so that it stays the same tree whatever grows around it */
     grow_branch(scene, tree, (struct point){x, y}, 1.68f, 190, 52, 6);
     draw_leaves(scene, tree);
     free(tree);
@@ -258,12 +291,13 @@ static bool draw_tree(struct scene *scene, float x, float y) {
 
 bool draw_foreground(struct canvas *canvas) {
     struct scene scene = {canvas, random_from_seed(20), (float)canvas->width / 1536};
+    draw_boat(&scene, 640, 590);
     fill_meadow(&scene);
     draw_grass(&scene, 760, 838);
     draw_cabin(&scene, 262, 828);
     draw_fence(&scene, 360, 1130);
     draw_grass(&scene, 832, 930);
-    if (!draw_tree(&scene, 1400, 935))
+    if (!draw_tree(&scene, 1432, 935))
         return false;
     draw_grass(&scene, 925, 1080);
     return true;

@@ -18,10 +18,14 @@
 /* The light comes from the left, a little from behind the mountains. */
 static const float sun[3] = {-0.80f, 0.34f, 0.28f};
 
-static struct color sun_color(void) { return color_scale(color_from_code(0xffc890), 2.1f); }
+static struct color sun_color(void) {
+    return color_scale(color_from_code(0xffc890), 2.4f);
+}
 
 /* 1 towards the sun at the left edge of the picture, 0 on the right. */
-static float sunward(float u) { return smooth_step(0.75f, -0.75f, u); }
+static float sunward(float u) {
+    return smooth_step(0.75f, -0.75f, u);
+}
 
 static struct color clear_sky(float u, float v) {
     float up = sqrtf(clamp01(v / 0.40f));
@@ -68,7 +72,8 @@ struct terrain {
     float *heights;
 };
 
-/* Sharp crests and smooth valleys: noise folded at zero, finer where it is already high (Musgrave's ridged multifractal). */
+/* Sharp crests and smooth valleys: noise folded at zero, finer where it is already high (Musgrave's ridged
+ * multifractal). */
 static float ridged_noise(float x, float y, int octaves) {
     float sum = 0, amplitude = 0.5f, weight = 1;
     for (int i = 0; i < octaves; i++, amplitude *= 0.48f) {
@@ -91,7 +96,7 @@ static float compute_height(float x, float z) {
     float height = 0.22f * fminf(shore, 1.5f);
     height += 5.6f * rise * powf(ridges, 1.55f) + 0.55f * rise * fractal_noise(x * 0.5f, z * 0.5f, 6);
     height += smooth_step(0.02f, 0.5f, shore) * 0.16f * (0.4f + fractal_noise(x * 1.1f, z * 1.1f, 5));
-    float near = smooth_step(4.2f, 2.4f, z) * smooth_step(0.45f, 0.30f, x / (z + 0.01f));
+    float near = smooth_step(4.2f, 2.4f, z);
     return height - 0.30f * near; /* the lake reaches up to the meadow in front */
 }
 
@@ -112,8 +117,7 @@ static float ground_height(const struct terrain *terrain, float x, float z) {
     float column = x / terrain->spacing + 0.5f * (float)terrain->columns, row = z / terrain->spacing;
     column = fminf(fmaxf(column, 0), (float)terrain->columns - 1.01f);
     row = fminf(fmaxf(row, 0), (float)terrain->rows - 1.01f);
-    const float *corner =
-        terrain->heights + (size_t)(int)row * (size_t)terrain->columns + (size_t)(int)column;
+    const float *corner = terrain->heights + (size_t)(int)row * (size_t)terrain->columns + (size_t)(int)column;
     float across = column - floorf(column), into = row - floorf(row);
     return mix(mix(corner[0], corner[1], across), mix(corner[terrain->columns], corner[terrain->columns + 1], across),
                into);
@@ -124,14 +128,14 @@ static float forest_cover(float x, float z, float height, float steepness) {
     float patches = 0.5f + 1.3f * fractal_noise(x * 0.9f + 5, z * 0.9f, 4);
     float line = 1.25f + 0.8f * fractal_noise(x * 0.6f, z * 0.6f + 9, 3);
     float before = smooth_step(3.2f, 4.6f, z) + smooth_step(0.30f, 0.45f, fabsf(x / z)); /* the view stays open */
-    return clamp01(patches + 0.25f) * clamp01(before) * smooth_step(0.015f, 0.06f, height) * smooth_step(line, 0.7f * line, height) *
-           smooth_step(1.5f, 0.8f, steepness);
+    return clamp01(patches + 0.25f) * clamp01(before) * smooth_step(0.015f, 0.06f, height) *
+           smooth_step(line, 0.7f * line, height) * smooth_step(1.5f, 0.8f, steepness);
 }
 
-/* One spruce per cell of two interleaved grids: a cone, ragged like its branches. Returns its height over (x, z) and how far
- * to the right of its stem that is (-1..1). */
+/* One spruce per cell of two interleaved grids: a cone, ragged like its branches. Returns its height over (x, z) and
+ * how far to the right of its stem that is (-1..1). */
 static float tree_height(float x, float z, float cover, float *side) {
-    const float cell = 0.062f;
+    const float cell = z < 4.2f ? 0.062f : 0.098f, tallest = 2.7f * cell;
     float best = 0;
     for (int grid = 0; grid < 2; grid++) {
         float across = x / cell + 0.5f * (float)grid, into = z / cell + 0.5f * (float)grid;
@@ -141,8 +145,8 @@ static float tree_height(float x, float z, float cover, float *side) {
         float size = 0.55f + 0.45f * hash(column + 71, row), radius = 0.40f * (0.7f + 0.3f * size);
         float dx = across - floorf(across) - 0.42f - 0.16f * hash(column, row + 53), dz = into - floorf(into) - 0.5f;
         float distance = hypotf(dx, dz) / radius;
-        float ragged = distance * (1 + 0.35f * noise(x * 170, z * 170));
-        float height = 0.165f * size * (1 - ragged);
+        float ragged = distance * (1 + 0.35f * noise(x * 110, z * 110));
+        float height = tallest * size * (1 - ragged);
         if (ragged < 1 && height > best) {
             best = height;
             *side = dx / radius;
@@ -155,8 +159,8 @@ static float tree_height(float x, float z, float cover, float *side) {
 static float sun_reaches(const struct terrain *terrain, float x, float height, float z) {
     float open = 1;
     for (float distance = 0.06f; distance < 9; distance *= 1.13f) {
-        float clearance = height + 0.015f + sun[1] * distance -
-                          ground_height(terrain, x + sun[0] * distance, z + sun[2] * distance);
+        float clearance =
+            height + 0.015f + sun[1] * distance - ground_height(terrain, x + sun[0] * distance, z + sun[2] * distance);
         open = fminf(open, 0.5f + 14 * clearance / distance);
         if (open <= 0)
             return 0;
@@ -165,15 +169,15 @@ static float sun_reaches(const struct terrain *terrain, float x, float height, f
 }
 
 static struct color haze(struct color color, float u, float height, float z) {
-    float share = 1 - expf(-powf(z * 0.030f, 1.3f) * (0.35f + 0.65f * expf(-height * 0.45f)));
-    struct color air = color_mix(color_from_code(0x93abc8), color_from_code(0xf3cfa4), sunward(u) * 0.9f);
+    float share = 1 - expf(-powf(z * 0.026f, 1.35f) * (0.35f + 0.65f * expf(-height * 0.45f)));
+    struct color air = color_mix(color_from_code(0x93abc8), color_from_code(0xf4cdae), sunward(u) * 0.9f);
     return color_mix(color, air, share);
 }
 
 /* A point of the visible ground. */
 struct surface {
-    float x, z, height;      /* of what is seen there */
-    float tree, side;        /* height of the tree on it, 0 for none */
+    float x, z, height; /* of what is seen there */
+    float tree, side;   /* height of the tree on it, 0 for none */
     float slope_x, slope_z, steepness;
     float cover;
 };
@@ -196,7 +200,8 @@ static struct color ground_material(const struct surface *at) {
     float fine = fractal_noise(at->x * 14, at->z * 14, 5), coarse = fractal_noise(at->x * 1.7f, at->z * 1.7f, 4);
     struct color grass = color_mix(color_from_code(0x5d6a33), color_from_code(0x9a8b4a), clamp01(0.5f + coarse + fine));
     struct color rock = color_mix(color_from_code(0x6d645f), color_from_code(0xa89784), clamp01(0.5f + 1.2f * fine));
-    struct color color = color_mix(grass, rock, smooth_step(0.45f, 1.0f, at->steepness + 0.5f * fine + 0.22f * at->height));
+    struct color color =
+        color_mix(grass, rock, smooth_step(0.45f, 1.0f, at->steepness + 0.5f * fine + 0.22f * at->height));
     float snow_line = 2.35f + 0.7f * coarse + 0.5f * fine;
     float snow = smooth_step(snow_line - 0.15f, snow_line + 0.25f, at->height) *
                  smooth_step(1.55f, 0.95f, at->steepness + 0.8f * fine);
@@ -206,20 +211,20 @@ static struct color ground_material(const struct surface *at) {
 }
 
 static struct color shade_surface(const struct terrain *terrain, const struct surface *at, float u) {
-    float bump = 0.5f * smooth_step(20, 4, at->z);
+    float bump = 0.4f * smooth_step(20, 8, at->z) * smooth_step(2, 6, at->z);
     float slope_x = at->slope_x + bump * noise(at->x * 40, at->z * 40), slope_z = at->slope_z;
     float facing = (sun[1] - slope_x * sun[0] - slope_z * sun[2]) / sqrtf(1 + slope_x * slope_x + slope_z * slope_z);
     struct color color = ground_material(at);
     struct color forest = color_mix(color_from_code(0x1f3222), color_from_code(0x46532a),
                                     clamp01(0.5f + fractal_noise(at->x * 3, at->z * 3, 3)));
     if (at->tree > 0) {
-        color = color_scale(forest, 0.45f + 5.5f * at->tree);
+        color = color_scale(forest, 0.40f + 5.0f * at->tree);
         facing = 0.30f - 0.55f * at->side;
     } else {
         color = color_mix(color, color_scale(forest, 0.6f), 0.6f * at->cover);
     }
     float light = clamp01(facing) * sun_reaches(terrain, at->x, at->height, at->z);
-    struct color sky_light = color_scale(color_from_code(0xa9c0e6), 0.50f + 0.1f * clamp01(1 - at->steepness));
+    struct color sky_light = color_scale(color_from_code(0xa3bdea), 0.66f + 0.1f * clamp01(1 - at->steepness));
     struct color lighting = color_add(color_scale(sun_color(), light), sky_light);
     return haze(color_multiply(color, lighting), u, at->height, at->z);
 }
@@ -235,7 +240,8 @@ struct mirror {
 static struct color water_color(const struct mirror *mirror, const struct terrain *terrain, float u, float z,
                                 float view_per_row) {
     float v = CAMERA_HEIGHT / z, x = u * z;
-    float calm = smooth_step(-0.25f, 0.35f, fractal_noise(x * 0.35f, z * 0.22f + 3, 4)); /* smooth lanes between ripples */
+    float calm =
+        smooth_step(-0.25f, 0.35f, fractal_noise(x * 0.35f, z * 0.22f + 3, 4)); /* smooth lanes between ripples */
     float waves = noise(x * 9, z * 26) + 0.6f * noise(x * 21 + 4, z * 60) + 0.35f * noise(x * 60, z * 130);
     float tilt = waves * mix(0.030f, 0.007f, calm) * smooth_step(0, 0.10f, v);
     float row = fminf(fmaxf((v + tilt) / view_per_row, 0), (float)mirror->rows - 1.01f);
@@ -278,15 +284,17 @@ static void draw_column(struct canvas *canvas, int column, const struct mirror *
         int top = (int)ceilf(horizon - (fmaxf(surface.height, 0) - CAMERA_HEIGHT) / z / view_per_row);
         if (top >= filled)
             continue;
-        struct color color = water ? water_color(mirror, terrain, u, z, view_per_row)
-                                   : shade_surface(terrain, &surface, u);
+        struct color color =
+            water ? water_color(mirror, terrain, u, z, view_per_row) : shade_surface(terrain, &surface, u);
         for (; filled > top && filled > 0; filled--)
             pixel[(size_t)(filled - 1) * (size_t)canvas->width] = color;
     }
 }
 
 /* Brings light above 1 back into range without cutting it off. */
-static float compress(float value) { return value < 0.6f ? value : 0.6f + 0.4f * (1 - expf((0.6f - value) / 0.4f)); }
+static float compress(float value) {
+    return value < 0.6f ? value : 0.6f + 0.4f * (1 - expf((0.6f - value) / 0.4f));
+}
 
 bool draw_landscape(struct canvas *canvas) {
     float view_per_row = VIEW_WIDTH / (float)canvas->width;

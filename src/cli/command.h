@@ -10,9 +10,9 @@ struct command {
     const char *summary; /* one line */
     const char *details; /* further lines for its own help, or NULL */
     const struct option_table *table;
-    size_t values_size;                                            /* of the struct that its options are stored in */
+    size_t values_size; /* of the struct that its options are stored in */
     nst_status (*set_defaults)(void *values, const char *preset, nst_error *error); /* NULL: zeros */
-    int (*run)(const struct arguments *arguments);                 /* returns the exit status */
+    int (*run)(const struct arguments *arguments);                                  /* returns the exit status */
 };
 
 extern const struct command command_stylize, command_devices, command_weights;

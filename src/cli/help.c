@@ -37,7 +37,8 @@ static void print_option(const struct option *option, const void *values, FILE *
     char letter[8] = "    ";
     if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    int length = snprintf(left, sizeof left, "  %s--%s %s", letter, option->name, option->argument ? option->argument : "");
+    int length =
+        snprintf(left, sizeof left, "  %s--%s %s", letter, option->name, option->argument ? option->argument : "");
     if (values)
         option_format(option, values, value, sizeof value);
     snprintf(text, sizeof text, *value ? "%s [%s]" : "%s", option->help, value);

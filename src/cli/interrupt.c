@@ -31,4 +31,6 @@ void interrupt_catch(void) {
     signal(SIGPIPE, SIG_IGN); /* a reader of our messages that goes away must not cost the picture */
 }
 
-const volatile int *interrupt_flag(void) { return &caught; }
+const volatile int *interrupt_flag(void) {
+    return &caught;
+}

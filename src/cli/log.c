@@ -20,7 +20,9 @@ nst_status log_begin(struct run_log *log, const char *path, nst_error *error) {
     return log->stream ? NST_OK : fail_log(log, error);
 }
 
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+static json_t *number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
 
 nst_status log_write(struct run_log *log, const nst_progress *progress, nst_error *error) {
     if (!log->stream)
@@ -31,10 +33,10 @@ nst_status log_write(struct run_log *log, const nst_progress *progress, nst_erro
         json_array_append_new(losses, json_pack("{s:s, s:s, s:o}", "layer", layer->name, "kind", layer->kind, "loss",
                                                 number(layer->loss)));
     }
-    json_t *line = json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "scale", progress->scale + 1, "width",
-                             progress->width, "height", progress->height, "iteration", progress->iteration,
-                             "evaluation", progress->evaluation, "total", number(progress->loss), "seconds",
-                             number(progress->seconds), "losses", losses);
+    json_t *line =
+        json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "scale", progress->scale + 1, "width", progress->width,
+                  "height", progress->height, "iteration", progress->iteration, "evaluation", progress->evaluation,
+                  "total", number(progress->loss), "seconds", number(progress->seconds), "losses", losses);
     if (line && progress->note)
         json_object_set_new(line, "note", json_string(progress->note));
     nst_status status = NST_OK;

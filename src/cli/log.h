@@ -12,8 +12,8 @@ struct run_log {
 /* Opens the file anew, unless `path` is NULL. Errors: NST_ERROR_FILE. */
 nst_status log_begin(struct run_log *log, const char *path, nst_error *error);
 
-/* Writes one line: scale, width, height, iteration, evaluation, total, seconds, and losses, an array of objects with layer,
- * kind and loss. A loss that is not finite is null. Errors: NST_ERROR_FILE. */
+/* Writes one line: scale, width, height, iteration, evaluation, total, seconds, and losses, an array of objects with
+ * layer, kind and loss. A loss that is not finite is null. Errors: NST_ERROR_FILE. */
 nst_status log_write(struct run_log *log, const nst_progress *progress, nst_error *error);
 
 /* Closes the file. Harmless on a log that was never begun, and twice. */

@@ -17,8 +17,10 @@ static void describe(const struct option *option, char *buffer, size_t size) {
     bool list = option->kind == OPTION_INTEGERS || option->kind == OPTION_REALS;
     bool real = option->kind == OPTION_REAL || option->kind == OPTION_REALS;
     snprintf(buffer, size, "%s%s from %.16g to %.16g%s%s", list ? "" : "a ",
-             real ? list ? "numbers" : "number" : list ? "whole numbers" : "whole number", option->minimum,
-             option->maximum, option->zero ? " or " : "", option->zero ? option->zero : "");
+             real   ? list ? "numbers" : "number"
+             : list ? "whole numbers"
+                    : "whole number",
+             option->minimum, option->maximum, option->zero ? " or " : "", option->zero ? option->zero : "");
     if (list) {
         size_t length = strlen(buffer);
         snprintf(buffer + length, size - length, ", at most %d with commas between", option->capacity);
@@ -49,8 +51,8 @@ static bool read_real(const struct option *option, const char *text, double *val
     return text_to_real(text, value) && *value >= option->minimum && *value <= option->maximum;
 }
 
-/* Copies the item of a comma-separated list that begins at `*list` into `item`, and moves `*list` to the next one, or to
- * NULL behind the last. False if the item is empty or too long. */
+/* Copies the item of a comma-separated list that begins at `*list` into `item`, and moves `*list` to the next one, or
+ * to NULL behind the last. False if the item is empty or too long. */
 static bool next_item(const char **list, char item[ITEM_LENGTH]) {
     size_t length = strcspn(*list, ",");
     if (length == 0 || length >= ITEM_LENGTH)
@@ -131,8 +133,8 @@ static nst_status find_choice(const struct option *option, const char *text, con
             *choice = &option->choices[count];
             return NST_OK;
         }
-        length += (size_t)snprintf(expected + length, sizeof expected - length, "%s%s", count ? " or " : "",
-                                   names[count]);
+        length +=
+            (size_t)snprintf(expected + length, sizeof expected - length, "%s%s", count ? " or " : "", names[count]);
     }
     option_quote(text, quoted, sizeof quoted);
     const char *nearest = *text > '9' ? text_nearest(text, names, count) : NULL; /* numbers are not near by spelling */
@@ -205,7 +207,8 @@ static void append(char *buffer, size_t size, const char *item) {
 static void format_list(const struct option *option, const void *values, char *buffer, size_t size) {
     const char *field = (const char *)values + option->offset;
     const nst_layer_list *layers = (const nst_layer_list *)field;
-    int count = option->kind == OPTION_LAYERS ? layers->count : *(const int *)((const char *)values + option->count_offset);
+    int count =
+        option->kind == OPTION_LAYERS ? layers->count : *(const int *)((const char *)values + option->count_offset);
     for (int i = 0; i < count; i++) {
         char item[ITEM_LENGTH];
         if (option->kind == OPTION_INTEGERS)

@@ -24,7 +24,8 @@ static const struct option *find_long(struct option_table table, const char *nam
     for (size_t i = 0; i < table.count; i++) {
         const char *known = table.options[i].name;
         size_t same = 0;
-        while (same < length && known[same] && (known[same] == name[same] || (loosely && name[same] == '_' && known[same] == '-')))
+        while (same < length && known[same] &&
+               (known[same] == name[same] || (loosely && name[same] == '_' && known[same] == '-')))
             same++;
         if (same == length && !known[same])
             return &table.options[i];

@@ -52,7 +52,7 @@ struct arguments {
     struct option_given {
         const struct option *option;
         const char *text; /* NULL for a flag */
-    } *given;             /* in the order typed */
+    } * given;            /* in the order typed */
     size_t given_count;
     char **operands; /* what is not an option */
     int operand_count;

@@ -50,8 +50,8 @@ const char *progress_line(const nst_progress *progress, int columns, char *buffe
     char front[64], back[128], left[32];
     snprintf(front, sizeof front, "scale %d/%d %dx%d ", progress->scale + 1, progress->scale_count, progress->width,
              progress->height);
-    snprintf(back, sizeof back, " %d/%d  loss %.4g  %.3g s/it  %s left", progress->iteration,
-             progress->iteration_count, progress->loss, progress->seconds_per_iteration,
+    snprintf(back, sizeof back, " %d/%d  loss %.4g  %.3g s/it  %s left", progress->iteration, progress->iteration_count,
+             progress->loss, progress->seconds_per_iteration,
              progress_duration(progress->seconds_left, left, sizeof left));
     size_t texts = strlen(front) + strlen(back) + 2;
     int bar = room > texts ? (int)(room - texts) : 0;

@@ -7,10 +7,10 @@
 struct progress_display {
     FILE *stream;
     bool quiet;
-    bool terminal;       /* the stream is one: a bar, redrawn in place */
-    int shown;           /* characters of the bar that are on the screen */
-    double shown_at;     /* seconds into the job when it was drawn */
-    int scale, tenths;   /* plain lines: what was told last */
+    bool terminal;     /* the stream is one: a bar, redrawn in place */
+    int shown;         /* characters of the bar that are on the screen */
+    double shown_at;   /* seconds into the job when it was drawn */
+    int scale, tenths; /* plain lines: what was told last */
 };
 
 struct progress_display progress_begin(FILE *stream, bool quiet);

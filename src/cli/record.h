@@ -13,7 +13,8 @@ struct picture_record {
     int count;
 };
 
-/* Collects program, command line, network and its sha256, device, seed, and the settings as JSON. Free with record_free. */
+/* Collects program, command line, network and its sha256, device, seed, and the settings as JSON. Free with
+ * record_free. */
 nst_status record_create(const struct arguments *arguments, const struct stylize_options *options,
                          const nst_network *network, const nst_device_info *device, struct picture_record *record,
                          nst_error *error);

@@ -30,10 +30,10 @@ struct run {
 
     struct progress_display display;
     struct run_log log;
-    int scale, scale_iterations;  /* the scale in hand, and its iterations so far */
-    int earlier_iterations;       /* of the scales before */
-    int saved_at;                 /* iterations when the last picture on the way was written */
-    nst_error side_error;         /* the first failure of log or pictures on the way, which do not stop the job */
+    int scale, scale_iterations; /* the scale in hand, and its iterations so far */
+    int earlier_iterations;      /* of the scales before */
+    int saved_at;                /* iterations when the last picture on the way was written */
+    nst_error side_error;        /* the first failure of log or pictures on the way, which do not stop the job */
 };
 
 static double clock_seconds(void) {
@@ -89,13 +89,11 @@ static nst_status create_job(struct run *run, nst_error *error) {
                                  .styles = run->styles,
                                  .style_count = run->style_count,
                                  .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL};
-    nst_status status =
-        nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
+    nst_status status = nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
     free_pictures(run); /* the job has its own copies */
     if (status == NST_OK && run->options.verbose) {
         char bytes[32];
-        fprintf(stderr, "memory  %s on the device\n",
-                text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));
+        fprintf(stderr, "memory  %s on the device\n", text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));
         nst_job_print_plan(run->job, stderr);
     }
     return status;

@@ -59,13 +59,13 @@ static const struct option options[] = {
     {"scales", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.scale_count), .minimum = 1, .maximum = NST_MAX_SCALES,
      .zero = "auto", .recorded = true, .help = "sizes to go through, from small to large"},
     {"iterations", 'i', "N[,N...]", NULL, OPTION_INTEGERS, LIST(settings.iterations, settings.iteration_count,
-     NST_MAX_SCALES), .minimum = 1, .maximum = 1000000, .recorded = true, .help = "per scale: one number, or one for each"},
+     NST_MAX_SCALES), .minimum = 1, .maximum = 1000000, .recorded = true, .help = "at each scale: one number for all, or one for each"},
     {"optimizer", 0, "NAME", NULL, OPTION_CHOICE, FIELD(settings.optimizer), .choices = optimizers, .recorded = true,
      .help = "lbfgs or adam"},
     {"history", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.history), .minimum = 1, .maximum = 1000,
      .recorded = true, .help = "pairs that L-BFGS remembers"},
     {"learning-rate", 0, "X", NULL, OPTION_REAL, FIELD(settings.learning_rate), .minimum = 1e-4, .maximum = 1e6,
-     .zero = "auto", .recorded = true, .help = "first step of L-BFGS; step of Adam, in 1/255 of the range"},
+     .zero = "auto", .recorded = true, .help = "step of L-BFGS, or of Adam in 1/255 of the range"},
     {"pooling", 0, "KIND", NULL, OPTION_CHOICE, FIELD(settings.pooling), .choices = poolings, .recorded = true,
      .help = "max or average"},
 
@@ -110,7 +110,8 @@ static nst_status read_init(struct stylize_options *options, nst_error *error) {
     const char *nearest = text_nearest(options->init, names, 2);
     char quoted[64];
     if (options->settings.init == NST_INIT_PICTURE && nearest && !file_exists(options->init))
-        return fail(error, NST_ERROR_ARGUMENT, "--init: expected content, random or a file, found '%s'; did you mean %s?",
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "--init: expected content, random or a file, found '%s'; did you mean %s?",
                     option_quote(options->init, quoted, sizeof quoted), nearest);
     return NST_OK;
 }
@@ -136,13 +137,15 @@ static nst_status check_together(const struct arguments *arguments, const struct
     if (!options->output && !options->plan)
         return fail(error, NST_ERROR_ARGUMENT, "expected -o FILE, where to write the result; found none");
     if (settings->style_blend_count && settings->style_blend_count != styles)
-        return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected one number for each of the %d style pictures, found %d",
-                    styles, settings->style_blend_count);
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "--style-blend: expected one number for each of the %d style pictures, found %d", styles,
+                    settings->style_blend_count);
     if (settings->style_blend_count && sum(settings->style_blend, styles) <= 0)
         return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected a number above 0 among them, found none");
     if (arguments_text(arguments, "iterations") && settings->iteration_count > 1 && settings->scale_count &&
         settings->iteration_count != settings->scale_count)
-        return fail(error, NST_ERROR_ARGUMENT, "--iterations: expected one number or one for each of the %d scales, found %d",
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "--iterations: expected one number or one for each of the %d scales, found %d",
                     settings->scale_count, settings->iteration_count);
     if (options->log && options->output && strcmp(options->log, options->output) == 0)
         return fail(error, NST_ERROR_ARGUMENT, "--log and --output: expected two files, found the same name twice");
@@ -155,6 +158,10 @@ nst_status stylize_options_read(const struct arguments *arguments, struct styliz
     nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
     if (status == NST_OK)
         status = arguments_store(arguments, options, error);
+    /* A number of iterations for each scale says how many scales there are. */
+    if (status == NST_OK && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
+        options->settings.iteration_count > 1)
+        options->settings.scale_count = options->settings.iteration_count;
     if (status == NST_OK)
         status = read_init(options, error);
     if (status == NST_OK)

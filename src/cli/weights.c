@@ -97,9 +97,10 @@ const struct command command_weights = {
     .name = "weights",
     .usage = "list|info|convert",
     .summary = "show the networks there are, what is in one, or convert one",
-    .details = "  nst weights list             the networks that --network takes by name, and where they are looked for\n"
-               "  nst weights info NAME|FILE   its layers, input convention, licence and checksum\n"
-               "  nst weights convert IN OUT   writes any network that nst reads as OUT.safetensors",
+    .details =
+        "  nst weights list             the networks that --network takes by name, and where they are looked for\n"
+        "  nst weights info NAME|FILE   its layers, input convention, licence and checksum\n"
+        "  nst weights convert IN OUT   writes any network that nst reads as OUT.safetensors",
     .table = &weights_table,
     .values_size = sizeof(struct weights_options),
     .run = weights,

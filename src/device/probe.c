@@ -271,7 +271,10 @@ static nst_status ask(struct progress *progress, int patience_ms, nst_device_lis
     if (!started) {
         complete = handle_failed_start(list, progress, &child, ending);
     } else if (!answered) {
-        complete = add_failure_note(list, failed.name[0] ? failed.name : "without a name", &child, ending);
+        if (!failed.name[0]) {
+            snprintf(failed.name, sizeof failed.name, "number %u", progress->platform);
+        }
+        complete = add_failure_note(list, failed.name, &child, ending);
         ++progress->platform;
     }
     platform_report_free(&failed);

@@ -12,12 +12,12 @@ enum resize_filter {
 /* An empty picture of the given size, values zero. */
 nst_status picture_create(int width, int height, int channels, nst_picture *picture, nst_error *error);
 
-/* Resizes to width x height: separable, antialiased, weights normalised, edges by renormalising; alpha premultiplied while
- * filtering. Results are clamped to 0..1. */
+/* Resizes to width x height: separable, antialiased, weights normalised, edges by renormalising; alpha premultiplied
+ * while filtering. Results are clamped to 0..1. */
 nst_status picture_resize(const nst_picture *source, int width, int height, enum resize_filter filter,
                           nst_picture *result, nst_error *error);
 
-/* The width and height of a picture scaled so that its longer side is `size_px`, each rounded to nearest, at least 1. */
+/* The size of a picture scaled so that its longer side is `size_px`, each side rounded to nearest, at least 1. */
 void picture_fit(const nst_picture *picture, int size_px, int *width, int *height);
 
 /* The luma of `luma` with the chroma of `chroma`, same size (BT.601 YCbCr): "original colours". Result clamped. */

@@ -59,7 +59,7 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     int tiles = tiles_in_registers(convolution->block);
     convolution->panel_width = PANEL * convolution->block;
     convolution->taps = SLICES;
-    convolution->tiles_per_round = 8 * tiles;
+    convolution->tiles_per_round = (convolution->shape.in_channels > 64 ? 8 : 4) * tiles; /* so that V fits the caches */
     char options[96];
     snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d", tiles, VECTORS, PANEL);
     nst_status status = convolution_kernel(context, convolution, "convolution_winograd.cl", options,
@@ -93,9 +93,9 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
     int tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4);
     int panels = convolution_panels(convolution), groups = 1;
-    /* Fewer than this many tiles for each work-item read the filters too often; then they share out the panels instead. */
-    const int least_tiles = 16;
-    while ((long long)tiles * groups < (long long)least_tiles * items && items % (2 * groups) == 0 &&
+    /* Where there is not even one full round of tiles for each work-item, they would read the filters for too few tiles each:
+     * then `groups` of them transform the same tiles and share out the panels. */
+    while ((long long)tiles * groups < (long long)convolution->tiles_per_round * items && items % (2 * groups) == 0 &&
            2 * groups <= panels) {
         groups *= 2;
     }

@@ -65,13 +65,14 @@ static int compare_types(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-static nst_status write_network(const nst_network *network, const char *input, const char *path, nst_error *error) {
+static nst_status write_network(const nst_network *network, const struct description *description, const char *path,
+                                nst_error *error) {
     size_t layers = (size_t)network->layer_count;
     struct output output = {0};
     nst_status status = NST_OK;
     output.items = calloc(3 * layers, sizeof *output.items);
     output.blocks = calloc(2 * layers, sizeof *output.blocks);
-    char *text = description_text(network, input);
+    char *text = description_text(network, description->name, description->input);
     json_t *metadata = text == NULL ? NULL : json_pack("{s:s}", DESCRIPTION_KEY, text);
     if (output.items == NULL || output.blocks == NULL || metadata == NULL)
         status = fail_memory(error, 3 * layers * sizeof *output.items, "the network to write");
@@ -117,7 +118,7 @@ nst_status weights_convert(const char *in, const char *out, const nst_network_op
         return status;
     status = make_folder_of(out, error);
     if (status == NST_OK)
-        status = write_network(network, description.input, out, error);
+        status = write_network(network, &description, out, error);
     nst_network_destroy(network);
     description_free(&description);
     return status;

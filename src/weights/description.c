@@ -267,11 +267,13 @@ static json_t *layer_object(const struct layer *layer) {
                      padding_modes[layer->padding_mode], "bias", layer->bias != NULL);
 }
 
-char *description_text(const nst_network *network, const char *input) {
+char *description_text(const nst_network *network, const char *name, const char *input) {
     json_t *layers = json_array();
     for (int i = 0; i < network->layer_count; i++)
         json_array_append_new(layers, layer_object(&network->layers[i]));
-    json_t *object = json_pack("{s:i, s:s, s:s}", "format", DESCRIPTION_FORMAT, "name", network->name, "input", input);
+    json_t *object = json_pack("{s:i, s:s}", "format", DESCRIPTION_FORMAT, "input", input);
+    if (object != NULL && name[0] != 0)
+        json_object_set_new(object, "name", json_string(name));
     if (object != NULL && network->licence[0] != 0)
         json_object_set_new(object, "licence", json_string(network->licence));
     if (object != NULL && network->origin[0] != 0)

@@ -64,9 +64,9 @@ void description_free(struct description *description);
 nst_status network_open_described(const char *name_or_path, const nst_network_options *options, nst_network **network,
                                   struct description *description, nst_error *error);
 
-/* The JSON text for a network that is being written with nst's own tensor names: LAYER.weight, LAYER.bias.
- * From malloc; NULL if there is no memory. */
-char *description_text(const nst_network *network, const char *input);
+/* The JSON text for a network that is being written with nst's own tensor names: LAYER.weight, LAYER.bias. `name` is ""
+ * if only the name of its file was known. From malloc; NULL if there is no memory. */
+char *description_text(const nst_network *network, const char *name, const char *input);
 
 /* A copy of `text`, or NULL; for description and network. */
 char *copy_text(const char *text);

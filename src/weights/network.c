@@ -64,9 +64,9 @@ static nst_status fail_no_layer(const struct tensor_list *list, const struct des
     for (int i = 0; i < description->layer_count; i++)
         names[i] = description->layers[i].name;
     const char *nearest = text_nearest(until, names, (size_t)description->layer_count);
-    return fail(error, NST_ERROR_NETWORK, "%s: its network has no layer %.40s; the layers go from %s to %s%s%s%s", list->path, until,
-                names[0], names[description->layer_count - 1], nearest == NULL ? "" : "; did you mean ",
-                nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+    return fail(error, NST_ERROR_NETWORK, "%s: its network has no layer %.40s; the layers go from %s to %s%s%s%s",
+                list->path, until, names[0], names[description->layer_count - 1],
+                nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
 }
 
 /* How many layers are needed for `until`. */
@@ -141,6 +141,14 @@ static nst_status check_name(const char *path, const char *name, const struct de
     return NST_OK;
 }
 
+/* The name of a file that does not tell one: its base name, unless that is the name of another network. */
+static void name_from_file(nst_network *network, const struct description *description) {
+    network_base_name(network->path, network->name, sizeof network->name);
+    if (check_name(network->path, network->name, description, &network->input, NULL) != NST_OK)
+        snprintf(network->name, sizeof network->name, "%s-%s", description->architecture,
+                 network->input.name[0] == 0 ? "other" : network->input.name);
+}
+
 /* Name, origin and licence, from the description or the known file. */
 static nst_status identify(nst_network *network, const struct known_file *known, const char *asked_name,
                            struct description *description, nst_error *error) {
@@ -151,7 +159,7 @@ static nst_status identify(nst_network *network, const struct known_file *known,
     else if (description->name[0] != 0)
         strcpy(network->name, description->name);
     else
-        network_base_name(network->path, network->name, sizeof network->name);
+        name_from_file(network, description);
     bool told = known != NULL && description->origin[0] == 0;
     network->origin = copy_text(told ? known->origin : description->origin);
     told = known != NULL && description->licence[0] == 0;

@@ -17,16 +17,17 @@ struct layer {
 
     /* convolution: stride 1 */
     int in_channels, out_channels;
-    int kernel_size;             /* 1 or 3: width and height */
-    int padding;                 /* pixels on each side */
+    int kernel_size; /* 1 or 3: width and height */
+    int padding;     /* pixels on each side */
     enum padding_mode padding_mode;
-    float *weights;              /* [out_channels][in_channels][kernel_size][kernel_size] */
-    float *bias;                 /* [out_channels], or NULL */
+    float *weights; /* [out_channels][in_channels][kernel_size][kernel_size] */
+    float *bias;    /* [out_channels], or NULL */
 
     /* pooling: 2x2, stride 2, odd last rows and columns dropped; max or average is the job's choice */
 };
 
-/* How pixels become network input: input[c] = pixel[order[c]] * scale[c] + offset[c], pixels 0..255, order of R, G, B. */
+/* How pixels become network input: input[c] = pixel[order[c]] * scale[c] + offset[c], pixels 0..255, order of R, G, B.
+ */
 struct input_convention {
     char name[32]; /* caffe, torchvision, or "" for one given by numbers */
     int order[3];

@@ -232,15 +232,17 @@ static nst_status list_tensor(const struct pickle *pickle, const struct pickle_v
     return tensor_list_add(list, text, &tensor, error);
 }
 
+nst_status pickle_check_dictionary(const struct pickle *pickle, uint32_t root, nst_error *error) {
+    if (pickle->values[root].kind == PICKLE_DICTIONARY)
+        return NST_OK;
+    return fail(error, NST_ERROR_FORMAT, "%s holds something else than a dictionary of tensors", pickle->path);
+}
+
 nst_status pickle_list_tensors(const struct pickle *pickle, uint32_t root, struct tensor_list *list, nst_error *error) {
     const struct pickle_value *dictionary = &pickle->values[root];
-    if (dictionary->kind == PICKLE_DICTIONARY) {
-        const struct pickle_value *inner = pickle_find(pickle, dictionary, "state_dict");
-        if (inner != NULL && inner->kind == PICKLE_DICTIONARY)
-            dictionary = inner;
-    }
-    if (dictionary->kind != PICKLE_DICTIONARY)
-        return fail(error, NST_ERROR_FORMAT, "%s holds something else than a dictionary of tensors", pickle->path);
+    const struct pickle_value *inner = pickle_find(pickle, dictionary, "state_dict");
+    if (inner != NULL && inner->kind == PICKLE_DICTIONARY)
+        dictionary = inner;
     for (size_t i = 0; i + 1 < dictionary->as.sequence.count; i += 2) {
         const struct pickle_value *name = item(pickle, dictionary, i), *value = item(pickle, dictionary, i + 1);
         if (value->kind != PICKLE_TENSOR || name->kind != PICKLE_TEXT)

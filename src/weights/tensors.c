@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define MAX_SPREAD 16 /* elements in the file for each that is used, when a tensor is a cut from a larger one */
+
 static const struct tensor_type_info types[TENSOR_TYPE_COUNT] = {
     [TENSOR_BOOL] = {"BOOL", "BoolStorage", 1}, [TENSOR_U8] = {"U8", "ByteStorage", 1},
     [TENSOR_I8] = {"I8", "CharStorage", 1},     [TENSOR_I16] = {"I16", "ShortStorage", 2},
@@ -55,7 +57,7 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     static const unsigned char legacy_magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
                                                  0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
     static const unsigned char hdf5_magic[] = {0x89, 'H', 'D', 'F'};
-    unsigned char start[16] = {0};
+    unsigned char start[16] = {0}, tar[5];
     if (list->file_bytes == 0)
         return fail(error, NST_ERROR_FORMAT, "%s is empty; expected a network (safetensors or torch.save)", list->path);
     size_t length = list->file_bytes < sizeof start ? (size_t)list->file_bytes : sizeof start;
@@ -70,6 +72,11 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
         return safetensors_list(list, error);
     if (memcmp(start, hdf5_magic, sizeof hdf5_magic) == 0)
         return fail(error, NST_ERROR_FORMAT, "%s is an HDF5 file; expected a network as safetensors or torch.save",
+                    list->path);
+    if (list->file_bytes >= 512 && tensor_list_read(list, 257, tar, 5, "", NULL) == NST_OK &&
+        memcmp(tar, "ustar", 5) == 0)
+        return fail(error, NST_ERROR_FORMAT,
+                    "%s is a tar file, as torch.save wrote until 2017; load it with PyTorch and save it again",
                     list->path);
     return fail(error, NST_ERROR_FORMAT, "%s is not a network: expected safetensors or torch.save", list->path);
 }
@@ -263,9 +270,9 @@ static bool convert_elements(const struct tensor *tensor, const unsigned char *d
 nst_status tensor_read(const struct tensor_list *list, const struct tensor *tensor, float **values, nst_error *error) {
     size_t element_bytes = types[tensor->type].bytes;
     *values = NULL;
-    if (tensor->span > SIZE_MAX / 8 / element_bytes)
-        return fail(error, NST_ERROR_FORMAT, "%s: the tensor %s is too large for this machine", list->path,
-                    tensor->name);
+    if (tensor->span / MAX_SPREAD > tensor->count || tensor->span > SIZE_MAX / 8 / element_bytes)
+        return fail(error, NST_ERROR_FORMAT, "%s: the tensor %s is too large, or its values lie too far apart",
+                    list->path, tensor->name);
     size_t bytes = (size_t)tensor->span * element_bytes;
     size_t value_bytes = (size_t)tensor->count * sizeof(float);
     unsigned char *data = malloc(bytes == 0 ? 1 : bytes);

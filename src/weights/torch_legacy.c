@@ -105,6 +105,8 @@ static nst_status read_head(struct tensor_list *list, struct legacy_head *head, 
     if (status == NST_OK)
         status = next_pickle(head, list->path, &dictionary, &dictionary_root, error);
     if (status == NST_OK)
+        status = pickle_check_dictionary(&dictionary, dictionary_root, error);
+    if (status == NST_OK)
         status = next_pickle(head, list->path, &keys, &keys_root, error);
     if (status == NST_OK)
         status = locate_storages(list, head->position, &keys, keys_root, &dictionary, error);

@@ -188,6 +188,8 @@ nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
     uint32_t root = 0;
     if (status == NST_OK)
         status = pickle_read(&pickle, list->path, data, bytes, &root, error);
+    if (status == NST_OK)
+        status = pickle_check_dictionary(&pickle, root, error);
     for (size_t i = 0; i < pickle.storage_count && status == NST_OK; i++)
         status = locate_storage(list, name, prefix, &pickle.storages[i], error);
     if (status == NST_OK)

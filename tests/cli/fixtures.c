@@ -113,8 +113,8 @@ void fixture_write_network(const char *path, enum network_fault fault) {
             char name[32], relu[32];
             snprintf(name, sizeof name, "conv%d_%d", block + 1, i + 1);
             snprintf(relu, sizeof relu, "relu%d_%d", block + 1, i + 1);
-            json_array_append_new(layers, json_pack("{s:s, s:b, s:i}", "convolution", name, "bias", 0, "channels",
-                                                    channels[block]));
+            json_array_append_new(
+                layers, json_pack("{s:s, s:b, s:i}", "convolution", name, "bias", 0, "channels", channels[block]));
             json_array_append_new(layers, json_pack("{s:s}", "relu", relu));
             struct safetensors_item *item = &items[count++];
             *item = (struct safetensors_item){
@@ -177,9 +177,9 @@ pid_t program_start(const char *line, const struct surroundings *surroundings) {
     if (surroundings && surroundings->variable)
         setenv(surroundings->variable, surroundings->value, 1);
     redirect(STDOUT_FILENO, "program.out");
-    redirect(STDERR_FILENO, "program.err");
+    redirect(STDERR_FILENO, surroundings && surroundings->terminal ? surroundings->terminal : "program.err");
     signal(SIGXFSZ, SIG_IGN); /* see program_fill_disk */
-    alarm(300); /* a program that hangs fails the test */
+    alarm(300);               /* a program that hangs fails the test */
     execv(NST_PROGRAM, argv);
     _exit(99);
 }

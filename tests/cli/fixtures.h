@@ -1,4 +1,5 @@
-/* fixtures.h: what the tests of the program need: a folder of their own, pictures, a small network, and a way to run it. */
+/* fixtures.h: what the tests of the program need: a folder of their own, pictures, a small network, and a way to run
+ * it. */
 #ifndef TESTS_CLI_FIXTURES_H
 #define TESTS_CLI_FIXTURES_H
 
@@ -38,13 +39,15 @@ struct outcome {
 /* How it is run besides its arguments; all may be zero. */
 struct surroundings {
     const char *variable, *value; /* set in its environment */
+    const char *terminal;         /* standard error goes to this device instead of a file */
 };
 
-/* Runs the program with the words of `line`, which are separated by spaces. The outcome is overwritten by the next run. */
+/* Runs the program with the words of `line`, which are separated by spaces. The outcome is overwritten by the next run.
+ */
 const struct outcome *program_run(const char *line, const struct surroundings *surroundings);
 
-/* The same in two steps, for what must happen in between. program_fill_disk makes every write of the running program fail
- * behind that length of a file, as on a full disk. */
+/* The same in two steps, for what must happen in between. program_fill_disk makes every write of the running program
+ * fail behind that length of a file, as on a full disk. */
 pid_t program_start(const char *line, const struct surroundings *surroundings);
 void program_fill_disk(pid_t process, size_t length_bytes);
 const struct outcome *program_finish(pid_t process);

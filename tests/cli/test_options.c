@@ -109,6 +109,8 @@ static void test_values(void **state) {
     assert_int_equal(settings->init, NST_INIT_RANDOM);
     assert_int_equal(read_good("-o a.png --init some/picture.png").settings.init, NST_INIT_PICTURE);
     assert_int_equal(read_good("-o a.png --scales auto").settings.scale_count, 0);
+    assert_int_equal(read_good("-o a.png --iterations 3,2").settings.scale_count, 2);
+    assert_int_equal(read_good("-o a.png --iterations 3").settings.scale_count, 0);
     assert_null(read_good("-o a.png").device);
 }
 
@@ -135,6 +137,7 @@ static const struct {
     {"-o a.png --iterations 5,6,", {"--iterations", "found '5,6,'"}},
     {"-o a.png --iterations 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", {"--iterations", "at most 16"}},
     {"-o a.png --scales 2 --iterations 1,2,3", {"--iterations", "2 scales", "found 3"}},
+    {"-o a.png --style-blend 0", {"--style-blend", "above 0"}},
     {"-o a.png --style-blend 1,2", {"--style-blend", "1 style", "found 2"}},
     {"-o a.png --style-layers relu1_1:x", {"--style-layers", "relu1_1:x"}},
     {"-o a.png --style-layers :1", {"--style-layers", "':1'"}},
@@ -255,7 +258,8 @@ static void test_command_line(void **state) {
 
 static void test_settings_record(void **state) {
     (void)state;
-    struct stylize_options options = read_good("-o a.png --seed 7 --iterations 20,10 --style-layers relu1_1:0.1 --scales 2");
+    struct stylize_options options =
+        read_good("-o a.png --seed 7 --iterations 20,10 --style-layers relu1_1:0.1 --scales 2");
     char *text = record_settings(stylize_table, &options);
     json_t *object = json_loads(text, 0, NULL);
     assert_non_null(object);
@@ -309,8 +313,14 @@ static void test_durations(void **state) {
     static const struct {
         double seconds;
         const char *text;
-    } cases[] = {{0.1234, "0.12 s"}, {12.34, "12.3 s"}, {59.99, "1 min 00 s"}, {185, "3 min 05 s"},
-                 {3599.7, "1 h 00 min"}, {7620, "2 h 07 min"}, {NAN, "?"}, {-1, "?"}};
+    } cases[] = {{0.1234, "0.12 s"},
+                 {12.34, "12.3 s"},
+                 {59.99, "1 min 00 s"},
+                 {185, "3 min 05 s"},
+                 {3599.7, "1 h 00 min"},
+                 {7620, "2 h 07 min"},
+                 {NAN, "?"},
+                 {-1, "?"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[32];
         assert_string_equal(progress_duration(cases[i].seconds, text, sizeof text), cases[i].text);
@@ -345,13 +355,20 @@ static void test_log(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spellings),     cmocka_unit_test(test_operands),
-        cmocka_unit_test(test_preset_first),  cmocka_unit_test(test_values),
-        cmocka_unit_test(test_bad_lines),     cmocka_unit_test(test_quote),
-        cmocka_unit_test(test_help),          cmocka_unit_test(test_names_are_unique),
-        cmocka_unit_test(test_defaults_can_be_typed), cmocka_unit_test(test_command_line),
-        cmocka_unit_test(test_settings_record), cmocka_unit_test(test_progress_line),
-        cmocka_unit_test(test_durations),     cmocka_unit_test(test_log),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_preset_first),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_defaults_can_be_typed),
+        cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_settings_record),
+        cmocka_unit_test(test_progress_line),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,13 @@
 /* The program as a whole: commands, a short run on a small network, its log and record, and being interrupted. */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
 #include "fixtures.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,8 +35,8 @@ static void test_version_and_help(void **state) {
     assert_fine("--version", outcome);
     assert_string_equal(outcome->out, "nst " NST_VERSION "\n");
     assert_string_equal(NST_VERSION, NST_PROJECT_VERSION);
-    static const char *const lines[] = {"help",         "--help",       "-h",         "help stylize", "stylize --help",
-                                        "help devices", "devices -h",   "help weights"};
+    static const char *const lines[] = {"help",           "--help",       "-h",         "help stylize",
+                                        "stylize --help", "help devices", "devices -h", "help weights"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         outcome = program_run(lines[i], NULL);
         assert_fine(lines[i], outcome);
@@ -124,6 +127,36 @@ static void test_run(void **state) {
     assert_true(file_holds("run.png", "\"seed\":5"));
 }
 
+/* On a terminal of 60 columns: a bar in one line that is drawn over and over, fits, and is gone in the end. */
+static void test_terminal(void **state) {
+    (void)state;
+    enum { COLUMNS = 60 };
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    struct winsize size = {.ws_row = 24, .ws_col = COLUMNS};
+    assert_int_equal(ioctl(master, TIOCSWINSZ, &size), 0);
+    struct surroundings surroundings = {.terminal = ptsname(master)};
+    pid_t process = program_start(SMALL "-o bar.png --iterations 30", &surroundings);
+    static char text[65536];
+    size_t length = 0;
+    /* Reading fails when the program has closed the terminal. */
+    for (ssize_t bytes;
+         length < sizeof text - 1 && (bytes = read(master, text + length, sizeof text - 1 - length)) > 0;)
+        length += (size_t)bytes;
+    assert_fine("a run on a terminal", program_finish(process));
+    close(master);
+    assert_null(strchr(text, '\n'));
+    int drawn = 0;
+    const char *last = "";
+    for (char *line = strtok(text, "\r"); line; line = strtok(NULL, "\r")) {
+        assert_true(strlen(line) < COLUMNS);
+        drawn += strncmp(line, "scale 1/1 64x48 ", 16) == 0;
+        last = line;
+    }
+    assert_true(drawn >= 2);
+    assert_int_equal(strspn(last, " "), strlen(last)); /* wiped out */
+}
+
 static void test_same_command_same_bytes(void **state) {
     (void)state;
     size_t bytes[2];
@@ -170,9 +203,7 @@ static void wait_for_log(const char *path) {
 
 static void test_interrupts(void **state) {
     (void)state;
-    static const struct {
-        int signal_number, status;
-    } cases[] = {{SIGINT, 130}, {SIGTERM, 143}};
+    static const struct { int signal_number, status; } cases[] = {{SIGINT, 130}, {SIGTERM, 143}};
     for (size_t i = 0; i < 2; i++) {
         remove("interrupted.jsonl");
         remove("interrupted.png");
@@ -190,7 +221,8 @@ static void test_interrupts(void **state) {
     }
 }
 
-/* The disk is full when the picture is to be written: the old one stays, nothing else is left, and the error is told. */
+/* The disk is full when the picture is to be written: the old one stays, nothing else is left, and the error is told.
+ */
 static void test_full_disk(void **state) {
     (void)state;
     static const char old[] = "the old picture";
@@ -226,10 +258,15 @@ static void test_weights(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_version_and_help),       cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_run),                    cmocka_unit_test(test_same_command_same_bytes),
-        cmocka_unit_test(test_spellings),              cmocka_unit_test(test_interrupts),
-        cmocka_unit_test(test_full_disk),              cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_version_and_help),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_same_command_same_bytes),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_interrupts),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_weights),
     };
     return cmocka_run_group_tests(tests, fixtures_create, fixtures_remove);
 }

@@ -1,4 +1,5 @@
 /* fake_driver.c: an OpenCL driver with platforms that behave badly, for test_list.c. Loaded by the system's OpenCL loader. */
+#define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl_icd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -78,7 +79,7 @@ EXPORT cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint room, cl_platform_id *i
     return CL_SUCCESS;
 }
 
-EXPORT cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform_info what, size_t size, void *value,
+static cl_int CL_API_CALL get_platform_info(cl_platform_id platform, cl_platform_info what, size_t size, void *value,
                                             size_t *size_needed) {
     switch (what) {
     case CL_PLATFORM_NAME:
@@ -94,6 +95,12 @@ EXPORT cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform
     default:
         return answer_text("fake", size, value, size_needed);
     }
+}
+
+/* For the loader only: inside this file the name could mean the loader's own function. */
+EXPORT cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform_info what, size_t size, void *value,
+                                            size_t *size_needed) {
+    return get_platform_info(platform, what, size, value, size_needed);
 }
 
 static cl_int CL_API_CALL get_devices(cl_platform_id platform, cl_device_type type, cl_uint room, cl_device_id *ids,
@@ -171,7 +178,7 @@ static cl_context CL_API_CALL create_context(const cl_context_properties *proper
 }
 
 static cl_icd_dispatch dispatch = {
-    .clGetPlatformInfo = clGetPlatformInfo,
+    .clGetPlatformInfo = get_platform_info,
     .clGetDeviceIDs = get_devices,
     .clGetDeviceInfo = get_device_info,
     .clCreateContext = create_context,

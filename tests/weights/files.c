@@ -54,7 +54,9 @@ const char *write_bytes(const char *name, const void *data, size_t bytes) {
     return path;
 }
 
-const char *write_text(const char *name, const char *text) { return write_bytes(name, text, strlen(text)); }
+const char *write_text(const char *name, const char *text) {
+    return write_bytes(name, text, strlen(text));
+}
 
 const char *write_safetensors(const char *name, const char *header, const void *data, size_t bytes) {
     size_t length = strlen(header);
@@ -78,7 +80,8 @@ void assert_open_fails(const char *path, const nst_network_options *options, nst
         nst_network_destroy(network);
         fail_msg("%s was accepted, expected an error with: %s", path, part);
     }
-    if (strstr(error.message, part) == NULL || strstr(error.message, path) == NULL || strchr(error.message, '\n') != NULL)
+    if (strstr(error.message, part) == NULL || strstr(error.message, path) == NULL ||
+        strchr(error.message, '\n') != NULL)
         fail_msg("expected one line with \"%s\" and the file's name, found: %s", part, error.message);
     assert_int_equal(error.status, found);
     if (status != NST_OK)

@@ -2,7 +2,7 @@
 
 Usage: python3 make_samples.py > samples.h   (needs PyTorch; samples.h was made with 2.x)
 
-Each holds conv1_1.weight [2, 3, 1, 1] = 0, 1/8, ..., 11/8 - 0.5 and conv1_1.bias [2] = (0.25, -2), values that every type
+Each holds conv1_1.weight [2, 3, 1, 1] = -4/8, -3/8, ..., 1/8 and conv1_1.bias [2] = (0.25, -2), values that every type
 can hold.
 """
 import collections
@@ -15,7 +15,7 @@ warnings.simplefilter("ignore")
 
 
 def state(dtype=torch.float32):
-    weight = torch.arange(12, dtype=torch.float32).reshape(2, 3, 1, 1) / 8 - 0.5
+    weight = torch.arange(6, dtype=torch.float32).reshape(2, 3, 1, 1) / 8 - 0.5
     result = collections.OrderedDict()
     result["conv1_1.weight"] = weight.to(dtype)
     result["conv1_1.bias"] = torch.tensor([0.25, -2.0]).to(dtype)

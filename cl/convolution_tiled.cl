@@ -1,0 +1,167 @@
+/* convolution_tiled.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels of one tile of
+ * 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows of the map, so that
+ * small maps fill work-groups too. Launches cover the tiles from first_tile on.
+ *
+ * convolution_tiled: implicit product of matrices, [output channels][in_channels * taps] x [in_channels * taps][pixels]. A
+ *     work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows of both matrices at a time go through local memory,
+ *     gathered from the map for one tap after the other. While one half of the local memory is multiplied, the other is filled.
+ *     weights: float4 [panels of 64 output channels][in_channels][taps][16]
+ *
+ * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under its tile
+ *     for itself, 4 * 16 * taps products for (3 + kernel size)^2 loads.
+ *     weights: float4 [panels of 4 output channels][in_channels][taps]
+ */
+#include "tile.h"
+
+#define TAPS (KERNEL_SIZE * KERNEL_SIZE)
+
+/* Stores 4 channels from `first` on. */
+static void store_channels(const float4 sums[4][4], int first, __global const float *bias, __global float *output,
+                           __global ushort *mask, int out_channels, struct image out, int tile, int tile_columns) {
+    size_t tiles = (size_t)((out.height + 3) / 4) * tile_columns;
+#pragma unroll
+    for (int o = 0; o < 4; ++o) {
+        if (first + o < out_channels) {
+            size_t channel = first + o;
+            store_tile(sums[o], bias[channel], output + channel * out.height * out.width, mask + channel * tiles + tile,
+                       out, tile / tile_columns * 4, tile % tile_columns * 4);
+        }
+    }
+}
+
+/* sums[o][row] += filter[o] * pixels[row] */
+static void add_products(float4 sums[4][4], float4 filter, int row, float4 pixels) {
+    sums[0][row] += filter.x * pixels;
+    sums[1][row] += filter.y * pixels;
+    sums[2][row] += filter.z * pixels;
+    sums[3][row] += filter.w * pixels;
+}
+
+#ifdef GROUP_TILES
+#define GROUP_PANELS 16                    /* work-items side by side in output channels: 64 of these */
+#define ITEMS (GROUP_TILES * GROUP_PANELS) /* as many as pixels: each fetches one */
+#define FETCHES ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
+
+__kernel __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
+convolution_tiled(__global const float *input, __global float *output, __global ushort *mask,
+                  __global const float4 *weights, __global const float *bias, int in_channels, int out_channels,
+                  int in_height, int in_width, int padding, int padding_mode, int first_tile) {
+    __local float4 pixels[2][DEPTH][4 * GROUP_TILES]; /* four rows of the tiles side by side */
+    __local float4 filters[2][DEPTH][GROUP_PANELS];
+    struct image in = {in_height, in_width};
+    struct image out = {in_height + 2 * padding - KERNEL_SIZE + 1, in_width + 2 * padding - KERNEL_SIZE + 1};
+    int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
+    int column = get_local_id(0), panel = get_local_id(1), item = panel * GROUP_TILES + column;
+    size_t plane = (size_t)in_height * in_width;
+
+    /* The pixel that this work-item fetches. */
+    int group_tile = first_tile + (int)get_group_id(0) * GROUP_TILES;
+    int fetched_tile = min(group_tile + item % (4 * GROUP_TILES) / 4, tiles - 1);
+    int y = fetched_tile / tile_columns * 4 + item / (4 * GROUP_TILES) - padding;
+    int x = fetched_tile % tile_columns * 4 + item % 4 - padding;
+    weights += get_group_id(1) * (size_t)in_channels * TAPS * GROUP_PANELS;
+
+    float4 sums[4][4];
+#pragma unroll
+    for (int o = 0; o < 4; ++o) {
+#pragma unroll
+        for (int row = 0; row < 4; ++row) {
+            sums[o][row] = (float4)(0.0f);
+        }
+    }
+    int chunks = TAPS * ((in_channels + DEPTH - 1) / DEPTH), tap = 0, first = 0;
+    for (int chunk = 0; chunk <= chunks; ++chunk) {
+        float next_pixels[DEPTH];
+        float4 next_filters[FETCHES];
+        if (chunk < chunks) {
+            int from_row = source_index(y + tap / KERNEL_SIZE, in.height, padding_mode);
+            int from_column = source_index(x + tap % KERNEL_SIZE, in.width, padding_mode);
+            bool exists = from_row >= 0 && from_column >= 0;
+            __global const float *from = input + first * plane + (exists ? from_row * in.width + from_column : 0);
+#pragma unroll
+            for (int k = 0; k < DEPTH; ++k) {
+                next_pixels[k] = exists && first + k < in_channels ? from[k * plane] : 0.0f;
+            }
+#pragma unroll
+            for (int i = 0; i < FETCHES; ++i) {
+                int k = (item + i * ITEMS) / GROUP_PANELS, o = item % GROUP_PANELS;
+                next_filters[i] = k < DEPTH && first + k < in_channels
+                                      ? weights[((first + k) * TAPS + tap) * GROUP_PANELS + o]
+                                      : (float4)(0.0f);
+            }
+            first += DEPTH;
+            if (first >= in_channels) {
+                first = 0;
+                ++tap;
+            }
+        }
+        if (chunk > 0) {
+            int half_number = (chunk - 1) % 2;
+#pragma unroll
+            for (int k = 0; k < DEPTH; ++k) {
+                float4 filter = filters[half_number][k][panel];
+#pragma unroll
+                for (int row = 0; row < 4; ++row) {
+                    add_products(sums, filter, row, pixels[half_number][k][row * GROUP_TILES + column]);
+                }
+            }
+        }
+        if (chunk < chunks) {
+#pragma unroll
+            for (int k = 0; k < DEPTH; ++k) {
+                ((__local float *)pixels[chunk % 2][k])[item] = next_pixels[k];
+            }
+#pragma unroll
+            for (int i = 0; i < FETCHES; ++i) {
+                int k = (item + i * ITEMS) / GROUP_PANELS;
+                if (k < DEPTH) {
+                    filters[chunk % 2][k][item % GROUP_PANELS] = next_filters[i];
+                }
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    if (group_tile + column < tiles) {
+        store_channels(sums, ((int)get_group_id(1) * GROUP_PANELS + panel) * 4, bias, output, mask, out_channels, out,
+                       group_tile + column, tile_columns);
+    }
+}
+#endif
+
+__kernel void convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
+                                 __global const float4 *weights, __global const float *bias, int in_channels,
+                                 int out_channels, int in_height, int in_width, int padding, int padding_mode,
+                                 int first_tile) {
+    struct image in = {in_height, in_width};
+    struct image out = {in_height + 2 * padding - KERNEL_SIZE + 1, in_width + 2 * padding - KERNEL_SIZE + 1};
+    int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
+    int tile = first_tile + get_global_id(0), panel = get_global_id(1);
+    if (tile >= tiles) {
+        return;
+    }
+    weights += (size_t)panel * in_channels * TAPS;
+    float4 sums[4][4];
+#pragma unroll
+    for (int o = 0; o < 4; ++o) {
+#pragma unroll
+        for (int row = 0; row < 4; ++row) {
+            sums[o][row] = (float4)(0.0f);
+        }
+    }
+    for (int channel = 0; channel < in_channels; ++channel) {
+        float patch[PATCH][PATCH];
+        load_patch(input + (size_t)channel * in_height * in_width, in, tile / tile_columns * 4 - padding,
+                   tile % tile_columns * 4 - padding, padding_mode, patch);
+#pragma unroll
+        for (int tap = 0; tap < TAPS; ++tap) {
+            float4 filter = weights[channel * TAPS + tap];
+#pragma unroll
+            for (int row = 0; row < 4; ++row) {
+                const int v = row + tap / KERNEL_SIZE, u = tap % KERNEL_SIZE;
+                add_products(sums, filter, row,
+                             (float4)(patch[v][u], patch[v][u + 1], patch[v][u + 2], patch[v][u + 3]));
+            }
+        }
+    }
+    store_channels(sums, panel * 4, bias, output, mask, out_channels, out, tile, tile_columns);
+}

@@ -1,0 +1,299 @@
+/* print_gradient.c: losses and gradient of one evaluation of the objective, for check_gradient.py to compare.
+ *
+ *     print_gradient [OPTION...] CONTENT STYLE NETWORK GRADIENT
+ *
+ * The pictures are taken at the sizes that they have. The losses go to standard output as JSON; the gradient with respect to
+ * the image, of values 0..255, goes to the file GRADIENT, float [3][height][width], red, green, blue. Options:
+ *
+ *     --image FILE          where the objective is evaluated, a picture of the content's size [CONTENT]
+ *     --objective NAME      normalized or neural-style [neural-style]
+ *     --pooling NAME        max or average [max]
+ *     --engine NAME         plain, direct, winograd: for the convolutions that it can do [auto]
+ *     --content-layers A,B  --style-layers A,B:0.5,...
+ *
+ * The engine is not a setting of the program, so convolution_create is wrapped by the linker (see CMakeLists.txt).
+ */
+#include "device/plan.h"
+#include "image/picture.h"
+#include "optimizer/optimizer.h"
+#include "stylize/objective.h"
+#include "stylize/transfer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    nst_settings settings;
+    enum convolution_engine engine;
+    const char *content, *style, *image, *network, *gradient;
+};
+
+struct run {
+    nst_picture content, style, image;
+    nst_context *context;
+    nst_network *network;
+    struct objective *objective;
+    struct plan plan;
+    int image_entry, gradient_entry; /* of the plan */
+};
+
+/* ---- The engine --------------------------------------------------------------------------------------------------- */
+
+static enum convolution_engine wanted_engine = CONVOLUTION_AUTO; /* the wrapper has no other way to know */
+
+nst_status __real_convolution_create(nst_context *context, const struct convolution_shape *shape,
+                                     enum convolution_engine engine, const float *weights, const float *bias,
+                                     struct convolution **convolution, nst_error *error);
+nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
+                                     enum convolution_engine engine, const float *weights, const float *bias,
+                                     struct convolution **convolution, nst_error *error);
+
+/* The wanted engine where it can do the shape, else the one asked for. */
+nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
+                                     enum convolution_engine engine, const float *weights, const float *bias,
+                                     struct convolution **convolution, nst_error *error) {
+    if (wanted_engine != CONVOLUTION_AUTO && weights) {
+        nst_status status =
+            __real_convolution_create(context, shape, wanted_engine, weights, bias, convolution, error);
+        if (status != NST_ERROR_ARGUMENT) {
+            return status;
+        }
+    }
+    return __real_convolution_create(context, shape, engine, weights, bias, convolution, error);
+}
+
+/* ---- Options ------------------------------------------------------------------------------------------------------ */
+
+/* The place of a name in a list of names that ends with NULL, or -1. */
+static int find_name(const char *name, const char *const *names) {
+    for (int i = 0; names[i]; ++i) {
+        if (strcmp(name, names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* "relu1_1,relu2_1:0.5" */
+static bool read_layers(const char *text, nst_layer_list *list) {
+    list->count = 0;
+    while (*text && list->count < NST_MAX_LAYERS) {
+        nst_layer_weight *layer = &list->layers[list->count++];
+        size_t length = strcspn(text, ",:");
+        if (length == 0 || length >= sizeof layer->name) {
+            return false;
+        }
+        memcpy(layer->name, text, length);
+        layer->name[length] = '\0';
+        layer->weight = 1;
+        text += length;
+        if (*text == ':') {
+            char *end;
+            layer->weight = strtod(text + 1, &end);
+            text = end;
+        }
+        text += *text == ',';
+    }
+    return *text == '\0' && list->count > 0;
+}
+
+static bool read_option(struct options *options, const char *name, const char *value) {
+    static const char *const engines[] = {"auto", "plain", "direct", "winograd", NULL};
+    static const char *const poolings[] = {"max", "average", NULL};
+    int index = 0;
+    if (strcmp(name, "--image") == 0) {
+        options->image = value;
+    } else if (strcmp(name, "--pooling") == 0) {
+        index = find_name(value, poolings);
+        options->settings.pooling = index == 1 ? NST_POOLING_AVERAGE : NST_POOLING_MAX;
+    } else if (strcmp(name, "--engine") == 0) {
+        index = find_name(value, engines);
+        options->engine = index < 0 ? CONVOLUTION_AUTO : (enum convolution_engine)index;
+    } else if (strcmp(name, "--content-layers") == 0) {
+        return read_layers(value, &options->settings.content_layers);
+    } else if (strcmp(name, "--style-layers") == 0) {
+        return read_layers(value, &options->settings.style_layers);
+    } else {
+        return strcmp(name, "--objective") == 0; /* read before the others */
+    }
+    return index >= 0;
+}
+
+static bool read_options(struct options *options, int count, char **words) {
+    const char *preset = "neural-style";
+    for (int i = 1; i + 1 < count; ++i) {
+        if (strcmp(words[i], "--objective") == 0) {
+            preset = strcmp(words[i + 1], "normalized") == 0 ? "default" : words[i + 1];
+        }
+    }
+    if (nst_settings_init(&options->settings, preset, NULL)) {
+        return false;
+    }
+    int i = 1;
+    for (; i + 1 < count && strncmp(words[i], "--", 2) == 0; i += 2) {
+        if (!read_option(options, words[i], words[i + 1])) {
+            return false;
+        }
+    }
+    if (count - i != 4) {
+        return false;
+    }
+    options->content = words[i];
+    options->style = words[i + 1];
+    options->network = words[i + 2];
+    options->gradient = words[i + 3];
+    options->image = options->image ? options->image : options->content;
+    return true;
+}
+
+/* ---- The evaluation ----------------------------------------------------------------------------------------------- */
+
+static struct image_size size_of(const nst_picture *picture) {
+    return (struct image_size){.height = picture->height, .width = picture->width};
+}
+
+static size_t elements_of(const nst_picture *picture) { return 3 * (size_t)picture->height * (size_t)picture->width; }
+
+static uint64_t image_bytes(const nst_picture *picture) { return optimizer_padded(elements_of(picture)) * sizeof(float); }
+
+static nst_status read_inputs(struct run *run, const struct options *options, nst_error *error) {
+    nst_status status = nst_picture_read(options->content, &run->content, error);
+    if (!status) {
+        status = nst_picture_read(options->style, &run->style, error);
+    }
+    if (!status) {
+        status = nst_picture_read(options->image, &run->image, error);
+    }
+    if (!status && (run->image.width != run->content.width || run->image.height != run->content.height)) {
+        snprintf(error->message, sizeof error->message, "%s: expected the size of the content", options->image);
+        status = NST_ERROR_ARGUMENT;
+    }
+    return status ? status : nst_network_open(options->network, NULL, &run->network, error);
+}
+
+static nst_status prepare(struct run *run, const struct options *options, nst_error *error) {
+    nst_status status = nst_context_create(NULL, &run->context, error);
+    if (!status) {
+        wanted_engine = options->engine;
+        status = objective_create(run->context, run->network, &options->settings, &run->objective, error);
+    }
+    if (status) {
+        return status;
+    }
+    uint64_t content_bytes = image_bytes(&run->content), style_bytes = image_bytes(&run->style);
+    struct image_size sizes[] = {size_of(&run->content), size_of(&run->style)};
+    run->image_entry =
+        plan_add_always(&run->plan, content_bytes > style_bytes ? content_bytes : style_bytes, "image");
+    run->gradient_entry = plan_add_always(&run->plan, content_bytes, "gradient of the image");
+    status = objective_add_to_plan(run->objective, &run->plan, sizes, 2, error);
+    if (!status) {
+        status = plan_assign(&run->plan, error);
+    }
+    return status ? status : plan_allocate(&run->plan, run->context, error);
+}
+
+static nst_status upload(struct run *run, const nst_picture *picture, nst_error *error) {
+    return transfer_to_device(run->context, picture, true, plan_buffer(&run->plan, run->image_entry), error);
+}
+
+static nst_status evaluate(struct run *run, nst_error *error) {
+    cl_mem image = plan_buffer(&run->plan, run->image_entry);
+    nst_status status = upload(run, &run->content, error);
+    if (!status) {
+        status = objective_set_content(run->objective, &run->plan, image, size_of(&run->content), error);
+    }
+    if (!status) {
+        status = objective_begin_styles(run->objective, &run->plan, error);
+    }
+    if (!status) {
+        status = upload(run, &run->style, error);
+    }
+    if (!status) {
+        status = objective_add_style(run->objective, &run->plan, image, size_of(&run->style), 1, error);
+    }
+    if (!status) {
+        status = objective_end_styles(run->objective, &run->plan, error);
+    }
+    if (!status) {
+        status = upload(run, &run->image, error);
+    }
+    if (status) {
+        return status;
+    }
+    return objective_evaluate(run->objective, &run->plan, image, plan_buffer(&run->plan, run->gradient_entry), error);
+}
+
+/* ---- What is printed ---------------------------------------------------------------------------------------------- */
+
+static nst_status write_gradient(struct run *run, const char *path, nst_error *error) {
+    size_t count = elements_of(&run->content);
+    float *values = malloc(count * sizeof *values);
+    FILE *file = fopen(path, "wb");
+    nst_status status = values && file ? NST_OK : NST_ERROR_FILE;
+    if (!status) {
+        status = buffer_read(run->context, plan_buffer(&run->plan, run->gradient_entry), 0, values,
+                             count * sizeof *values, error);
+    }
+    bool written = !status && fwrite(values, sizeof *values, count, file) == count;
+    if (file && fclose(file) != 0) {
+        written = false;
+    }
+    if (!status && !written) {
+        status = NST_ERROR_FILE;
+    }
+    if (status == NST_ERROR_FILE) {
+        snprintf(error->message, sizeof error->message, "%s: cannot be written", path);
+    }
+    free(values);
+    return status;
+}
+
+static void print_losses(const struct run *run) {
+    int count;
+    const nst_layer_loss *losses = objective_losses(run->objective, &count);
+    printf("{\"device\": \"%s\", \"total\": %.17g, \"losses\": [", nst_context_device(run->context)->name,
+           objective_total(run->objective));
+    for (int i = 0; i < count; ++i) {
+        printf("%s{\"kind\": \"%s\", \"layer\": \"%s\", \"loss\": %.17g}", i ? ", " : "", losses[i].kind,
+               losses[i].name, losses[i].loss);
+    }
+    printf("]}\n");
+}
+
+int main(int count, char **words) {
+    struct options options = {0};
+    if (!read_options(&options, count, words)) {
+        fprintf(stderr, "usage: print_gradient [--image FILE] [--objective normalized|neural-style] "
+                        "[--pooling max|average] [--engine auto|plain|direct|winograd] [--content-layers LAYERS] "
+                        "[--style-layers LAYERS] CONTENT STYLE NETWORK GRADIENT\n");
+        return 2;
+    }
+    struct run run = {0};
+    nst_error error = {0};
+    nst_status status = read_inputs(&run, &options, &error);
+    if (!status) {
+        status = prepare(&run, &options, &error);
+    }
+    if (!status) {
+        status = evaluate(&run, &error);
+    }
+    if (!status) {
+        status = write_gradient(&run, options.gradient, &error);
+    }
+    if (!status) {
+        print_losses(&run);
+    } else {
+        fprintf(stderr, "print_gradient: %s\n", error.message);
+    }
+    if (run.context) {
+        plan_free(&run.plan, run.context);
+    }
+    objective_destroy(run.objective);
+    nst_network_destroy(run.network);
+    nst_context_destroy(run.context);
+    nst_picture_free(&run.content);
+    nst_picture_free(&run.style);
+    nst_picture_free(&run.image);
+    return status ? 1 : 0;
+}

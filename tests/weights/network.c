@@ -1,0 +1,533 @@
+/* Suite weights.network: names, architectures, conventions, codebooks, conversion: from a file to a checked network. */
+#include "weights/network.h"
+#include "files.h"
+#include "weights/convention.h"
+#include "weights/safetensors.h"
+#include "weights/tools.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CAFFE "BGR, 0..255, minus (103.939, 116.779, 123.68)"
+
+static const nst_network_options caffe = {.input_convention = "caffe"};
+
+/* ---- Files of the suite ---------------------------------------------------------------------------------------- */
+
+/* The first convolutions of VGG: enough to tell it by its names, small enough to write often. */
+struct vgg_file {
+    const char *names[8]; /* prefixes of the convolutions to write, ended by NULL */
+    const char *input;    /* metadata, or NULL */
+    int broken_shape;     /* this convolution gets one input channel too many; -1: none */
+};
+
+static const int vgg_channels[] = {3, 64, 64, 128, 128, 256};
+
+static const char *write_vgg(const char *name, const struct vgg_file *file) {
+    static float zeros[256 * 129 * 9];
+    struct safetensors_item items[16];
+    size_t count = 0;
+    nst_error error = {NST_OK, ""};
+    for (int i = 0; file->names[i] != NULL; i++) {
+        if (file->names[i][0] == 0)
+            continue; /* left out */
+        items[count] = (struct safetensors_item){.type = TENSOR_F32, .dimensions = 4, .data = zeros};
+        snprintf(items[count].name, sizeof items[count].name, "%s.weight", file->names[i]);
+        items[count].shape[0] = vgg_channels[i + 1];
+        items[count].shape[1] = vgg_channels[i] + (i == file->broken_shape ? 1 : 0);
+        items[count].shape[2] = items[count].shape[3] = 3;
+        items[count + 1] = (struct safetensors_item){.type = TENSOR_F32, .dimensions = 1, .data = zeros};
+        snprintf(items[count + 1].name, sizeof items[count + 1].name, "%s.bias", file->names[i]);
+        items[count + 1].shape[0] = vgg_channels[i + 1];
+        count += 2;
+    }
+    json_t *metadata = file->input == NULL ? NULL : json_pack("{s:s}", "input", file->input);
+    const char *path = temporary_path(name);
+    assert_int_equal(safetensors_write(path, items, count, metadata, &error), NST_OK);
+    json_decref(metadata);
+    return path;
+}
+
+static nst_network *open_network(const char *name_or_path, const nst_network_options *options) {
+    nst_network *network = NULL;
+    nst_error error = {NST_OK, ""};
+    if (nst_network_open(name_or_path, options, &network, &error) != NST_OK)
+        fail_msg("%s: %s", name_or_path, error.message);
+    return network;
+}
+
+/* ---- Conventions ----------------------------------------------------------------------------------------------- */
+
+static void test_conventions(void **state) {
+    static const char *const bad[] = {"",
+                                      "Caffe",
+                                      "RGB",
+                                      "GBR, 0..1",
+                                      "RGB, 0..2",
+                                      "RGB, 0..1, minus",
+                                      "RGB, 0..1, minus (1, 2)",
+                                      "RGB, 0..1, minus (1, 2, 3, 4)",
+                                      "RGB, 0..1, minus (1, 2, x)",
+                                      "RGB, 0..1, minus (1, 2, nan)",
+                                      "RGB, 0..1, over (1, 0, 1)",
+                                      "RGB, 0..1, over (1, 1, 1), minus (1, 1, 1)",
+                                      "RGB, 0..1 and more"};
+    struct input_convention input, other;
+    (void)state;
+    assert_true(convention_from_text("caffe", &input));
+    assert_true(input.order[0] == 2 && input.order[1] == 1 && input.order[2] == 0);
+    assert_true(input.scale[0] == 1 && input.offset[0] == -103.939f && input.offset[2] == -123.68f);
+    assert_true(convention_from_text(CAFFE, &other) && convention_equal(&input, &other));
+    assert_string_equal(other.name, "caffe");
+
+    assert_true(convention_from_text("torchvision", &input));
+    assert_true(input.order[0] == 0 && input.order[2] == 2);
+    for (int i = 0; i < 3; i++) { /* the value of a pixel of 200 */
+        static const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
+        double expected = (200 / 255.0 - mean[i]) / deviation[i];
+        assert_true(fabs(200 * (double)input.scale[i] + (double)input.offset[i] - expected) < 1e-6);
+    }
+    assert_false(convention_equal(&input, &other));
+    assert_true(convention_from_text("RGB, 0..1", &input));
+    assert_string_equal(input.name, "");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(convention_from_text(bad[i], &input));
+}
+
+static void test_convention_never_guessed(void **state) {
+    static const nst_network_options torchvision = {.input_convention = "torchvision"},
+                                     foo = {.input_convention = "foo"};
+    const char *path = write_vgg("plain.safetensors", &(struct vgg_file){{"conv1_1", "conv1_2"}, NULL, -1});
+    (void)state;
+    assert_open_fails(path, NULL, NST_ERROR_NETWORK, "--input-convention caffe");
+    nst_network *network = open_network(path, &torchvision);
+    assert_string_equal(network->input.name, "torchvision");
+    nst_network_destroy(network);
+    nst_network *none;
+    nst_error error;
+    assert_int_equal(nst_network_open(path, &foo, &none, &error), NST_ERROR_ARGUMENT);
+
+    path = write_vgg("told.safetensors", &(struct vgg_file){{"conv1_1", "conv1_2"}, CAFFE, -1});
+    network = open_network(path, NULL);
+    assert_string_equal(network->input.name, "caffe");
+    nst_network_destroy(network);
+    nst_network_destroy(open_network(path, &caffe));
+    assert_open_fails(path, &torchvision, NST_ERROR_ARGUMENT, "contradicts");
+    path = write_vgg("odd.safetensors", &(struct vgg_file){{"conv1_1", "conv1_2"}, "YUV", -1});
+    assert_open_fails(path, NULL, NST_ERROR_FORMAT, "\"YUV\" is not understood");
+}
+
+/* ---- Layers ---------------------------------------------------------------------------------------------------- */
+
+static void test_namings(void **state) {
+    static const struct vgg_file files[] = {
+        {{"features.0", "features.2", "features.5", "features.7", "features.10"}, "caffe", -1},
+        {{"conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"}, "caffe", -1},
+        {{"features.conv1_1", "features.conv1_2", "features.conv2_1", "features.conv2_2", "features.conv3_1"},
+         "caffe",
+         -1},
+    };
+    static const char *const layers[] = {"conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1",   "conv2_1",
+                                         "relu2_1", "conv2_2", "relu2_2", "pool2",   "conv3_1", "relu3_1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        nst_network *network = open_network(write_vgg("names.safetensors", &files[i]), NULL);
+        assert_int_equal(network->layer_count, 12);
+        for (int j = 0; j < 12; j++) {
+            assert_string_equal(network->layers[j].name, layers[j]);
+            assert_int_equal(network_find_layer(network, layers[j]), j);
+        }
+        assert_int_equal(network_find_layer(network, "relu4_1"), -1);
+        assert_int_equal(network->layers[5].in_channels, 64);
+        assert_int_equal(network->layers[5].out_channels, 128);
+        assert_int_equal(network->layers[5].padding, 1);
+        assert_string_equal(nst_network_name(network), "names");
+        assert_int_equal(strlen(nst_network_sha256(network)), 64);
+        nst_network_destroy(network);
+    }
+}
+
+static void test_until(void **state) {
+    nst_network_options options = {.until = "relu2_1"};
+    const char *path = write_vgg(
+        "until.safetensors", &(struct vgg_file){{"conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"}, "caffe", 4});
+    (void)state;
+    nst_network *network = open_network(path, &options); /* the broken conv3_1 is not looked at */
+    assert_int_equal(network->layer_count, 7);
+    nst_network_destroy(network);
+    assert_open_fails(path, NULL, NST_ERROR_NETWORK,
+                      "conv3_1.weight has the shape 256 x 129 x 3 x 3, expected 256 x 128 x 3 x 3");
+    options.until = "relu4_1";
+    assert_open_fails(path, &options, NST_ERROR_NETWORK, "relu4_1 needs conv3_2 (the tensor conv3_2.weight)");
+    options.until = "relu2_3";
+    assert_open_fails(path, &options, NST_ERROR_NETWORK, "did you mean relu2_");
+}
+
+static void test_missing_layer(void **state) {
+    (void)state;
+    assert_open_fails(
+        write_vgg("gap.safetensors", &(struct vgg_file){{"features.0", "features.2", "", "features.7"}, "caffe", -1}),
+        NULL, NST_ERROR_NETWORK, "lacks the layer conv2_1 (the tensor features.5.weight)");
+    assert_open_fails(write_vgg("other.safetensors", &(struct vgg_file){{"stem", "body"}, "caffe", -1}), NULL,
+                      NST_ERROR_NETWORK, "4 tensors (body.bias, ...)");
+}
+
+/* ---- Descriptions ---------------------------------------------------------------------------------------------- */
+
+/* Ten values are enough for the tensors a.weight [1, 3, 1, 1], a.bias [1] and b.weight [2, 1, 1, 1]. */
+#define SMALL                                                                                                          \
+    "\"a.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"                                             \
+    "\"a.weight\":{\"dtype\":\"F32\",\"shape\":[1,3,1,1],\"data_offsets\":[4,16]},"                                    \
+    "\"b.weight\":{\"dtype\":\"F32\",\"shape\":[2,1,1,1],\"data_offsets\":[16,24]}"
+
+static void test_description(void **state) {
+    (void)state;
+    const char *path = write_safetensors("small.safetensors", "{" SMALL "}", NULL, 24);
+    write_text("small.json",
+               "{\"format\":1,\"name\":\"tiny\",\"input\":\"RGB, 0..1\",\"licence\":\"MIT\",\"origin\":\"here\","
+               "\"layers\":[{\"convolution\":\"first\",\"tensor\":\"a\",\"kernel\":1,\"channels\":1,"
+               "\"padding_mode\":\"reflect\"},{\"relu\":\"r\"},{\"pooling\":\"p\"},"
+               "{\"convolution\":\"b\",\"kernel\":1,\"bias\":false}]}");
+    nst_network *network = open_network(path, NULL);
+    assert_string_equal(nst_network_name(network), "tiny");
+    assert_string_equal(network->licence, "MIT");
+    assert_string_equal(network->origin, "here");
+    assert_int_equal(network->layer_count, 4);
+    assert_int_equal(network->layers[0].padding_mode, PADDING_REFLECT);
+    assert_int_equal(network->layers[0].padding, 0);
+    assert_non_null(network->layers[0].bias);
+    assert_null(network->layers[3].bias);
+    assert_int_equal(network->layers[3].out_channels, 2);
+    assert_int_equal(network->layers[2].kind, LAYER_POOLING);
+    nst_network_destroy(network);
+}
+
+static void test_bad_descriptions(void **state) {
+    static const struct {
+        const char *description, *part;
+    } cases[] = {
+        {"", "not valid JSON"},
+        {"[]", "not an object"},
+        {"{\"layers\":[]}", "\"format\" is 0"},
+        {"{\"format\":2}", "\"format\" is 2; this nst reads 1"},
+        {"{\"format\":\"1\"}", "\"format\" must be"},
+        {"{\"format\":1}", "\"layers\" must be"},
+        {"{\"format\":1,\"layers\":[]}", "\"layers\" must be"},
+        {"{\"format\":1,\"name\":7,\"layers\":[]}", "\"name\" must be a text"},
+        {"{\"format\":1,\"layers\":[7]}", "layer 1 of the description is none of"},
+        {"{\"format\":1,\"layers\":[{\"dense\":\"a\"}]}", "layer 1 of the description is none of"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"\"}]}", "\"convolution\" must be a text"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a_name_that_is_longer_than_any_layer_should_have\"}]}",
+         "a text"},
+        {"{\"format\":1,\"layers\":[{\"relu\":\"a\"},{\"relu\":\"a\"}]}", "names two layers a"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a\",\"kernel\":2}]}", "\"kernel\" must be odd"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a\",\"kernel\":17}]}", "\"kernel\" must be a whole number"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a\",\"kernel\":1,\"padding\":1}]}", "\"padding\" must be"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a\",\"padding_mode\":\"wrap\"}]}", "\"padding_mode\" must be"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a\",\"bias\":1}]}", "\"bias\" must be"},
+        {"{\"format\":1,\"layers\":[{\"convolution\":\"a\",\"channels\":0}]}", "\"channels\" must be"},
+        {"{\"format\":1,\"format\":1}", "not valid JSON: duplicate"},
+    };
+    static const struct {
+        const char *layers, *part;
+    } unfit[] = {
+        {"{\"relu\":\"r\"}", "its first layer, r, is not a convolution"},
+        {"{\"convolution\":\"c\"}", "lacks the layer c: there is no tensor c.weight"},
+        {"{\"convolution\":\"a\"}", "a.weight has the shape 1 x 3 x 1 x 1, expected channels x 3 x 3 x 3"},
+        {"{\"convolution\":\"a\",\"kernel\":1,\"channels\":5}", "expected 5 x 3 x 1 x 1"},
+        {"{\"convolution\":\"b\",\"kernel\":1,\"bias\":false}", "expected channels x 3 x 1 x 1"},
+        {"{\"convolution\":\"a\",\"kernel\":1},{\"convolution\":\"b\",\"kernel\":1}", "there is no tensor b.bias"},
+    };
+    char path[512];
+    snprintf(path, sizeof path, "%s", write_safetensors("bad.safetensors", "{" SMALL "}", NULL, 24));
+    nst_network *network;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nst_error error = {NST_OK, ""};
+        const char *sidecar = write_text("bad.json", cases[i].description);
+        assert_int_equal(nst_network_open(path, &caffe, &network, &error), NST_ERROR_FORMAT);
+        if (strstr(error.message, cases[i].part) == NULL || strstr(error.message, sidecar) == NULL)
+            fail_msg("expected \"%s\" and %s, found: %s", cases[i].part, sidecar, error.message);
+    }
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"format\":1,\"layers\":[%s]}", unfit[i].layers);
+        write_text("bad.json", text);
+        assert_open_fails(path, &caffe, NST_ERROR_NETWORK, unfit[i].part);
+    }
+}
+
+static void test_bias_shape(void **state) {
+    (void)state;
+    write_text("bias.json", "{\"format\":1,\"input\":\"caffe\",\"layers\":[{\"convolution\":\"a\",\"kernel\":1}]}");
+    const char *path =
+        write_safetensors("bias.safetensors",
+                          "{\"a.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                          "\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3,1,1],\"data_offsets\":[4,28]}}",
+                          NULL, 28);
+    assert_open_fails(path, NULL, NST_ERROR_NETWORK, "the tensor a.bias has the shape 1, expected 2");
+}
+
+/* ---- Codebooks and conversion ---------------------------------------------------------------------------------- */
+
+#define CODED(codes, codebook)                                                                                         \
+    "{\"w.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"                                            \
+    "\"w.weight.codebook\":{\"dtype\":\"F32\",\"shape\":" codebook "},"                                                \
+    "\"w.weight.codes\":{\"dtype\":" codes "}}"
+
+static void test_codebooks(void **state) {
+    /* bias; two values; three codes, and room */
+    static const unsigned char data[20] = {0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 1, 0, 1};
+    static const nst_network_options options = {.input_convention = "torchvision"};
+    (void)state;
+    write_text("coded.json", "{\"format\":1,\"layers\":[{\"convolution\":\"w\",\"kernel\":1}]}");
+    const char *path = write_safetensors(
+        "coded.safetensors",
+        CODED("\"U8\",\"shape\":[1,3,1,1],\"data_offsets\":[12,15]", "[2],\"data_offsets\":[4,12]"), data, 15);
+    nst_network *network = open_network(path, &options);
+    assert_true(network->layers[0].weights[0] == -2 && network->layers[0].weights[1] == 1 &&
+                network->layers[0].weights[2] == -2);
+    nst_network_destroy(network);
+
+    path = write_safetensors("coded.safetensors",
+                             CODED("\"U8\",\"shape\":[1,3,1,1],\"data_offsets\":[8,11]", "[1],\"data_offsets\":[4,8]"),
+                             "\0\0\0\0\0\0\0\0\0\0\1", 11);
+    assert_open_fails(path, &options, NST_ERROR_FORMAT, "holds the code 1, its codebook only 1 values");
+    path = write_safetensors("coded.safetensors",
+                             CODED("\"U8\",\"shape\":[1,3,1,1],\"data_offsets\":[4,7]", "[0],\"data_offsets\":[4,4]"),
+                             NULL, 7);
+    assert_open_fails(path, &options, NST_ERROR_FORMAT, "expected 1 to 256 values");
+    path = write_safetensors("coded.safetensors",
+                             CODED("\"I8\",\"shape\":[1,3,1,1],\"data_offsets\":[8,11]", "[1],\"data_offsets\":[4,8]"),
+                             NULL, 11);
+    assert_open_fails(path, &options, NST_ERROR_FORMAT, "have the type I8, expected U8");
+    path = write_safetensors("coded.safetensors",
+                             "{\"w.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                             "\"w.weight.codes\":{\"dtype\":\"U8\",\"shape\":[1,3,1,1],\"data_offsets\":[4,7]}}",
+                             NULL, 7);
+    assert_open_fails(path, &options, NST_ERROR_NETWORK, "no tensor w.weight.codebook");
+}
+
+/* Layer `index` of two networks holds the same bits. */
+static void assert_same_layer(const nst_network *a, const nst_network *b, int index) {
+    const struct layer *x = &a->layers[index], *y = &b->layers[index];
+    assert_string_equal(x->name, y->name);
+    assert_int_equal(x->kind, y->kind);
+    if (x->kind != LAYER_CONVOLUTION)
+        return;
+    assert_true(x->in_channels == y->in_channels && x->out_channels == y->out_channels && x->padding == y->padding &&
+                x->kernel_size == y->kernel_size && x->padding_mode == y->padding_mode);
+    assert_memory_equal(x->weights, y->weights,
+                        sizeof(float) * (size_t)(x->in_channels * x->out_channels * x->kernel_size * x->kernel_size));
+    assert_true((x->bias == NULL) == (y->bias == NULL));
+    if (x->bias != NULL)
+        assert_memory_equal(x->bias, y->bias, sizeof(float) * (size_t)x->out_channels);
+}
+
+/* `distinct`: how many different values the weights take. */
+static void check_conversion(int distinct, size_t least_bytes, size_t most_bytes) {
+    enum { CHANNELS = 40, COUNT = CHANNELS * 27 };
+    float weights[COUNT], bias[CHANNELS];
+    for (int i = 0; i < COUNT; i++)
+        weights[i] = (float)(i % distinct - distinct / 2) * 0.01f;
+    for (int i = 0; i < CHANNELS; i++)
+        bias[i] = (float)i;
+    struct safetensors_item items[2] = {{"c.weight", TENSOR_F32, 4, {CHANNELS, 3, 3, 3}, weights},
+                                        {"c.bias", TENSOR_F32, 1, {CHANNELS, 0, 0, 0}, bias}};
+    nst_error error = {NST_OK, ""};
+    struct stat status;
+    const char *path = temporary_path("in.safetensors"), *out = temporary_path("new/folder/out.safetensors");
+    assert_int_equal(safetensors_write(path, items, 2, NULL, &error), NST_OK);
+    write_text(
+        "in.json",
+        "{\"format\":1,\"name\":\"n\",\"input\":\"RGB, 0..1, over (2, 3, 4)\",\"licence\":\"L \\\"q\\\"\","
+        "\"layers\":[{\"convolution\":\"c\",\"padding_mode\":\"replicate\",\"padding\":2},{\"pooling\":\"p\"}]}");
+    if (weights_convert(path, out, NULL, &error) != NST_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(stat(out, &status), 0);
+    assert_in_range(status.st_size, least_bytes, most_bytes);
+    nst_network *before = open_network(path, NULL), *after = open_network(out, NULL);
+    assert_int_equal(before->layer_count, after->layer_count);
+    for (int i = 0; i < before->layer_count; i++)
+        assert_same_layer(before, after, i);
+    assert_string_equal(after->name, "n");
+    assert_string_equal(after->licence, "L \"q\"");
+    assert_true(convention_equal(&before->input, &after->input));
+    nst_network_destroy(before);
+    nst_network_destroy(after);
+}
+
+static void test_conversion(void **state) {
+    nst_error error = {NST_OK, ""};
+    (void)state;
+    check_conversion(256, 27 * 40 + 256 * 4, 3500);         /* codes and a codebook */
+    check_conversion(7, 27 * 40 + 7 * 4, 2500);             /* a smaller one */
+    check_conversion(257, 4 * 27 * 40, 4 * 27 * 40 + 1500); /* floats */
+    assert_int_equal(weights_convert(temporary_path("in.safetensors"), temporary_path("out.bin"), NULL, &error),
+                     NST_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.message, "must end in .safetensors"));
+}
+
+/* ---- Names ----------------------------------------------------------------------------------------------------- */
+
+static void test_names(void **state) {
+    static const nst_network_options torchvision = {.input_convention = "torchvision"};
+    static const struct vgg_file vgg = {{"conv1_1", "conv1_2"}, "caffe", -1};
+    static const struct vgg_file untold = {{"conv1_1", "conv1_2"}, NULL, -1};
+    nst_network *network;
+    nst_error error = {NST_OK, ""};
+    (void)state;
+    setenv("XDG_DATA_HOME", temporary_path("data"), 1);
+    mkdir(temporary_path("data"), 0755);
+    mkdir(temporary_path("data/nst"), 0755);
+    mkdir(temporary_path("data/nst/weights"), 0755);
+
+    assert_int_equal(nst_network_open("vgg16", NULL, &network, &error), NST_ERROR_FILE);
+    assert_non_null(strstr(error.message, "no network named vgg16"));
+    assert_non_null(strstr(error.message, temporary_path("data/nst/weights")));
+    assert_int_equal(nst_network_open("vgg91x", NULL, &network, &error), NST_ERROR_FILE);
+    assert_int_equal(nst_network_open("", NULL, &network, &error), NST_ERROR_ARGUMENT);
+
+    const char *path = write_vgg("data/nst/weights/vgg19.safetensors", &vgg);
+    network = open_network("vgg19", NULL);
+    assert_string_equal(nst_network_name(network), "vgg19");
+    assert_string_equal(nst_network_path(network), path);
+    nst_network_destroy(network);
+
+    /* The same file under another network's name is refused by that name, and opened by its path. */
+    const char *wrong = write_vgg("data/nst/weights/vgg19-torchvision.safetensors", &vgg);
+    assert_int_equal(nst_network_open("vgg19-torchvision", NULL, &network, &error), NST_ERROR_NETWORK);
+    assert_non_null(strstr(error.message, "vgg19-torchvision is the network that expects torchvision"));
+    network = open_network(wrong, NULL);
+    assert_string_equal(nst_network_name(network), "vgg19-caffe");
+    nst_network_destroy(network);
+    wrong = write_vgg("data/nst/weights/vgg16.safetensors", &vgg);
+    assert_int_equal(nst_network_open("vgg16", NULL, &network, &error), NST_ERROR_NETWORK);
+    assert_non_null(strstr(error.message, "is a vgg19, not vgg16"));
+
+    /* A file that does not tell its convention takes the caller's, if it is the name's. */
+    write_vgg("data/nst/weights/vgg19.safetensors", &untold);
+    assert_int_equal(nst_network_open("vgg19", &torchvision, &network, &error), NST_ERROR_NETWORK);
+    nst_network_destroy(open_network("vgg19", &caffe));
+    assert_int_equal(nst_network_open("vgg19", NULL, &network, &error), NST_ERROR_NETWORK);
+
+    /* A name in the description is the network's; the name of the converted file is not written as one. */
+    path = temporary_path("data/nst/weights/vgg19.safetensors");
+    write_vgg("download.safetensors", &untold);
+    assert_int_equal(weights_convert(temporary_path("download.safetensors"), path, &caffe, &error), NST_OK);
+    nst_network_destroy(open_network("vgg19", NULL));
+    write_text("download.json", "{\"format\":1,\"name\":\"mine\",\"layers\":[{\"convolution\":\"conv1_1\"}]}");
+    assert_int_equal(weights_convert(temporary_path("download.safetensors"), path, &caffe, &error), NST_OK);
+    assert_int_equal(nst_network_open("vgg19", NULL, &network, &error), NST_ERROR_NETWORK);
+    assert_non_null(strstr(error.message, "is the network mine, not vgg19"));
+}
+
+static void test_list(void **state) {
+    struct weights_list list;
+    nst_error error = {NST_OK, ""};
+    bool found = false;
+    (void)state;
+    setenv("XDG_DATA_HOME", temporary_path("listed"), 1);
+    assert_int_equal(weights_list_create(&list, &error), NST_OK); /* a folder that is not there */
+    assert_true(list.folder_count == 3);
+    weights_list_free(&list);
+    mkdir(temporary_path("listed"), 0755);
+    mkdir(temporary_path("listed/nst"), 0755);
+    mkdir(temporary_path("listed/nst/weights"), 0755);
+    write_text("listed/nst/weights/vgg19.safetensors", "12345");
+    write_text("listed/nst/weights/b.pth", "1");
+    write_text("listed/nst/weights/vgg19.json", "{}");
+    assert_int_equal(weights_list_create(&list, &error), NST_OK);
+    assert_true(list.count >= 2);
+    assert_string_equal(list.files[0].name, "b");
+    for (size_t i = 0; i < list.count; i++)
+        if (list.files[i].is_default) {
+            assert_false(found);
+            found = true;
+            assert_string_equal(list.files[i].path, temporary_path("listed/nst/weights/vgg19.safetensors"));
+            assert_int_equal(list.files[i].bytes, 5);
+        }
+    assert_true(found);
+    weights_list_free(&list);
+
+    setenv("XDG_DATA_HOME", "relative", 1); /* to be ignored */
+    setenv("HOME", "/home/somebody", 1);
+    assert_int_equal(weights_list_create(&list, &error), NST_OK);
+    assert_string_equal(list.folders[0], "/home/somebody/.local/share/nst/weights");
+    weights_list_free(&list);
+}
+
+/* ---- Real networks --------------------------------------------------------------------------------------------- */
+
+#define SHARED NST_SOURCE_DIR "/../shared/weights/"
+
+static void test_real_vgg19(void **state) {
+    (void)state;
+    if (access(SHARED "vgg19-blocks1-3.safetensors", R_OK) != 0) {
+        print_message("skipped: needs ../shared/weights\n");
+        skip();
+    }
+    nst_network *network = open_network(SHARED "vgg19-blocks1-3.safetensors", NULL);
+    assert_int_equal(network->layer_count, 18);
+    assert_string_equal(network->layers[17].name, "relu3_4");
+    assert_string_equal(network->input.name, "caffe");
+    assert_string_equal(nst_network_sha256(network),
+                        "5e6a99cc161f3171e80ef7977c3bec49ee27acff4de2e8f4641036458d15c47e");
+    nst_network_destroy(network);
+}
+
+/* The quarter-width network: a 1x1 layer in front, reflection padding, described by a file next to it. */
+static void test_real_distilled(void **state) {
+    static const int blocks[] = {2, 2, 4, 4, 1};
+    char text[4096] = "{\"format\":1,\"layers\":[{\"convolution\":\"conv0\",\"kernel\":1}";
+    (void)state;
+    if (access(SHARED "vgg19-16x-distilled.safetensors", R_OK) != 0) {
+        print_message("skipped: needs ../shared/weights\n");
+        skip();
+    }
+    for (int block = 1; block <= 5; block++) {
+        for (int i = 1; i <= blocks[block - 1]; i++) {
+            size_t used = strlen(text);
+            snprintf(text + used, sizeof text - used,
+                     ",{\"convolution\":\"conv%d_%d\",\"tensor\":\"conv%d%d\",\"padding_mode\":\"reflect\"},"
+                     "{\"relu\":\"relu%d_%d\"}",
+                     block, i, block, i, block, i);
+        }
+        size_t used = strlen(text);
+        if (block < 5)
+            snprintf(text + used, sizeof text - used, ",{\"pooling\":\"pool%d\"}", block);
+    }
+    write_text("distilled.json", strcat(text, "]}"));
+    const char *path = temporary_path("distilled.safetensors");
+    assert_int_equal(symlink(SHARED "vgg19-16x-distilled.safetensors", path), 0);
+    nst_network *network = open_network(path, NULL);
+    assert_int_equal(network->layer_count, 31);
+    assert_string_equal(network->name, "distilled");
+    assert_int_equal(network->layers[0].kernel_size, 1);
+    assert_int_equal(network->layers[1].padding_mode, PADDING_REFLECT);
+    assert_int_equal(network->layers[network_find_layer(network, "conv5_1")].out_channels, 128);
+    assert_true(fabsf(network->input.scale[0] - 1.0f / 255) < 1e-9f && network->input.order[0] == 0);
+    nst_network_destroy(network);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conventions),
+        cmocka_unit_test(test_convention_never_guessed),
+        cmocka_unit_test(test_namings),
+        cmocka_unit_test(test_until),
+        cmocka_unit_test(test_missing_layer),
+        cmocka_unit_test(test_description),
+        cmocka_unit_test(test_bad_descriptions),
+        cmocka_unit_test(test_bias_shape),
+        cmocka_unit_test(test_codebooks),
+        cmocka_unit_test(test_conversion),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_real_vgg19),
+        cmocka_unit_test(test_real_distilled),
+    };
+    return cmocka_run_group_tests_name("weights.network", tests, make_temporary_folder, remove_temporary_folder);
+}
