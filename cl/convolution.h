@@ -1,14 +1,15 @@
 /* convolution.h: what the convolution engines share: the borders of the input, and the epilogue of the output.
- * Formula, layouts and meaning of the epilogues: src/network/convolution.h. Built with EPILOGUE, one of the numbers below. */
+ * Formula, layouts and meaning of the epilogues: src/network/convolution.h. Built with EPILOGUE, one of the numbers
+ * below. */
 #include "common.h"
 
 /* As enum convolution_epilogue and enum padding_mode on the host. */
-#define EPILOGUE_NONE 0
-#define EPILOGUE_RELU 1
-#define EPILOGUE_MASK 2
+#define EPILOGUE_NONE     0
+#define EPILOGUE_RELU     1
+#define EPILOGUE_MASK     2
 #define EPILOGUE_MASK_ADD 3
-#define PADDING_ZERO 0
-#define PADDING_REFLECT 1
+#define PADDING_ZERO      0
+#define PADDING_REFLECT   1
 
 #ifndef EPILOGUE
 #define EPILOGUE EPILOGUE_NONE
@@ -17,8 +18,9 @@
 /* For kernels in which one work-item does much: work-groups of one, and no vectorization over work-items. */
 #define EXPLICIT_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(floatB)))
 
-/* Where position i of a padded row or column is read from: 0 .. size - 1, or -1 for a zero. Reflection leaves out the border
- * pixel itself; what would still lie outside, in inputs smaller than the padding, is moved to the nearest pixel. */
+/* Where position i of a padded row or column is read from: 0 .. size - 1, or -1 for a zero. Reflection leaves out the
+ * border pixel itself; what would still lie outside, in inputs smaller than the padding, is moved to the nearest pixel.
+ */
 static int source_index(int i, int size, int padding_mode) {
     if (i >= 0 && i < size) {
         return i;
@@ -33,10 +35,12 @@ static int source_index(int i, int size, int padding_mode) {
 }
 
 /* max(sum, 0), but not a number stays not a number, so that it is noticed. */
-static floatB relu(floatB sum) { return select(sum, (floatB)(0.0f), LANES(sum < 0.0f)); }
+static floatB relu(floatB sum) {
+    return select(sum, (floatB)(0.0f), LANES(sum < 0.0f));
+}
 
-/* Stores one output vector. `bits` is the mask of its tile and `pixel` its number there, 4 * (y % 4) + x % 4; both are used
- * by the two epilogues that read the mask. */
+/* Stores one output vector. `bits` is the mask of its tile and `pixel` its number there, 4 * (y % 4) + x % 4; both are
+ * used by the two epilogues that read the mask. */
 static void store_output(__global floatB *output, floatB sum, intB bits, int pixel) {
 #if EPILOGUE == EPILOGUE_NONE
     *output = sum;
@@ -52,7 +56,9 @@ static void store_output(__global floatB *output, floatB sum, intB bits, int pix
 #endif
 }
 
-static bool reads_mask(void) { return EPILOGUE == EPILOGUE_MASK || EPILOGUE == EPILOGUE_MASK_ADD; }
+static bool reads_mask(void) {
+    return EPILOGUE == EPILOGUE_MASK || EPILOGUE == EPILOGUE_MASK_ADD;
+}
 
 /* The mask of the tile whose first pixel is (y, x), from the output of its channel block. */
 static ushortB mask_of_tile(__global const floatB *output, int y, int x, int height, int width) {

@@ -1,26 +1,27 @@
 /* convolution_direct.cl: direct convolution for CPUs, 1x1 and 3x3, with sums in registers.
  *
- *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx - p])
+ *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
+ * p])
  *
- * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It first copies
- * the input under the area, borders resolved, to its patch in `scratch`:
- *     patch: floatB [in_blocks][PATCH_ROWS][PATCH_COLUMNS]
- * so that the inner loop knows no borders and reads from the cache. Then, for each panel of VECTORS vectors of output channels
- * and each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop.
- *     weights: floatB [panels][in_blocks][KERNEL_SIZE * KERNEL_SIZE][channels of the block][VECTORS], lanes are output channels.
- * Registers must suffice for TILE_ROWS * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2.
- * OUTPUTS is not 0 where there are only so many output channels (see tile_sums).
+ * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It
+ * first copies the input under the area, borders resolved, to its patch in `scratch`: patch: floatB
+ * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache. Then, for
+ * each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the
+ * tile are kept in registers over the whole loop. weights: floatB [panels][in_blocks][KERNEL_SIZE *
+ * KERNEL_SIZE][channels of the block][VECTORS], lanes are output channels. Registers must suffice for TILE_ROWS *
+ * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2. OUTPUTS is not 0 where there are only so
+ * many output channels (see tile_sums).
  */
 #include "convolution.h"
 
-#define AREA_ROWS 4
-#define AREA_COLUMNS 24 /* a multiple of 4 and of TILE_COLUMNS */
-#define TILE_ROWS 2
-#define TAPS (KERNEL_SIZE * KERNEL_SIZE)
-#define PATCH_ROWS (AREA_ROWS + KERNEL_SIZE - 1)
+#define AREA_ROWS     4
+#define AREA_COLUMNS  24 /* a multiple of 4 and of TILE_COLUMNS */
+#define TILE_ROWS     2
+#define TAPS          (KERNEL_SIZE * KERNEL_SIZE)
+#define PATCH_ROWS    (AREA_ROWS + KERNEL_SIZE - 1)
 #define PATCH_COLUMNS (AREA_COLUMNS + KERNEL_SIZE - 1)
-#define PATCH_PIXELS (PATCH_ROWS * PATCH_COLUMNS)
-#define PIXELS (TILE_ROWS * TILE_COLUMNS)
+#define PATCH_PIXELS  (PATCH_ROWS * PATCH_COLUMNS)
+#define PIXELS        (TILE_ROWS * TILE_COLUMNS)
 
 struct image {
     int height, width;
@@ -31,7 +32,8 @@ static floatB border_pixel(__global const floatB *line, int x, int width, int pa
     return from < 0 ? (floatB)(0.0f) : line[from];
 }
 
-/* Copies the input under the area whose first output pixel is (y, x), as far as `rows` and `columns` output pixels need it. */
+/* Copies the input under the area whose first output pixel is (y, x), as far as `rows` and `columns` output pixels need
+ * it. */
 static void gather(__global const floatB *input, __global floatB *patch, struct image in, int y, int x, int rows,
                    int columns, int padding_mode) {
     int count = columns + KERNEL_SIZE - 1;
@@ -60,8 +62,8 @@ static void gather(__global const floatB *input, __global floatB *patch, struct 
 
 #if OUTPUTS
 
-/* The sums of one tile for OUTPUTS output channels, too few to fill the lanes of a vector: lanes are input channels instead, and
- * are added up in the end. weights: floatB [in_blocks][TAPS][OUTPUTS] */
+/* The sums of one tile for OUTPUTS output channels, too few to fill the lanes of a vector: lanes are input channels
+ * instead, and are added up in the end. weights: floatB [in_blocks][TAPS][OUTPUTS] */
 static void tile_sums(__global const floatB *patch, __global const floatB *weights, __global const floatB *bias,
                       int in_channels, floatB sums[PIXELS][VECTORS]) {
     floatB products[PIXELS][OUTPUTS];
@@ -149,7 +151,8 @@ static void tile_sums(__global const floatB *first_pixel, __global const floatB 
 
 #endif
 
-/* Epilogue and output of vector v of a tile whose first pixel is (y0, x0); `output` and `mask` are of its channel block. */
+/* Epilogue and output of vector v of a tile whose first pixel is (y0, x0); `output` and `mask` are of its channel
+ * block. */
 static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global floatB *output, __global const ushortB *mask,
                        struct image out, int y0, int x0) {
     bool inside = y0 + TILE_ROWS <= out.height && x0 + TILE_COLUMNS <= out.width;

@@ -1,6 +1,7 @@
 /* convolution_plain.cl: the readable engine. Any kernel size, any channels, any device.
  *
- *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx - p])
+ *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
+ * p])
  *
  * weights: floatB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output channels.
  * One element of the launch is one output vector: one pixel of one block of output channels.
@@ -51,8 +52,8 @@ __kernel void relu_mask(__global const floatB *output, __global ushortB *mask, i
     }
 }
 
-/* Packs a matrix [out_channels][in_channels] as weights of a 1x1 convolution: [panels][in_channels][panel_width], where the
- * panel's channels that do not exist are zero. One element is one packed number. */
+/* Packs a matrix [out_channels][in_channels] as weights of a 1x1 convolution: [panels][in_channels][panel_width], where
+ * the panel's channels that do not exist are zero. One element is one packed number. */
 __kernel void pack_matrix(__global const float *matrix, __global float *weights, int out_channels, int in_channels,
                           int panel_width, int panels) {
     FOR_RANGE(i, panels * in_channels * panel_width) {

@@ -1,47 +1,23 @@
 /* convolution_winograd.cl: 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3), fused, for CPUs.
  *
- *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A          (Lavin and Gray 2015, arXiv:1509.09308, section 4)
+ *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A          (Lavin and Gray 2015, arXiv:1509.09308,
+ * section 4)
  *
- * turns a 6x6 patch d of the input into a 4x4 tile Y of the output with 36 products instead of 144. The points of evaluation
- * are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which halve the rounding error of the usual 0, +-1, +-2.
+ * turns a 6x6 patch d of the input into a 4x4 tile Y of the output with 36 products instead of 144. The points of
+ * evaluation are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which halve the rounding error of the usual 0, +-1, +-2.
  *
  * A work-item has a range of tiles and takes `round_tiles` of them at a time:
- *     1. V = B^T d B of all input channels:         V[36][groups of TILES tiles][in_blocks][TILES]  (lanes: input channels)
+ *     1. V = B^T d B of all input channels:         V[36][groups of TILES tiles][in_blocks][TILES]  (lanes: input
+ * channels)
  *     2. for each panel of PANEL vectors of output channels, 36 matrix products M[s] = V[s] U[s], sums in registers:
- *                                                   U[panels][36][PANEL / VECTORS][in_channels][VECTORS]  (lanes: output channels)
- *                                                   M[36][PANEL][round_tiles]
+ *                                                   U[panels][36][PANEL / VECTORS][in_channels][VECTORS]  (lanes:
+ * output channels) M[36][PANEL][round_tiles]
  *     3. A^T M A, bias, epilogue.
- * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it need be,
- * so that the 36 do not compete for the same lines of the cache.
+ * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it
+ * need be, so that the 36 do not compete for the same lines of the cache.
  */
 #include "convolution.h"
-
-#define SLICES 36
-#define HALF_ROOT 0.70710678118654752f
-#define ROOT 1.41421356237309505f
-
-/* B^T along one axis. */
-static void transform_input(const floatB d[6], floatB t[6]) {
-    floatB even = d[4] - 2.0f * d[2], odd = HALF_ROOT * (d[3] - 2.0f * d[1]);
-    t[1] = even + odd;
-    t[2] = even - odd;
-    even = d[4] - 0.5f * d[2];
-    odd = ROOT * (d[3] - 0.5f * d[1]);
-    t[3] = even + odd;
-    t[4] = even - odd;
-    t[0] = d[0] + d[4] - 2.5f * d[2];
-    t[5] = d[1] + d[5] - 2.5f * d[3];
-}
-
-/* A^T along one axis. */
-static void transform_output(const floatB m[6], floatB y[4]) {
-    floatB sum1 = m[1] + m[2], difference1 = m[1] - m[2];
-    floatB sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-    y[0] = m[0] + sum1 + sum2;
-    y[1] = HALF_ROOT * difference1 + ROOT * difference2;
-    y[2] = 0.5f * sum1 + 2.0f * sum2;
-    y[3] = m[5] + 0.5f * HALF_ROOT * difference1 + 2.0f * ROOT * difference2;
-}
+#include "winograd.h"
 
 struct image {
     int height, width;
@@ -126,31 +102,38 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
 #endif
 }
 
-/* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers.
- * v: [in_blocks][TILES][BLOCK], u: [in_channels][VECTORS], m: [VECTORS] rows `row` apart, [N]. */
+/* The products of one input channel. */
 #define ADD_PRODUCTS(N, lane)                                                                                          \
     _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                    \
         float factor = v[i * BLOCK + (lane)];                                                                          \
-        _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] += factor * u[(lane)*VECTORS + j]; }          \
+        _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                          \
+            sums[i][j] += factor * u[(lane)*VECTORS + j];                                                              \
+        }                                                                                                              \
     }
+
+/* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers.
+ * v: [in_blocks][TILES][BLOCK], u: [in_channels][VECTORS], m: [VECTORS] rows `row` apart, [N]. */
 #define DEFINE_MULTIPLY(NAME, N)                                                                                       \
     static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row,                   \
                      int in_channels) {                                                                                \
         floatB sums[N][VECTORS];                                                                                       \
         _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
-            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { sums[i][j] = (floatB)(0.0f); }                       \
+            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                      \
+                sums[i][j] = (floatB)(0.0f);                                                                           \
+            }                                                                                                          \
         }                                                                                                              \
         int left = in_channels;                                                                                        \
         for (; left >= BLOCK; left -= BLOCK) {                                                                         \
-            _Pragma("unroll") for (int lane = 0; lane < BLOCK; ++lane) { ADD_PRODUCTS(N, lane) }                       \
-            v += TILES * BLOCK;                                                                                        \
+            _Pragma("unroll") for (int lane = 0; lane < BLOCK; ++lane){ADD_PRODUCTS(N, lane)} v += TILES * BLOCK;      \
             u += BLOCK * VECTORS;                                                                                      \
         }                                                                                                              \
         for (int lane = 0; lane < left; ++lane) {                                                                      \
             ADD_PRODUCTS(N, lane)                                                                                      \
         }                                                                                                              \
         _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
-            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) { m[j * row + i] = sums[i][j]; }                       \
+            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                      \
+                m[j * row + i] = sums[i][j];                                                                           \
+            }                                                                                                          \
         }                                                                                                              \
     }
 
@@ -158,11 +141,11 @@ DEFINE_MULTIPLY(multiply_full, TILES)
 DEFINE_MULTIPLY(multiply_4, 4)
 DEFINE_MULTIPLY(multiply_2, 2)
 
-__kernel EXPLICIT_VECTORS void
-convolution_winograd(__global const floatB *input, __global floatB *output, __global ushortB *mask,
-                     __global const floatB *weights, __global const floatB *bias, __global floatB *scratch,
-                     int in_channels, int out_blocks, int in_height, int in_width, int padding, int padding_mode,
-                     int round_tiles, int groups) {
+__kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input, __global floatB *output,
+                                                    __global ushortB *mask, __global const floatB *weights,
+                                                    __global const floatB *bias, __global floatB *scratch,
+                                                    int in_channels, int out_blocks, int in_height, int in_width,
+                                                    int padding, int padding_mode, int round_tiles, int groups) {
     struct image in = {in_height, in_width}, out = {in_height + 2 * padding - 2, in_width + 2 * padding - 2};
     int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + PANEL - 1) / PANEL;
@@ -188,13 +171,12 @@ convolution_winograd(__global const floatB *input, __global floatB *output, __gl
             for (int s = 0; s < SLICES; ++s) {
                 for (int part = 0; part * VECTORS < vectors; ++part) {
                     __global const floatB *u =
-                        weights +
-                        ((size_t)(panel * SLICES + s) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
+                        weights + ((size_t)(panel * SLICES + s) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
                     __global floatB *product = m + s * m_stride + part * VECTORS * round_tiles;
                     int t = 0;
                     for (; t + TILES <= count; t += TILES) {
                         multiply_full((__global const float *)(v + s * v_stride + t * in_blocks), u, product + t,
-                                       round_tiles, in_channels);
+                                      round_tiles, in_channels);
                     }
                     __global const float *rest = (__global const float *)(v + s * v_stride + t * in_blocks);
                     for (; t + 4 <= count; t += 4) {

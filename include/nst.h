@@ -88,7 +88,7 @@ nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *e
 
 /* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so that
  * after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG has no
- * alpha: it is dropped. Errors: NST_ERROR_ARGUMENT (unknown ending), NST_ERROR_FILE. */
+ * alpha: it is dropped. `format` must not be NULL. Errors: NST_ERROR_ARGUMENT (unknown ending), NST_ERROR_FILE. */
 nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
                              nst_error *error);
 
@@ -159,8 +159,8 @@ const nst_device_info *nst_context_device(const nst_context *context);
 /* A pre-trained network in host memory: its layers in order, their weights, and what input it expects. */
 typedef struct nst_network nst_network;
 
-/* Opens a network by name (vgg19, ...; looked for in the places nst_network_folders lists) or by path (anything with a
- * slash or an ending). Accepted: safetensors, torch.save in both forms. `input_convention` may be NULL, or "caffe" or
+/* Opens a network by name (vgg19, ...; looked for in the user's data folder, the installed share folder and `weights/` of the
+ * source tree, in this order) or by path (anything with a slash or an ending). Accepted: safetensors, torch.save in both forms. `input_convention` may be NULL, or "caffe" or
  * "torchvision" for a file that does not tell. Reading stops after the layer `until` (NULL: all).
  * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_NETWORK. */
 typedef struct nst_network_options {

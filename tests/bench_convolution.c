@@ -1,9 +1,10 @@
-/* bench_convolution.c: milliseconds, effective GFLOP/s (counted as direct), share of the FMA peak and error of the convolution
- * engines at the layers of VGG-19 for a 512x512 input.
+/* bench_convolution.c: milliseconds, effective GFLOP/s (counted as direct), share of the FMA peak and error of the
+ * convolution engines at the layers of VGG-19 for a 512x512 input.
  *
  * bench_convolution [ENGINE [LAYER]]: ENGINE is a number of enum convolution_engine, LAYER a part of the layer's name.
- * The least of several runs counts, compared with the peak that a probe measured in the same program. "busy" is the share of the
- * peak in terms of processor time instead of elapsed time: what a CPU device would reach if nothing else ran beside it. */
+ * The least of several runs counts, compared with the peak that a probe measured in the same program. "busy" is the
+ * share of the peak in terms of processor time instead of elapsed time: what a CPU device would reach if nothing else
+ * ran beside it. */
 #include "network/convolution.h"
 #include "reference/convolution.h"
 #include "support/random.h"
@@ -109,7 +110,8 @@ static double sampled_error(nst_context *context, const struct convolution_shape
         return NAN;
     }
     nst_error error;
-    size_t bytes = feature_map_bytes(context, shape->out_channels, size_px, size_px), pixels = (size_t)size_px * size_px;
+    size_t bytes = feature_map_bytes(context, shape->out_channels, size_px, size_px),
+           pixels = (size_t)size_px * size_px;
     float *map = malloc(bytes), *dense = malloc(pixels * shape->out_channels * sizeof *dense);
     check(buffer_read(context, output, 0, map, bytes, &error), &error);
     feature_map_to_dense(context->channel_block, shape->out_channels, pixels, map, dense);
@@ -199,9 +201,8 @@ int main(int argument_count, char **arguments) {
     nst_error error;
     check(nst_context_create(NULL, &context, &error), &error);
     struct duration peak = measure_peak(context);
-    printf("%s, channel block %d, %d work-items, FMA peak %.0f GFLOP/s, busy %.0f\n",
-           nst_context_device(context)->name, context->channel_block, context->work_items, 1e3 / peak.elapsed_ms,
-           1e3 / peak.busy_ms);
+    printf("%s, channel block %d, %d work-items, FMA peak %.0f GFLOP/s, busy %.0f\n", nst_context_device(context)->name,
+           context->channel_block, context->work_items, 1e3 / peak.elapsed_ms, 1e3 / peak.busy_ms);
     printf("%-26s %-16s %9s %9s %9s %9s   %s\n", "layer", "engine", "ms", "GFLOP/s", "of peak", "busy", "error");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         for (int engine = CONVOLUTION_DIRECT; engine <= CONVOLUTION_WINOGRAD; ++engine) {

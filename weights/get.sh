@@ -88,7 +88,7 @@ get_vgg19() {
     check_sha256 "$temporary/$weights_file" "$weights_sha256" "$weights_file"
 
     say "converting it to $target"
-    "$nst" weights convert "$temporary/$weights_file" "$target" || die "the conversion failed"
+    "$nst" weights convert "$temporary/$weights_file" "$target" >/dev/null || die "the conversion failed"
     echo "$(sha256 "$target")  vgg19.safetensors" >"$target.sha256" || die "cannot write $target.sha256"
     say "done: VGG-19 by Karen Simonyan and Andrew Zisserman, CC BY 4.0"
 }

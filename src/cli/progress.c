@@ -69,14 +69,17 @@ const char *progress_line(const nst_progress *progress, int columns, char *buffe
     return buffer;
 }
 
-static void draw_bar(struct progress_display *display, const nst_progress *progress) {
-    char line[LINE_LENGTH];
-    progress_line(progress, terminal_columns(display->stream), line, sizeof line);
+/* Draws the line over the one that is there. */
+static void draw(struct progress_display *display, const char *line) {
     int length = (int)strlen(line);
     fprintf(display->stream, "\r%s%*s", line, display->shown > length ? display->shown - length : 0, "");
     fflush(display->stream);
     display->shown = length;
-    display->shown_at = progress->seconds;
+}
+
+void progress_message(struct progress_display *display, const char *text) {
+    if (!display->quiet && display->terminal && (int)strlen(text) < terminal_columns(display->stream))
+        draw(display, text);
 }
 
 void progress_clear(struct progress_display *display) {
@@ -108,8 +111,11 @@ void progress_show(struct progress_display *display, const nst_progress *progres
     bool last = progress->iteration >= progress->iteration_count;
     if (display->terminal) {
         bool due = display->shown_at < 0 || progress->seconds - display->shown_at >= REDRAW_SECONDS;
-        if (due || new_scale || last)
-            draw_bar(display, progress);
+        if (due || new_scale || last) {
+            char line[LINE_LENGTH];
+            draw(display, progress_line(progress, terminal_columns(display->stream), line, sizeof line));
+            display->shown_at = progress->seconds;
+        }
     } else if (new_scale || tenths > display->tenths) {
         print_line(display, progress);
     }

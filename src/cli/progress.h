@@ -18,6 +18,9 @@ struct progress_display progress_begin(FILE *stream, bool quiet);
 /* Shows where the job is, if it is time to, and its note, if it has one. */
 void progress_show(struct progress_display *display, const nst_progress *progress);
 
+/* Shows a text in the place of the bar, on a terminal only, until something else is shown. */
+void progress_message(struct progress_display *display, const char *text);
+
 /* Takes the bar away, so that other lines can be printed. Shown again by the next progress_show. */
 void progress_clear(struct progress_display *display);
 

@@ -12,6 +12,7 @@
 #include "cli/stylize_options.h"
 #include "support/error.h"
 #include "support/text.h"
+#include "weights/network.h"
 
 /* Everything that one run holds. */
 struct run {
@@ -69,15 +70,56 @@ static nst_status open_device(struct run *run, nst_error *error) {
     nst_status status = nst_context_create(&options, &run->context, error);
     if (status == NST_OK && run->options.verbose) {
         const nst_device_info *device = nst_context_device(run->context);
+        progress_clear(&run->display);
         fprintf(stderr, "device  %d:%d %s, %s, driver %s\n", device->platform_index, device->device_index, device->name,
                 device->opencl_version, device->driver);
     }
     return status;
 }
 
+/* The deeper of two layers by names such as relu4_2: block 4, place 2, there the ReLU behind the convolution. NULL if
+ * either name tells no depth. */
+static const char *deeper_layer(const char *a, const char *b) {
+    int block_a, place_a, end_a = 0, block_b, place_b, end_b = 0;
+    if (sscanf(a, "%*[a-z]%4d_%4d%n", &block_a, &place_a, &end_a) != 2 || a[end_a] ||
+        sscanf(b, "%*[a-z]%4d_%4d%n", &block_b, &place_b, &end_b) != 2 || b[end_b])
+        return NULL;
+    if (block_a != block_b)
+        return block_a > block_b ? a : b;
+    if (place_a != place_b)
+        return place_a > place_b ? a : b;
+    return *a == 'r' ? a : b;
+}
+
+static const char *deepest_layer(const nst_settings *settings) {
+    const nst_layer_list *lists[] = {&settings->content_layers, &settings->style_layers};
+    const char *deepest = lists[0]->layers[0].name;
+    for (int list = 0; list < 2; list++)
+        for (int i = 0; deepest && i < lists[list]->count; i++)
+            deepest = deeper_layer(deepest, lists[list]->layers[i].name);
+    return deepest;
+}
+
+static bool has_all_layers(const nst_network *network, const nst_settings *settings) {
+    const nst_layer_list *lists[] = {&settings->content_layers, &settings->style_layers};
+    for (int list = 0; list < 2; list++)
+        for (int i = 0; i < lists[list]->count; i++)
+            if (network_find_layer(network, lists[list]->layers[i].name) < 0)
+                return false;
+    return true;
+}
+
+/* Reads no more of the network than its layers' names say is needed, and all of it where they mislead. */
 static nst_status open_network(struct run *run, nst_error *error) {
-    nst_network_options options = {.input_convention = run->options.input_convention};
+    const nst_settings *settings = &run->options.settings;
+    nst_network_options options = {.input_convention = run->options.input_convention, .until = deepest_layer(settings)};
     nst_status status = nst_network_open(run->options.network, &options, &run->network, error);
+    if (status == NST_OK && options.until && !has_all_layers(run->network, settings)) {
+        nst_network_destroy(run->network);
+        run->network = NULL;
+        options.until = NULL;
+        status = nst_network_open(run->options.network, &options, &run->network, error);
+    }
     if (status == NST_OK && run->options.verbose)
         fprintf(stderr, "network %s, %s, sha256 %s\n", nst_network_name(run->network), nst_network_path(run->network),
                 nst_network_sha256(run->network));
@@ -106,6 +148,8 @@ static nst_status prepare(struct run *run, nst_error *error) {
         status = nst_picture_check_writable(run->options.output, error);
     if (status == NST_OK)
         status = read_pictures(run, error);
+    run->display = progress_begin(stderr, status != NST_OK || run->options.quiet);
+    progress_message(&run->display, "preparing: kernels are compiled the first time");
     if (status == NST_OK)
         status = open_device(run, error);
     if (status == NST_OK)
@@ -186,9 +230,10 @@ static void print_summary(const struct run *run, const nst_picture *picture, boo
 /* Runs the job and writes its picture; returns the exit status. */
 static int paint(struct run *run) {
     nst_error error = {0};
-    if (log_begin(&run->log, run->options.log, &error) != NST_OK)
+    if (log_begin(&run->log, run->options.log, &error) != NST_OK) {
+        progress_clear(&run->display);
         return command_error(&error);
-    run->display = progress_begin(stderr, run->options.quiet);
+    }
     interrupt_catch();
     nst_status status = nst_job_run(run->job, on_progress, run, interrupt_flag(), &error);
     progress_clear(&run->display);
@@ -219,7 +264,10 @@ static int stylize(const struct arguments *arguments) {
     run->arguments = arguments;
     run->started = clock_seconds();
     int exit_status = EXIT_FINE;
-    if (prepare(run, &error) != NST_OK)
+    nst_status status = prepare(run, &error);
+    if (status != NST_OK || run->options.plan)
+        progress_clear(&run->display);
+    if (status != NST_OK)
         exit_status = command_error(&error);
     else if (run->options.plan)
         nst_job_print_plan(run->job, stdout);

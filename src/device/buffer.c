@@ -44,11 +44,21 @@ void buffer_release(nst_context *context, cl_mem *buffer) {
         return;
     }
     size_t bytes = 0;
-    if (clGetMemObjectInfo(*buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL) == CL_SUCCESS) {
+    cl_mem whole = NULL; /* of which this is a part, which was not counted */
+    clGetMemObjectInfo(*buffer, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL);
+    if (!whole && clGetMemObjectInfo(*buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL) == CL_SUCCESS) {
         context->allocated_bytes -= bytes;
     }
     clReleaseMemObject(*buffer);
     *buffer = NULL;
+}
+
+nst_status buffer_part(nst_context *context, cl_mem buffer, size_t offset_bytes, size_t bytes, cl_mem *part,
+                       nst_error *error) {
+    cl_int code;
+    cl_buffer_region region = {offset_bytes, bytes};
+    *part = clCreateSubBuffer(buffer, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clCreateSubBuffer", code);
 }
 
 nst_status buffer_write(nst_context *context, cl_mem buffer, size_t offset_bytes, const void *data, size_t bytes,

@@ -1,7 +1,8 @@
 /* probe.c: asks the drivers in a child process; see probe.h.
  *
- * The child writes plain structs into a pipe: once a start_message, then for every platform a platform_message and as
- * many nst_device_info as it promises. Both ends are the same program, so the structs need no encoding.
+ * The child writes plain structs into a pipe: once a start_message, then for every platform a name_message, a
+ * platform_message and as many nst_device_info as that promises. Both ends are the same program, so the structs need no
+ * encoding.
  */
 #include "device/probe.h"
 

@@ -20,6 +20,10 @@ static bool is_llvmpipe(const nst_device_info *device) {
     return strstr(device->name, "llvmpipe") != NULL;
 }
 
+static bool is_rusticl(const nst_device_info *device) {
+    return strcmp(device->platform, "rusticl") == 0;
+}
+
 nst_device_type traits_type(const char *platform, cl_device_type reported) {
     if (is_oclgrind(platform)) {
         return NST_DEVICE_CPU;
@@ -47,10 +51,11 @@ int traits_rank(const nst_device_info *device) {
     return 3;
 }
 
-/* PoCL keeps what it compiled. Fetching a binary from it compiles every kernel once more, for work-groups of any size:
- * with PoCL 3.1, 2.0 s for 17 kernels, to save 45 ms for each of 8 programs at the next start. */
+/* PoCL: fetching a binary compiles every kernel once more, for work-groups of any size: with PoCL 3.1, 2.0 s for 17
+ * kernels, to save 45 ms for each of 8 programs at the next start. rusticl: Mesa has a cache of its own, and its reader
+ * aborts the whole process on a binary that it does not know (Mesa 22.3). */
 bool traits_keeps_programs(const nst_device_info *device) {
-    return strcmp(device->platform, "Portable Computing Language") == 0;
+    return strcmp(device->platform, "Portable Computing Language") == 0 || is_rusticl(device);
 }
 
 /* The native vector width as channel block. */

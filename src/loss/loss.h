@@ -49,7 +49,8 @@ nst_status content_loss_run(struct content_loss *loss, const struct plan *plan, 
 enum product_engine {
     PRODUCT_AUTO,   /* the default for the device */
     PRODUCT_PACKED, /* our own register tiles (CPUs) */
-    PRODUCT_CLBLAST
+    PRODUCT_CLBLAST,
+    PRODUCT_TILES   /* our own, split along the pixels (GPUs) */
 };
 
 struct style_loss;

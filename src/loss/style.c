@@ -2,6 +2,7 @@
 #include "loss/loss.h"
 
 #include "device/blas.h"
+#include "loss/gram_tiles.h"
 #include "support/error.h"
 
 #include <stdlib.h>
@@ -15,15 +16,16 @@ struct style_loss {
 
     /* Plan entries. */
     int gram, target, difference;
-    int products;         /* PACKED: the work-items' matrices; CLBLAST: its temporary buffer; -1 for none */
+    int products;         /* PACKED, TILES: matrices of parts of the map; CLBLAST: its temporary buffer; -1 for none */
     int gradient_scratch; /* -1 for none */
 
+    struct gram_tiles tiles;          /* TILES only */
     cl_kernel gram_partial, gram_sum; /* PACKED only */
     cl_kernel gram_blend, gram_difference;
 };
 
 const char *product_engine_name(enum product_engine engine) {
-    static const char *const names[] = {"auto", "packed", "clblast"};
+    static const char *const names[] = {"auto", "packed", "clblast", "tiles"};
     return names[engine];
 }
 
@@ -50,12 +52,18 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
         return fail_memory(error, sizeof *loss, "a style loss");
     }
     bool packable = context->loops_in_kernel && context->channel_block > 1;
+    bool tileable = !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
+    int channels = model_channels(model, stage);
+    enum product_engine usual = PRODUCT_CLBLAST;
+    if (packable || (tileable && gram_tiles_suits(context, channels))) {
+        usual = packable ? PRODUCT_PACKED : PRODUCT_TILES;
+    }
     *loss = (struct style_loss){
         .context = context,
         .model = model,
         .stage = stage,
-        .channels = model_channels(model, stage),
-        .engine = engine != PRODUCT_AUTO ? engine : packable ? PRODUCT_PACKED : PRODUCT_CLBLAST,
+        .channels = channels,
+        .engine = engine != PRODUCT_AUTO ? engine : usual,
     };
     struct convolution_shape shape = {.in_channels = loss->channels,
                                       .out_channels = loss->channels,
@@ -67,6 +75,10 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
         status = fail(error, NST_ERROR_ARGUMENT, "the packed Gram product needs a channel block of 4 or more");
     } else if (loss->engine == PRODUCT_CLBLAST && context->channel_block > 1) {
         status = fail(error, NST_ERROR_ARGUMENT, "CLBlast's Gram product needs a channel block of 1");
+    } else if (loss->engine == PRODUCT_TILES && !tileable) {
+        status = fail(error, NST_ERROR_ARGUMENT, "the tiled Gram product is for GPUs, with a channel block of 1");
+    } else if (loss->engine == PRODUCT_TILES) {
+        status = gram_tiles_create(context, channels, &loss->tiles, error);
     } else if (loss->engine == PRODUCT_PACKED) {
         status = create_packed(loss, error);
     }
@@ -90,6 +102,7 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
 void style_loss_destroy(struct style_loss *loss) {
     if (loss) {
         convolution_destroy(loss->context, loss->gradient);
+        gram_tiles_release(&loss->tiles);
         kernel_release(&loss->gram_partial);
         kernel_release(&loss->gram_sum);
         kernel_release(&loss->gram_blend);
@@ -111,6 +124,9 @@ static struct blas_product gram_product(const struct style_loss *loss, size_t pi
 }
 
 static uint64_t product_bytes(const struct style_loss *loss, struct image_size size) {
+    if (loss->engine == PRODUCT_TILES) {
+        return gram_tiles_bytes(loss->context, &loss->tiles, size.height * size.width);
+    }
     if (loss->engine == PRODUCT_CLBLAST) {
         struct blas_product product = gram_product(loss, (size_t)size.height * (size_t)size.width);
         return blas_scratch_bytes(loss->context, &product);
@@ -147,6 +163,10 @@ nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, con
                            nst_error *error) {
     size_t pixels = (size_t)map->height * (size_t)map->width;
     cl_mem gram = plan_buffer(plan, loss->gram);
+    if (loss->engine == PRODUCT_TILES) {
+        return gram_tiles_run(loss->context, &loss->tiles, map->values, (int)pixels, plan_buffer(plan, loss->products), gram,
+                              error);
+    }
     if (loss->engine == PRODUCT_CLBLAST) {
         struct blas_product product = gram_product(loss, pixels);
         product.a = map->values;

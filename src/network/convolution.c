@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct convolution_methods *methods_of(enum convolution_engine engine) {
+static const struct convolution_methods *methods_of(enum convolution_engine engine, bool on_cpu) {
     switch (engine) {
     case CONVOLUTION_PLAIN:
         return &convolution_plain;
     case CONVOLUTION_DIRECT:
-        return &convolution_direct;
+        return on_cpu ? &convolution_direct : &convolution_tiled;
     case CONVOLUTION_WINOGRAD:
-        return &convolution_winograd;
+        return on_cpu ? &convolution_winograd : &convolution_winograd_clblast;
+    case CONVOLUTION_CLBLAST:
+        return &convolution_clblast;
     case CONVOLUTION_AUTO:
         break;
     }
@@ -24,12 +26,20 @@ static const struct convolution_methods *methods_of(enum convolution_engine engi
 enum { LEAST_WINOGRAD_CHANNELS = 32 };
 
 static enum convolution_engine choose_engine(const nst_context *context, const struct convolution_shape *shape) {
-    if (convolution_winograd.supports(context, shape) && shape->in_channels >= LEAST_WINOGRAD_CHANNELS &&
+    bool on_cpu = context->loops_in_kernel;
+    if (methods_of(CONVOLUTION_WINOGRAD, on_cpu)->supports(context, shape) && shape->in_channels >= LEAST_WINOGRAD_CHANNELS &&
         shape->out_channels >= LEAST_WINOGRAD_CHANNELS) {
         return CONVOLUTION_WINOGRAD;
     }
-    return convolution_direct.supports(context, shape) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
+    if (convolution_clblast.supports(context, shape)) {
+        return CONVOLUTION_CLBLAST;
+    }
+    return methods_of(CONVOLUTION_DIRECT, on_cpu)->supports(context, shape) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
 }
+
+/* A dispatch of this many floating-point operations takes a slow integrated GPU (150 GFLOP/s) 0.1 s. Much longer ones
+ * freeze the screen, or are stopped by the system. */
+static const double most_dispatch_flop = 15e9;
 
 static int ceiling_divide(int a, int b) { return (a + b - 1) / b; }
 
@@ -88,7 +98,7 @@ nst_status convolution_create(nst_context *context, const struct convolution_sha
     if (engine == CONVOLUTION_AUTO) {
         engine = choose_engine(context, shape);
     }
-    const struct convolution_methods *methods = methods_of(engine);
+    const struct convolution_methods *methods = methods_of(engine, context->loops_in_kernel);
     if (!methods->supports(context, shape)) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "the %s engine cannot do a %dx%d convolution with channel blocks of %d on this device; leave the "
@@ -101,6 +111,7 @@ nst_status convolution_create(nst_context *context, const struct convolution_sha
     }
     convolution->shape = *shape;
     convolution->engine = engine;
+    convolution->dispatch_flop = most_dispatch_flop;
     convolution->methods = methods;
     convolution->block = context->channel_block;
     convolution->work_items = context->work_items > 0 ? context->work_items : 1;
@@ -124,8 +135,9 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
     }
     buffer_release(context, &convolution->weights);
     buffer_release(context, &convolution->bias);
-    cl_kernel kernels[] = {convolution->kernel, convolution->mask_kernel, convolution->pack_kernel};
-    for (int i = 0; i < 3; ++i) {
+    cl_kernel kernels[] = {convolution->kernel, convolution->input_kernel, convolution->mask_kernel,
+                           convolution->pack_kernel};
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
         if (kernels[i]) {
             kernel_release(&kernels[i]);
         }
@@ -136,7 +148,7 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
 enum convolution_engine convolution_engine_of(const struct convolution *convolution) { return convolution->engine; }
 
 const char *convolution_engine_name(enum convolution_engine engine) {
-    const struct convolution_methods *methods = methods_of(engine);
+    const struct convolution_methods *methods = methods_of(engine, true);
     return methods ? methods->name : "auto";
 }
 
@@ -188,6 +200,12 @@ uint64_t relu_mask_bytes(const nst_context *context, int channels, int height, i
     uint64_t block = context->channel_block;
     return (channels + block - 1) / block * block * ceiling_divide(height, 4) * ceiling_divide(width, 4) *
            sizeof(cl_ushort);
+}
+
+int convolution_dispatch_units(const struct convolution *convolution, double unit_flop, int multiple) {
+    double most = convolution->dispatch_flop / unit_flop / multiple;
+    int count = most < 1 ? 1 : most > 1 << 16 ? 1 << 16 : (int)most;
+    return count * multiple;
 }
 
 int convolution_panels(const struct convolution *convolution) {

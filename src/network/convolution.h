@@ -24,8 +24,9 @@
 enum convolution_engine {
     CONVOLUTION_AUTO,    /* the default for the device and shape */
     CONVOLUTION_PLAIN,   /* one output vector per work-item: the readable reference; any shape, any device */
-    CONVOLUTION_DIRECT,  /* register tiles over pixels and output channels (CPUs, explicit vectors) */
-    CONVOLUTION_WINOGRAD /* F(4x4, 3x3), fused (CPUs) or around CLBlast's batched product (GPUs) */
+    CONVOLUTION_DIRECT,  /* tiles over pixels and output channels, in vectors (CPUs) or local memory (GPUs) */
+    CONVOLUTION_WINOGRAD, /* F(4x4, 3x3), fused (CPUs) or around CLBlast's batched product (GPUs) */
+    CONVOLUTION_CLBLAST   /* 1x1 as one product by CLBlast (GPUs) */
 };
 
 enum convolution_epilogue {

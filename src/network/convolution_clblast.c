@@ -1,5 +1,5 @@
-/* convolution_clblast.c: convolutions on GPUs around CLBlast's products of matrices: 3x3 by Winograd's F(4x4, 3x3) and 36
- * products at once, 1x1 as one product. See cl/winograd_transform.cl and cl/product_epilogue.cl.
+/* convolution_clblast.c: convolutions on GPUs around CLBlast's products of matrices: 3x3 by Winograd's F(4x4, 3x3) and
+ * 36 products at once, 1x1 as one product. See cl/winograd_transform.cl and cl/product_epilogue.cl.
  *
  * Large maps are done in parts, so that scratch memory and the time of a dispatch stay bounded. Weights lie as
  * [in_channels][out_channels]: then, and with as many columns as CLBlast's tiles divide, it copies nothing.
@@ -18,10 +18,16 @@ enum { COLUMNS = 128, FEW_COLUMNS = 64 };
 /* Bounds the scratch memory of one convolution, CLBlast's own apart. */
 static const uint64_t most_scratch_bytes = 256 << 20;
 
-static uint64_t round_up(uint64_t count, uint64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
-static int smaller(int a, int b) { return a < b ? a : b; }
+static uint64_t round_up(uint64_t count, uint64_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+}
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
 
-static bool is_gpu(const nst_context *context) { return !context->loops_in_kernel && context->channel_block == 1; }
+static bool is_gpu(const nst_context *context) {
+    return !context->loops_in_kernel && context->channel_block == 1;
+}
 
 /* ---- 3x3: Winograd ----------------------------------------------------------------------------------------------- */
 
@@ -78,7 +84,7 @@ static struct batches divide_tiles(const struct convolution *convolution, int he
     uint64_t m_tile = WINOGRAD_SLICES * sizeof(float) * (uint64_t)shape->out_channels;
     double tile_flop = 2.0 * WINOGRAD_SLICES * shape->in_channels * shape->out_channels;
     int most = (int)(most_scratch_bytes / (v_tile + m_tile) / COLUMNS * COLUMNS);
-    most = smaller(most < COLUMNS ? COLUMNS : most, convolution_dispatch_units(tile_flop, COLUMNS));
+    most = smaller(most < COLUMNS ? COLUMNS : most, convolution_dispatch_units(convolution, tile_flop, COLUMNS));
     struct batches batches = {.tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4)};
     int count = (batches.tiles + most - 1) / most, tiles = (batches.tiles + count - 1) / count;
     batches.batch_tiles = (int)round_up((uint64_t)tiles, tiles <= FEW_COLUMNS ? FEW_COLUMNS : COLUMNS);
@@ -127,7 +133,8 @@ static nst_status winograd_run(nst_context *context, struct convolution *convolu
                                    .a = convolution->weights};
     nst_status status = buffer_part(context, call->scratch, 0, (size_t)batches.v_bytes, &product.b, error);
     if (!status) {
-        status = buffer_part(context, call->scratch, (size_t)batches.v_bytes, (size_t)batches.m_bytes, &product.c, error);
+        status =
+            buffer_part(context, call->scratch, (size_t)batches.v_bytes, (size_t)batches.m_bytes, &product.c, error);
     }
     for (int first = 0; !status && first < batches.tiles; first += batches.batch_tiles) {
         status = run_batch(context, convolution, call, &product, first, error);
@@ -143,7 +150,7 @@ const struct convolution_methods convolution_winograd_clblast = {"winograd F(4x4
 /* ---- 1x1: one product -------------------------------------------------------------------------------------------- */
 
 static bool product_supports(const nst_context *context, const struct convolution_shape *shape) {
-    return is_gpu(context) && shape->kernel_size == 1 && shape->padding == 0;
+    return is_gpu(context) && shape->kernel_size == 1;
 }
 
 static nst_status product_create(nst_context *context, struct convolution *convolution, const float *weights,
@@ -157,11 +164,12 @@ static nst_status product_create(nst_context *context, struct convolution *convo
 }
 
 /* The rows that are multiplied at once, a multiple of 4 so that no tile of a mask is divided. */
-static int rows_at_once(const struct convolution_shape *shape, int height, int width) {
+static int rows_at_once(const struct convolution *convolution, int height, int width) {
+    const struct convolution_shape *shape = &convolution->shape;
     double row_flop = 2.0 * 4 * width * shape->in_channels * shape->out_channels;
     uint64_t row_bytes = (uint64_t)width * (uint64_t)shape->out_channels * sizeof(float);
     uint64_t rows = most_scratch_bytes / 2 / row_bytes / 4 * 4;
-    uint64_t most = 4 * (uint64_t)convolution_dispatch_units(row_flop, 1);
+    uint64_t most = 4 * (uint64_t)convolution_dispatch_units(convolution, row_flop, 1);
     rows = rows < most ? rows : most;
     return rows >= (uint64_t)height ? height : rows > 4 ? (int)rows : 4;
 }
@@ -179,7 +187,7 @@ static struct blas_product product_of_rows(const struct convolution *convolution
 /* Bytes of the sums, and of CLBlast's temporary memory behind them. */
 static void product_bytes(const struct convolution *convolution, int height, int width, uint64_t *sums,
                           uint64_t *temporary) {
-    int rows = smaller(height, rows_at_once(&convolution->shape, height, width));
+    int rows = smaller(height, rows_at_once(convolution, height, width));
     *sums = round_up((uint64_t)rows * (uint64_t)width * (uint64_t)convolution->shape.out_channels * sizeof(float),
                      BUFFER_PART_ALIGNMENT);
     *temporary = 0;
@@ -197,8 +205,8 @@ static uint64_t product_scratch_bytes(const struct convolution *convolution, int
     return sums + temporary;
 }
 
-static nst_status product_run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                              nst_error *error) {
+static nst_status product_run(nst_context *context, struct convolution *convolution,
+                              const struct convolution_call *call, nst_error *error) {
     const struct convolution_shape *shape = &convolution->shape;
     uint64_t sums_bytes, temporary_bytes;
     product_bytes(convolution, call->height, call->width, &sums_bytes, &temporary_bytes);
@@ -207,7 +215,7 @@ static nst_status product_run(nst_context *context, struct convolution *convolut
     if (!status && temporary_bytes) {
         status = buffer_part(context, call->scratch, (size_t)sums_bytes, (size_t)temporary_bytes, &temporary, error);
     }
-    int at_once = rows_at_once(shape, call->height, call->width);
+    int at_once = rows_at_once(convolution, call->height, call->width);
     for (int first = 0; !status && first < call->height; first += at_once) {
         int rows = smaller(at_once, call->height - first);
         struct blas_product product = product_of_rows(convolution, call->width, first, rows);

@@ -15,7 +15,8 @@ static bool supports(const nst_context *context, const struct convolution_shape 
 /* Up to this many output channels, vectors hold input channels instead. */
 enum { MOST_OUTPUTS = 4 };
 
-/* Packs weights [out][in][taps] into [in_blocks][taps][out][block]: lanes are input channels, zero where there is none. */
+/* Packs weights [out][in][taps] into [in_blocks][taps][out][block]: lanes are input channels, zero where there is none.
+ */
 static nst_status pack_for_few_outputs(nst_context *context, struct convolution *convolution, const float *weights,
                                        nst_error *error) {
     size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;

@@ -16,26 +16,35 @@ struct convolution_methods {
                       nst_error *error);
 };
 
+/* CPUs; the plain one everywhere. */
 extern const struct convolution_methods convolution_plain, convolution_direct, convolution_winograd;
+/* GPUs: CONVOLUTION_DIRECT, _WINOGRAD and _CLBLAST. */
+extern const struct convolution_methods convolution_tiled, convolution_winograd_clblast, convolution_clblast;
 
 struct convolution {
     struct convolution_shape shape;
     enum convolution_engine engine;
+    nst_context *context; /* CLBLAST only, to ask for its temporary memory */
     const struct convolution_methods *methods;
     int block, work_items; /* of the context */
     int in_blocks, out_blocks;
     int panel_width;      /* output channels that lie side by side in the weights */
     int taps;             /* products per pair of channels there: kernel_size^2, or 36 transformed ones */
     int tiles_per_round;  /* Winograd: 4x4 tiles that a work-item transforms at once */
+    double dispatch_flop; /* GPUs: bounds the work of one dispatch; tests lower it */
     uint64_t weight_bytes;
     cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
     cl_kernel kernel;
+    cl_kernel input_kernel; /* or NULL: where the input is transformed by a kernel of its own */
     cl_kernel mask_kernel; /* or NULL: where the engine's own kernel does not write the mask */
     cl_kernel pack_kernel; /* or NULL: for weights set on the device */
 };
 
 /* Number of panels of output channels. */
 int convolution_panels(const struct convolution *convolution);
+
+/* How many units of work, each of so many floating-point operations, one dispatch may do: a multiple of `multiple`. */
+int convolution_dispatch_units(const struct convolution *convolution, double unit_flop, int multiple);
 
 /* Packs weights [out][in][taps] into [panels][in_blocks][taps][channels of the block][panel_width], with zeros for output channels
  * that do not exist, and puts them on the device. With weights == NULL the buffer is only allocated, and the kernel that fills it created. Sets the fields

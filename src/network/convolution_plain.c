@@ -29,14 +29,13 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     const struct convolution_shape *shape = &convolution->shape;
     int out_height, out_width, blocks = convolution->out_blocks;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
-    nst_status status =
-        kernel_run(context, convolution->kernel, work_range(context, (size_t)blocks * out_height * out_width),
-                   ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
-                             arg_buffer(convolution->weights), arg_buffer(convolution->bias),
-                             arg_int(shape->in_channels), arg_int(blocks), arg_int(shape->kernel_size),
-                             arg_int(call->height), arg_int(call->width), arg_int(shape->padding),
-                             arg_int(shape->padding_mode)),
-                   error);
+    nst_status status = kernel_run(
+        context, convolution->kernel, work_range(context, (size_t)blocks * out_height * out_width),
+        ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
+                  arg_buffer(convolution->weights), arg_buffer(convolution->bias), arg_int(shape->in_channels),
+                  arg_int(blocks), arg_int(shape->kernel_size), arg_int(call->height), arg_int(call->width),
+                  arg_int(shape->padding), arg_int(shape->padding_mode)),
+        error);
     if (status || !convolution->mask_kernel) {
         return status;
     }

@@ -1,17 +1,19 @@
-/* convolution_tiled.c: direct convolution on GPUs, by tiles in local memory, or in registers alone for few output channels. See
- * cl/convolution_tiled.cl. */
+/* convolution_tiled.c: direct convolution on GPUs, by tiles in local memory, or in registers alone for few output
+ * channels. See cl/convolution_tiled.cl. */
 #include "network/convolution_engine.h"
 
 #include <stdio.h>
 
-/* A work-item computes 4 output channels of a 4x4 tile. A wide work-group has 16 x 8 of them, 64 channels x 128 pixels: the
- * 12 KiB of local memory and the registers let four of them share a compute unit (docs/gpu-kernels.md). */
+/* A work-item computes 4 output channels of a 4x4 tile. A wide work-group has 16 x 8 of them, 64 channels x 128 pixels:
+ * the 12 KiB of local memory and the registers let four of them share a compute unit (docs/gpu-kernels.md). */
 enum { ITEM_CHANNELS = 4, GROUP_PANELS = 16, GROUP_TILES = 8, NARROW_GROUP = 64 };
 
 /* Up to this many output channels, the wide kernel would compute mostly channels that do not exist. */
 enum { MOST_NARROW_CHANNELS = 16 };
 
-static bool is_narrow(const struct convolution_shape *shape) { return shape->out_channels <= MOST_NARROW_CHANNELS; }
+static bool is_narrow(const struct convolution_shape *shape) {
+    return shape->out_channels <= MOST_NARROW_CHANNELS;
+}
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
     return !context->loops_in_kernel && context->channel_block == 1 &&
@@ -30,9 +32,9 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
         snprintf(options + length, sizeof options - (size_t)length, " -D GROUP_TILES=%d -D DEPTH=%d", (int)GROUP_TILES,
                  shape->in_channels <= 4 ? 4 : 8);
     }
-    nst_status status = convolution_kernel(context, convolution, "convolution_tiled.cl", options,
-                                           narrow ? "convolution_narrow" : "convolution_tiled", &convolution->kernel,
-                                           error);
+    nst_status status =
+        convolution_kernel(context, convolution, "convolution_tiled.cl", options,
+                           narrow ? "convolution_narrow" : "convolution_tiled", &convolution->kernel, error);
     return status ? status : convolution_pack_weights(context, convolution, weights, error);
 }
 
@@ -41,7 +43,9 @@ static uint64_t scratch_bytes(const struct convolution *convolution, int height,
     return 0;
 }
 
-static size_t round_up(size_t count, size_t multiple) { return (count + multiple - 1) / multiple * multiple; }
+static size_t round_up(size_t count, size_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+}
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                       nst_error *error) {
@@ -51,7 +55,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     int tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4);
     size_t panels = (size_t)convolution_panels(convolution), local = is_narrow(shape) ? NARROW_GROUP : GROUP_TILES;
     double tile_flop = 2.0 * 16 * convolution->taps * shape->in_channels * (double)panels * convolution->panel_width;
-    int most = convolution_dispatch_units(tile_flop, NARROW_GROUP);
+    int most = convolution_dispatch_units(convolution, tile_flop, NARROW_GROUP);
     for (int first = 0; first < tiles; first += most) {
         size_t count = round_up((size_t)(tiles - first < most ? tiles - first : most), local);
         struct work_size size = {2, {count, panels, 1}, {local, 1, 1}};

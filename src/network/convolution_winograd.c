@@ -1,41 +1,22 @@
 /* convolution_winograd.c: Winograd F(4x4, 3x3), fused, on CPUs: transforms the filters and divides the work. See
  * cl/convolution_winograd.cl, also for the order of U. */
 #include "network/convolution_engine.h"
+#include "network/winograd_weights.h"
 #include "support/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SLICES = 36, VECTORS = 2, PANEL = 4 };
+enum { SLICES = WINOGRAD_SLICES, VECTORS = 2, PANEL = 4 };
 
-/* Tiles whose products are summed up in registers at once: AVX-512 has 32 vector registers, the others are taken to have 16. */
-static int tiles_in_registers(int block) { return block == 16 ? 8 : 6; }
+/* Tiles whose products are summed up in registers at once: AVX-512 has 32 vector registers, the others are taken to
+ * have 16. */
+static int tiles_in_registers(int block) {
+    return block == 16 ? 8 : 6;
+}
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
     return context->loops_in_kernel && context->channel_block >= 4 && shape->kernel_size == 3;
-}
-
-/* U = G g G^T. Row i of G is (1, p, p^2) / product of (p - q) over the other finite points q; the last row, for infinity,
- * is (0, 0, 1). */
-static void transform_filter(const float filter[9], double transformed[SLICES]) {
-    const double half_root = 0.70710678118654752440, root = 1.41421356237309504880;
-    const double g[6][3] = {{1, 0, 0},
-                            {-2 / 3., -2 / 3. * half_root, -1 / 3.},
-                            {-2 / 3., 2 / 3. * half_root, -1 / 3.},
-                            {1 / 6., root / 6, 1 / 3.},
-                            {1 / 6., -root / 6, 1 / 3.},
-                            {0, 0, 1}};
-    double half_way[6][3];
-    for (int i = 0; i < 6; ++i) {
-        for (int j = 0; j < 3; ++j) {
-            half_way[i][j] = g[i][0] * filter[j] + g[i][1] * filter[3 + j] + g[i][2] * filter[6 + j];
-        }
-    }
-    for (int i = 0; i < 6; ++i) {
-        for (int j = 0; j < 6; ++j) {
-            transformed[i * 6 + j] = half_way[i][0] * g[j][0] + half_way[i][1] * g[j][1] + half_way[i][2] * g[j][2];
-        }
-    }
 }
 
 /* U[panels][36][PANEL / VECTORS][in_channels][VECTORS][block] */
@@ -46,7 +27,7 @@ static void transform_filters(const struct convolution *convolution, const float
         size_t panel = o / width / parts, part = o / width % parts, lane = o % width;
         for (size_t i = 0; i < in; ++i) {
             double transformed[SLICES];
-            transform_filter(weights + (o * in + i) * 9, transformed);
+            winograd_transform_filter(weights + (o * in + i) * 9, transformed);
             for (size_t s = 0; s < SLICES; ++s) {
                 u[(((panel * SLICES + s) * parts + part) * in + i) * width + lane] = (float)transformed[s];
             }
@@ -59,7 +40,8 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     int tiles = tiles_in_registers(convolution->block);
     convolution->panel_width = PANEL * convolution->block;
     convolution->taps = SLICES;
-    convolution->tiles_per_round = (convolution->shape.in_channels > 64 ? 8 : 4) * tiles; /* so that V fits the caches */
+    convolution->tiles_per_round =
+        (convolution->shape.in_channels > 64 ? 8 : 4) * tiles; /* so that V fits the caches */
     char options[96];
     snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d", tiles, VECTORS, PANEL);
     nst_status status = convolution_kernel(context, convolution, "convolution_winograd.cl", options,
@@ -67,8 +49,8 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     if (status) {
         return status;
     }
-    size_t count = (size_t)convolution_panels(convolution) * convolution->panel_width * SLICES *
-                   convolution->shape.in_channels;
+    size_t count =
+        (size_t)convolution_panels(convolution) * convolution->panel_width * SLICES * convolution->shape.in_channels;
     convolution->weight_bytes = count * sizeof(float);
     float *u = calloc(count, sizeof *u);
     if (!u) {
@@ -93,8 +75,8 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
     int tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4);
     int panels = convolution_panels(convolution), groups = 1;
-    /* Where there is not even one full round of tiles for each work-item, they would read the filters for too few tiles each:
-     * then `groups` of them transform the same tiles and share out the panels. */
+    /* Where there is not even one full round of tiles for each work-item, they would read the filters for too few tiles
+     * each: then `groups` of them transform the same tiles and share out the panels. */
     while ((long long)tiles * groups < (long long)convolution->tiles_per_round * items && items % (2 * groups) == 0 &&
            2 * groups <= panels) {
         groups *= 2;

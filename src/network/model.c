@@ -176,6 +176,9 @@ nst_status model_create(nst_context *context, const nst_network *network, const 
     model->context = context;
     model->pooling = options->pooling;
     model->input = network->input;
+    for (int c = 0; c < 3; ++c) {
+        model->input.offset[c] = options->centered ? 0 : network->input.offset[c];
+    }
     nst_status status = make_stages(model, network, options, layer_count, error);
     for (int s = 0; !status && s < model->stage_count; ++s) {
         if (!model->stages[s].is_pooling) {
@@ -233,12 +236,13 @@ struct image_size model_map_size(const struct model *model, int stage, struct im
     struct image_size size = image;
     for (int s = 0; s <= stage; ++s) {
         const struct stage *at = &model->stages[s];
+        /* A reflection needs one pixel more than it shows. */
+        bool reflects = !at->is_pooling && at->padding_mode == PADDING_REFLECT;
+        bool cannot_reflect = reflects && (size.height <= at->padding || size.width <= at->padding);
         int grown = at->is_pooling ? 0 : 2 * at->padding - (at->kernel_size - 1);
         size.height = at->is_pooling ? size.height / 2 : size.height + grown;
         size.width = at->is_pooling ? size.width / 2 : size.width + grown;
-        /* A reflection needs one pixel more than it shows. */
-        bool reflects = !at->is_pooling && at->padding_mode == PADDING_REFLECT;
-        if (size.height < 1 || size.width < 1 || (reflects && (size.height <= at->padding || size.width <= at->padding))) {
+        if (cannot_reflect || size.height < 1 || size.width < 1) {
             return (struct image_size){0, 0};
         }
     }

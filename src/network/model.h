@@ -22,6 +22,7 @@ struct model_options {
     int tap_count;
     nst_pooling pooling;
     enum convolution_engine engine; /* usually CONVOLUTION_AUTO */
+    bool centered;                  /* images come with the mean of the input convention already subtracted */
 };
 
 struct image_size {

@@ -1,7 +1,8 @@
 /* winograd_weights.c: transforms filters for Winograd's F(4x4, 3x3); see winograd_weights.h. */
 #include "network/winograd_weights.h"
 
-/* Row i of G is (1, p, p^2) / product of (p - q) over the other finite points q; the last row, for infinity, is (0, 0, 1). */
+/* Row i of G is (1, p, p^2) / product of (p - q) over the other finite points q; the last row, for infinity, is (0, 0,
+ * 1). */
 void winograd_transform_filter(const float filter[9], double transformed[WINOGRAD_SLICES]) {
     const double half_root = 0.70710678118654752440, root = 1.41421356237309504880;
     const double g[6][3] = {{1, 0, 0},

@@ -228,7 +228,9 @@ static void measure_direction(const struct lbfgs *lbfgs, double *squares, double
             continue;
         }
         for (int j = 0; j < size; ++j) {
-            *squares += lbfgs->factors[i] * lbfgs->factors[j] * lbfgs->products[(size_t)i * (size_t)size + (size_t)j];
+            if (lbfgs->factors[j] != 0) { /* products of unused slots may hold anything */
+                *squares += lbfgs->factors[i] * lbfgs->factors[j] * lbfgs->products[(size_t)i * (size_t)size + (size_t)j];
+            }
         }
         *slope += lbfgs->factors[i] * lbfgs->products[(size_t)i * (size_t)size + (size_t)(size - 1)];
     }

@@ -250,8 +250,8 @@ static nst_status upload(nst_job *job, const nst_picture *picture, struct image_
     enum resize_filter filter = is_neural_style(job) ? RESIZE_TRIANGLE : RESIZE_LANCZOS3;
     nst_status status = picture_resize(picture, size.width, size.height, filter, &resized, error);
     if (!status) {
-        status = transfer_to_device(job->context, &resized, is_neural_style(job), plan_buffer(&job->plan, job->image),
-                                    error);
+        status = transfer_to_device(job->context, &resized, objective_center(job->objective), is_neural_style(job),
+                                    plan_buffer(&job->plan, job->image), error);
     }
     nst_picture_free(&resized);
     return status;
@@ -294,9 +294,8 @@ static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error
         bool is_content = job->settings.init == NST_INIT_CONTENT;
         return upload(job, is_content ? &job->content : &job->init, scale->size, error);
     }
-    /* The peer begins at the mean that it subtracts, with very little noise. */
-    static const double grey[3] = {127.5, 127.5, 127.5}, caffe_mean[3] = {123.68, 116.779, 103.939};
-    return transfer_random(job->context, job->settings.seed, is_neural_style(job) ? caffe_mean : grey,
+    /* Middle grey with clear noise; the peer begins at the mean that it subtracts, with very little. */
+    return transfer_random(job->context, job->settings.seed, is_neural_style(job) ? 0 : 127.5,
                            is_neural_style(job) ? 1e-3 : 30, plan_buffer(&job->plan, job->image), scale->size, error);
 }
 
@@ -306,7 +305,7 @@ static nst_status begin_scale(nst_job *job, nst_error *error) {
     nst_status status = NST_OK;
     if (job->scale >= 0) {
         status = transfer_from_device(job->context, plan_buffer(&job->plan, job->image), job->scales[job->scale].size,
-                                      &last, error);
+                                      objective_center(job->objective), &last, error);
     }
     if (!status) {
         status = set_targets(job, scale, error);
@@ -487,7 +486,8 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
         return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
     }
     nst_status status = transfer_from_device(job->context, plan_buffer(&job->plan, job->image),
-                                             job->scales[job->scale].size, picture, error);
+                                             job->scales[job->scale].size, objective_center(job->objective), picture,
+                                             error);
     if (!status && job->settings.original_colors) {
         status = recolor(job, picture, error);
     }

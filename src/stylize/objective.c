@@ -23,6 +23,7 @@ struct objective {
     nst_context *context;
     nst_objective kind;
     double content_weight, style_weight, tv_weight;
+    float center[3];
     struct model *model;
 
     int content_count, style_count;
@@ -107,7 +108,13 @@ nst_status objective_create(nst_context *context, const nst_network *network, co
         .tv_weight = settings->tv_weight,
     };
     const char *taps[2 * NST_MAX_LAYERS];
-    struct model_options options = {.taps = taps, .pooling = settings->pooling, .engine = CONVOLUTION_AUTO};
+    struct model_options options = {.taps = taps,
+                                    .pooling = settings->pooling,
+                                    .engine = CONVOLUTION_AUTO,
+                                    .centered = settings->objective == NST_OBJECTIVE_NEURAL_STYLE};
+    for (int c = 0; options.centered && c < 3; ++c) {
+        objective->center[network->input.order[c]] = -network->input.offset[c] / network->input.scale[c];
+    }
     for (int i = 0; i < settings->content_layers.count; ++i) {
         taps[options.tap_count++] = settings->content_layers.layers[i].name;
     }
@@ -148,6 +155,7 @@ void objective_destroy(struct objective *objective) {
 }
 
 const struct model *objective_model(const struct objective *objective) { return objective->model; }
+const float *objective_center(const struct objective *objective) { return objective->center; }
 
 nst_status objective_add_to_plan(struct objective *objective, struct plan *plan, const struct image_size *sizes,
                                  int size_count, nst_error *error) {

@@ -25,12 +25,18 @@ void objective_destroy(struct objective *objective);
 
 const struct model *objective_model(const struct objective *objective);
 
+/* What images on the device are relative to, for red, green and blue: 0 in the normalized objective, whose images keep to
+ * 0..255; in neural-style's the mean that the network subtracts, as there: its first steps are so small that they would
+ * drown in the rounding of larger numbers. */
+const float *objective_center(const struct objective *objective);
+
 /* Everything needed for images and styles of up to these sizes; sizes[0] is that of the result. Prepares nothing else: may be
  * called again with another plan. */
 nst_status objective_add_to_plan(struct objective *objective, struct plan *plan, const struct image_size *sizes,
                                  int size_count, nst_error *error);
 
-/* Targets. All images are float [3][height][width] on the device, 0..255. First the content, then objective_begin_styles, then each
+/* Targets. All images are float [3][height][width] on the device, 0..255 minus
+ * objective_center. First the content, then objective_begin_styles, then each
  * style with its share, the shares adding up to 1, then objective_end_styles. */
 nst_status objective_set_content(struct objective *objective, const struct plan *plan, cl_mem image,
                                  struct image_size size, nst_error *error);

@@ -16,8 +16,8 @@ static nst_status create_planes(struct image_size size, float **planes, size_t *
     return *planes ? NST_OK : fail_memory(error, *bytes, "an image");
 }
 
-nst_status transfer_to_device(nst_context *context, const nst_picture *picture, bool round_to_bytes, cl_mem image,
-                              nst_error *error) {
+nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const float *center,
+                              bool round_to_bytes, cl_mem image, nst_error *error) {
     struct image_size size = {.height = picture->height, .width = picture->width};
     size_t pixels = (size_t)size.height * (size_t)size.width, bytes;
     float *planes;
@@ -28,7 +28,7 @@ nst_status transfer_to_device(nst_context *context, const nst_picture *picture, 
     for (size_t i = 0; i < pixels; ++i) {
         for (size_t c = 0; c < 3; ++c) {
             float value = 255 * picture->values[i * (size_t)picture->channels + c];
-            planes[c * pixels + i] = round_to_bytes ? roundf(value) : value;
+            planes[c * pixels + i] = (round_to_bytes ? roundf(value) : value) - center[c];
         }
     }
     status = buffer_write(context, image, 0, planes, bytes, error);
@@ -39,8 +39,8 @@ nst_status transfer_to_device(nst_context *context, const nst_picture *picture, 
     return status;
 }
 
-nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, nst_picture *picture,
-                                nst_error *error) {
+nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, const float *center,
+                                nst_picture *picture, nst_error *error) {
     size_t pixels = (size_t)size.height * (size_t)size.width, bytes;
     float *planes;
     nst_status status = create_planes(size, &planes, &bytes, error);
@@ -53,14 +53,14 @@ nst_status transfer_from_device(nst_context *context, cl_mem image, struct image
     }
     for (size_t i = 0; !status && i < pixels; ++i) {
         for (size_t c = 0; c < 3; ++c) {
-            picture->values[3 * i + c] = fminf(fmaxf(planes[c * pixels + i] / 255, 0), 1);
+            picture->values[3 * i + c] = fminf(fmaxf((planes[c * pixels + i] + center[c]) / 255, 0), 1);
         }
     }
     free(planes);
     return status;
 }
 
-nst_status transfer_random(nst_context *context, uint64_t seed, const double mean[3], double deviation, cl_mem image,
+nst_status transfer_random(nst_context *context, uint64_t seed, double mean, double deviation, cl_mem image,
                            struct image_size size, nst_error *error) {
     size_t pixels = (size_t)size.height * (size_t)size.width, bytes;
     float *planes;
@@ -69,10 +69,8 @@ nst_status transfer_random(nst_context *context, uint64_t seed, const double mea
         return status;
     }
     struct random_generator generator = random_from_seed(seed);
-    for (size_t c = 0; c < 3; ++c) {
-        for (size_t i = 0; i < pixels; ++i) {
-            planes[c * pixels + i] = (float)fmin(fmax(mean[c] + deviation * random_normal(&generator), 0), 255);
-        }
+    for (size_t i = 0; i < 3 * pixels; ++i) {
+        planes[i] = (float)(mean + deviation * random_normal(&generator));
     }
     status = buffer_write(context, image, 0, planes, bytes, error);
     if (!status) {

@@ -1,5 +1,5 @@
 /* transfer.h: pictures on the host to images on the device and back. An image is planar, float [3][height][width], red, green,
- * blue, 0..255; its buffer has optimizer_padded(3 * height * width) elements, zeros behind the end. */
+ * blue, 0..255 minus `center` (three numbers); its buffer has optimizer_padded(3 * height * width) elements, zeros behind the end. */
 #ifndef STYLIZE_TRANSFER_H
 #define STYLIZE_TRANSFER_H
 
@@ -7,13 +7,13 @@
 #include "network/model.h"
 
 /* `round_to_bytes`: to whole numbers first, as programs do that resize 8-bit pictures. Waits. */
-nst_status transfer_to_device(nst_context *context, const nst_picture *picture, bool round_to_bytes, cl_mem image,
-                              nst_error *error);
+nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const float *center,
+                              bool round_to_bytes, cl_mem image, nst_error *error);
 /* A picture of 3 channels, clamped to 0..1. Waits. */
-nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, nst_picture *picture,
-                                nst_error *error);
-/* Random values around middle grey: mean 127.5 + deviation * N(0, 1), clamped to 0..255. */
-nst_status transfer_random(nst_context *context, uint64_t seed, const double mean[3], double deviation, cl_mem image,
+nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, const float *center,
+                                nst_picture *picture, nst_error *error);
+/* Random numbers: mean + deviation * N(0, 1) in each element. */
+nst_status transfer_random(nst_context *context, uint64_t seed, double mean, double deviation, cl_mem image,
                            struct image_size size, nst_error *error);
 
 #endif

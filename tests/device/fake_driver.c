@@ -1,4 +1,5 @@
-/* fake_driver.c: an OpenCL driver with platforms that behave badly, for test_list.c. Loaded by the system's OpenCL loader. */
+/* fake_driver.c: an OpenCL driver with platforms that behave badly, for test_list.c. Loaded by the system's OpenCL
+ * loader. */
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl_icd.h>
 #include <signal.h>
@@ -26,8 +27,8 @@ enum { CRASHING = 1, HANGING = 3, EXITING = 4, EMPTY = 5, PLATFORMS = 7, DEVICES
 
 static cl_icd_dispatch dispatch;
 static struct _cl_platform_id platforms[PLATFORMS] = {
-    {&dispatch, "Good"},  {&dispatch, "Crashing"}, {&dispatch, "Second"}, {&dispatch, "Hanging"}, {&dispatch, "Exiting"},
-    {&dispatch, "Empty"}, {&dispatch, "Unusable"}};
+    {&dispatch, "Good"},    {&dispatch, "Crashing"}, {&dispatch, "Second"},  {&dispatch, "Hanging"},
+    {&dispatch, "Exiting"}, {&dispatch, "Empty"},    {&dispatch, "Unusable"}};
 
 #define USUAL "OpenCL 1.2 fake", "FULL_PROFILE"
 static struct _cl_device_id devices[DEVICES] = {
@@ -105,9 +106,7 @@ EXPORT cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform
 
 static cl_int CL_API_CALL get_devices(cl_platform_id platform, cl_device_type type, cl_uint room, cl_device_id *ids,
                                       cl_uint *count) {
-    static const struct {
-        cl_uint first, count;
-    } ranges[PLATFORMS] = {[0] = {0, 2}, [2] = {2, 1}, [6] = {3, 5}};
+    static const struct { cl_uint first, count; } ranges[PLATFORMS] = {[0] = {0, 2}, [2] = {2, 1}, [6] = {3, 5}};
     int number = (int)(platform - platforms);
     (void)type;
     switch (number) {

@@ -1,4 +1,5 @@
-/* test_context.c: a device in use: buffers, kernels, launches, times and messages. Runs on the default OpenCL device. */
+/* test_context.c: a device in use: buffers, kernels, launches, times and messages. Runs on the default OpenCL device.
+ */
 #include "device/context.h"
 #include "device/profile.h"
 #include "support/folder.h"
@@ -121,6 +122,23 @@ static void memory_is_counted(void **state) {
     buffer_release(context, &b);
     buffer_release(context, &b);
     buffer_release(context, NULL);
+    assert_true(context->allocated_bytes == before);
+}
+
+static void parts_are_not_counted_twice(void **state) {
+    nst_context *context = *state;
+    uint64_t before = context->allocated_bytes;
+    const int seven = 7;
+    int result = 0;
+    cl_mem whole = make_buffer(context, 3 * BUFFER_PART_ALIGNMENT), part;
+    assert_int_equal(buffer_part(context, whole, BUFFER_PART_ALIGNMENT, 64, &part, NULL), NST_OK);
+    assert_true(context->allocated_bytes == before + 3 * BUFFER_PART_ALIGNMENT);
+    assert_int_equal(buffer_write(context, part, 4, &seven, 4, NULL), NST_OK);
+    buffer_release(context, &part);
+    assert_true(context->allocated_bytes == before + 3 * BUFFER_PART_ALIGNMENT);
+    assert_int_equal(buffer_read(context, whole, BUFFER_PART_ALIGNMENT + 4, &result, 4, NULL), NST_OK);
+    assert_int_equal(result, 7);
+    buffer_release(context, &whole);
     assert_true(context->allocated_bytes == before);
 }
 
@@ -467,6 +485,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(buffers_round_trip, open_context, close_context),
         cmocka_unit_test_setup_teardown(memory_is_counted, open_context, close_context),
+        cmocka_unit_test_setup_teardown(parts_are_not_counted_twice, open_context, close_context),
         cmocka_unit_test_setup_teardown(too_large_buffers_are_refused, open_context, close_context),
         cmocka_unit_test_setup_teardown(commands_beyond_a_buffer_fail, open_context, close_context),
         cmocka_unit_test_setup_teardown(arguments_arrive, open_context, close_context),

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
-static void write_text(const char *name, const char *text) { folder_write(name, text, strlen(text)); }
+static void write_text(const char *name, const char *text) {
+    folder_write(name, text, strlen(text));
+}
 
 static void headers_are_put_in_once(void **state) {
     (void)state;

@@ -11,11 +11,8 @@
 
 static nst_device_info make(int platform_index, int device_index, const char *platform, const char *name,
                             nst_device_type type) {
-    nst_device_info device = {.platform_index = platform_index,
-                              .device_index = device_index,
-                              .type = type,
-                              .usable = true,
-                              .alias_of = -1};
+    nst_device_info device = {
+        .platform_index = platform_index, .device_index = device_index, .type = type, .usable = true, .alias_of = -1};
     snprintf(device.platform, sizeof device.platform, "%s", platform);
     snprintf(device.name, sizeof device.name, "%s", name);
     snprintf(device.vendor, sizeof device.vendor, "Maker");
@@ -167,9 +164,9 @@ static void types_that_platforms_report(void **state) {
 
 static void aliases_and_default_of_a_list(void **state) {
     (void)state;
-    nst_device_info devices[] = {
-        make(0, 0, "A", "X", NST_DEVICE_GPU), make(0, 1, "A", "X", NST_DEVICE_GPU), make(1, 0, "B", "X", NST_DEVICE_GPU),
-        make(2, 0, "C", "X", NST_DEVICE_GPU), make(2, 1, "C", "X", NST_DEVICE_GPU)};
+    nst_device_info devices[] = {make(0, 0, "A", "X", NST_DEVICE_GPU), make(0, 1, "A", "X", NST_DEVICE_GPU),
+                                 make(1, 0, "B", "X", NST_DEVICE_GPU), make(2, 0, "C", "X", NST_DEVICE_GPU),
+                                 make(2, 1, "C", "X", NST_DEVICE_GPU)};
     static const char *const addresses[] = {"", "0000:01:00.0", "0000:01:00.0", "0000:01:00.0", ""};
     static const int aliases[] = {-1, -1, 1, 1, -1};
     for (int i = 0; i < 5; ++i) {
@@ -184,11 +181,16 @@ static void aliases_and_default_of_a_list(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(auto_takes_the_best),      cmocka_unit_test(first_among_equals),
-        cmocka_unit_test(types),                    cmocka_unit_test(places),
-        cmocka_unit_test(names),                    cmocka_unit_test(an_alias_counts_once),
-        cmocka_unit_test(long_lists_and_names_fit), cmocka_unit_test(positions),
-        cmocka_unit_test(types_that_platforms_report), cmocka_unit_test(aliases_and_default_of_a_list),
+        cmocka_unit_test(auto_takes_the_best),
+        cmocka_unit_test(first_among_equals),
+        cmocka_unit_test(types),
+        cmocka_unit_test(places),
+        cmocka_unit_test(names),
+        cmocka_unit_test(an_alias_counts_once),
+        cmocka_unit_test(long_lists_and_names_fit),
+        cmocka_unit_test(positions),
+        cmocka_unit_test(types_that_platforms_report),
+        cmocka_unit_test(aliases_and_default_of_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  *
  * NST_TEST_SIZES=small leaves out the larger sizes (for slow implementations such as Oclgrind). */
 #include "device/context.h"
-#include "network/convolution.h"
+#include "network/convolution_engine.h"
 #include "reference/convolution.h"
 #include "support/random.h"
 
@@ -221,11 +221,15 @@ static bool is_small_only(void) {
 static bool engine_can(const nst_context *context, const struct convolution_shape *shape,
                        enum convolution_engine engine) {
     bool vectors = context->loops_in_kernel && context->channel_block >= 4;
+    bool planar = !context->loops_in_kernel && context->channel_block == 1;
     switch (engine) {
     case CONVOLUTION_DIRECT:
-        return vectors && (shape->kernel_size == 1 || shape->kernel_size == 3);
+        return (vectors || (planar && context->work_group >= 128)) &&
+               (shape->kernel_size == 1 || shape->kernel_size == 3);
     case CONVOLUTION_WINOGRAD:
-        return vectors && shape->kernel_size == 3;
+        return (vectors || planar) && shape->kernel_size == 3;
+    case CONVOLUTION_CLBLAST:
+        return planar && shape->kernel_size == 1;
     default:
         return true;
     }
@@ -234,9 +238,6 @@ static bool engine_can(const nst_context *context, const struct convolution_shap
 static void check_problem(nst_context *context, struct convolution *convolution, const struct problem *problem,
                           enum convolution_epilogue epilogue) {
     struct maps maps = run_problem(context, convolution, problem, epilogue);
-    struct maps again = run_problem(context, convolution, problem, epilogue);
-    assert_memory_equal(maps.after, again.after, maps.out_bytes);
-    assert_memory_equal(maps.mask, again.mask, maps.mask_bytes);
     double error = compare(context, problem, &maps, epilogue);
     enum convolution_engine engine = convolution_engine_of(convolution);
     double bound = engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound;
@@ -248,9 +249,12 @@ static void check_problem(nst_context *context, struct convolution *convolution,
     }
     if (epilogue == EPILOGUE_RELU) {
         check_mask_border(context, problem, &maps);
+        struct maps again = run_problem(context, convolution, problem, epilogue);
+        assert_memory_equal(maps.after, again.after, maps.out_bytes);
+        assert_memory_equal(maps.mask, again.mask, maps.mask_bytes);
+        maps_free(&again);
     }
     maps_free(&maps);
-    maps_free(&again);
 }
 
 /* One shape through all engines, epilogues and sizes. */
@@ -260,8 +264,8 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
     size_t taps = (size_t)shape.kernel_size * shape.kernel_size;
     float *weights = random_array(&generator, taps * shape.in_channels * shape.out_channels);
     float *bias = random_array(&generator, shape.out_channels);
-    struct convolution *convolutions[CONVOLUTION_WINOGRAD + 1][EPILOGUES] = {{NULL}};
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+    struct convolution *convolutions[CONVOLUTION_CLBLAST + 1][EPILOGUES] = {{NULL}};
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
         for (int epilogue = 0; epilogue < EPILOGUES && engine_can(context, &shape, engine); ++epilogue) {
             shape.epilogue = epilogue;
             check(convolution_create(context, &shape, engine, weights, bias, &convolutions[engine][epilogue], &error),
@@ -277,7 +281,7 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
         }
         struct problem problem;
         problem_init(&problem, &shape, all_sizes[i], weights, bias, &generator);
-        for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+        for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
             for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
                 if (convolutions[engine][epilogue]) {
                     check_problem(context, convolutions[engine][epilogue], &problem, epilogue);
@@ -286,7 +290,7 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
         }
         problem_free(&problem);
     }
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
         for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
             convolution_destroy(context, convolutions[engine][epilogue]);
         }
@@ -343,7 +347,7 @@ static void weights_set_on_the_device(void **state) {
         .in_channels = 17, .out_channels = 70, .kernel_size = 1, .epilogue = EPILOGUE_MASK_ADD};
     struct random_generator generator = random_from_seed(1);
     struct size size = {9, 30};
-    for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_DIRECT; ++engine) {
+    for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_CLBLAST; ++engine) {
         if (!engine_can(context, &shape, engine)) {
             continue;
         }
@@ -361,6 +365,63 @@ static void weights_set_on_the_device(void **state) {
             free(weights);
         }
         convolution_destroy(context, convolution);
+    }
+}
+
+/* ---- Maps that are done in parts ------------------------------------------------------------------------------- */
+
+static void large_maps_are_done_in_parts(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    struct random_generator generator = random_from_seed(3);
+    for (int kernel_size = 1; kernel_size <= 3; kernel_size += 2) {
+        for (int out = 5; out <= 70; out += 65) {
+            struct convolution_shape shape = {.in_channels = 3,
+                                              .out_channels = out,
+                                              .kernel_size = kernel_size,
+                                              .padding = kernel_size / 2,
+                                              .has_bias = true,
+                                              .epilogue = EPILOGUE_RELU};
+            float *weights = random_array(&generator, (size_t)kernel_size * kernel_size * 3 * out);
+            float *bias = random_array(&generator, out);
+            struct problem problem;
+            problem_init(&problem, &shape, (struct size){64, 65}, weights, bias, &generator);
+            for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_CLBLAST; ++engine) {
+                if (engine_can(context, &shape, engine)) {
+                    struct convolution *convolution;
+                    check(convolution_create(context, &shape, engine, weights, bias, &convolution, &error), &error);
+                    convolution->dispatch_flop = 1;
+                    check_problem(context, convolution, &problem, EPILOGUE_RELU);
+                    convolution_destroy(context, convolution);
+                }
+            }
+            problem_free(&problem);
+            free(weights);
+            free(bias);
+        }
+    }
+}
+
+static void the_choice_on_gpus(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    if (context->loops_in_kernel || context->channel_block != 1 || context->work_group < 128) {
+        skip();
+    }
+    static const struct {
+        int in, out, kernel_size;
+        enum convolution_engine engine;
+    } choices[] = {{32, 32, 3, CONVOLUTION_WINOGRAD}, {3, 64, 3, CONVOLUTION_DIRECT}, {64, 3, 3, CONVOLUTION_DIRECT},
+                   {64, 64, 1, CONVOLUTION_CLBLAST},  {3, 3, 5, CONVOLUTION_PLAIN}};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; ++i) {
+        struct convolution_shape shape = {
+            .in_channels = choices[i].in, .out_channels = choices[i].out, .kernel_size = choices[i].kernel_size};
+        float *weights = calloc(64 * 64 * 9, sizeof *weights);
+        struct convolution *convolution;
+        check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, NULL, &convolution, &error), &error);
+        assert_int_equal(convolution_engine_of(convolution), choices[i].engine);
+        convolution_destroy(context, convolution);
+        free(weights);
     }
 }
 
@@ -405,7 +466,7 @@ static void not_a_number_is_not_hidden(void **state) {
     float weights[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, input = NAN;
     double expected = 0;
     struct problem problem = {.shape = shape, .in = {1, 1}, .out = {1, 1}, .input = &input, .expected = &expected};
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
         if (engine_can(context, &shape, engine)) {
             struct convolution *convolution;
             check(convolution_create(context, &shape, engine, weights, NULL, &convolution, &error), &error);
@@ -422,6 +483,7 @@ int main(void) {
         cmocka_unit_test(channels_of_every_kind),    cmocka_unit_test(paddings_of_every_kind),
         cmocka_unit_test(large_kernels),             cmocka_unit_test(weights_set_on_the_device),
         cmocka_unit_test(refuses_what_it_cannot_do), cmocka_unit_test(not_a_number_is_not_hidden),
+        cmocka_unit_test(the_choice_on_gpus),        cmocka_unit_test(large_maps_are_done_in_parts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -194,7 +194,7 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
 }
 
 static nst_status upload(struct run *run, const nst_picture *picture, nst_error *error) {
-    return transfer_to_device(run->context, picture, true, plan_buffer(&run->plan, run->image_entry), error);
+    return transfer_to_device(run->context, picture, objective_center(run->objective), true, plan_buffer(&run->plan, run->image_entry), error);
 }
 
 static nst_status evaluate(struct run *run, nst_error *error) {

@@ -8,7 +8,8 @@
 int folder_create(void **state);
 int folder_remove(void **state);
 
-/* The absolute path of a file of that name in the folder ("" for the folder itself); the four latest answers stay valid. */
+/* The absolute path of a file of that name in the folder ("" for the folder itself); the four latest answers stay
+ * valid. */
 const char *folder_path(const char *name);
 
 /* Writes a whole file, or reads one (from malloc, with a zero behind its end). */

@@ -76,8 +76,8 @@ static void normal_is_normal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(follows_the_definition),  cmocka_unit_test(seeds_with_splitmix),
-        cmocka_unit_test(same_seed_same_numbers),  cmocka_unit_test(uniform_fills_its_range),
+        cmocka_unit_test(follows_the_definition), cmocka_unit_test(seeds_with_splitmix),
+        cmocka_unit_test(same_seed_same_numbers), cmocka_unit_test(uniform_fills_its_range),
         cmocka_unit_test(normal_is_normal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,8 @@
 
 static void nearest_suggests_near_names_only(void **state) {
     (void)state;
-    static const char *const names[] = {"--content-weight", "--style-weight", "--size", "--seed", "vgg19", "vgg16", "--o"};
+    static const char *const names[] = {
+        "--content-weight", "--style-weight", "--size", "--seed", "vgg19", "vgg16", "--o"};
     static const struct {
         const char *given, *expected;
     } cases[] = {
@@ -38,8 +39,8 @@ static void nearest_suggests_near_names_only(void **state) {
 
 static void integers(void **state) {
     (void)state;
-    static const char *const wrong[] = {"",   "-", "+",    "1x",  "x1", " 1", "1 ", "1.0", "1e3", "0x10", "9223372036854775808",
-                                        "--1"};
+    static const char *const wrong[] = {
+        "", "-", "+", "1x", "x1", " 1", "1 ", "1.0", "1e3", "0x10", "9223372036854775808", "--1"};
     long long value;
     assert_true(text_to_integer("0", &value) && value == 0);
     assert_true(text_to_integer("-17", &value) && value == -17);
@@ -56,10 +57,10 @@ static void expect_reals(void) {
     static const struct {
         const char *text;
         double value;
-    } right[] = {{"0", 0},      {"-1.5", -1.5}, {".5", 0.5},    {"5.", 5},     {"1e3", 1000},
-                 {"2.5E-1", 0.25}, {"+1e+2", 100}, {"-0.125", -0.125}};
-    static const char *const wrong[] = {"",    ".",   "-",    "e1",    "1e",    "1e+", "nan", "inf", "-inf", "infinity",
-                                        "1,5", "0x1", "1.2.3", "1 ",   " 1",    "1e999", "1f"};
+    } right[] = {{"0", 0},      {"-1.5", -1.5},   {".5", 0.5},    {"5.", 5},
+                 {"1e3", 1000}, {"2.5E-1", 0.25}, {"+1e+2", 100}, {"-0.125", -0.125}};
+    static const char *const wrong[] = {"",         ".",   "-",   "e1",    "1e", "1e+", "nan",   "inf", "-inf",
+                                        "infinity", "1,5", "0x1", "1.2.3", "1 ", " 1",  "1e999", "1f"};
     double value;
     for (size_t i = 0; i < sizeof right / sizeof *right; ++i) {
         assert_true(text_to_real(right[i].text, &value));
@@ -96,15 +97,10 @@ static void bytes(void **state) {
     static const struct {
         uint64_t bytes;
         const char *text;
-    } cases[] = {{0, "0 bytes"},
-                 {12, "12 bytes"},
-                 {1023, "1023 bytes"},
-                 {1024, "1 KiB"},
-                 {1536, "1.5 KiB"},
-                 {320 * 1024, "320 KiB"},
-                 {1024 * 1024 - 1, "1023 KiB"},
-                 {(uint64_t)3 << 29, "1.5 GiB"},
-                 {UINT64_MAX, "15.9 EiB"}};
+    } cases[] = {
+        {0, "0 bytes"},          {12, "12 bytes"},        {1023, "1023 bytes"},          {1024, "1 KiB"},
+        {1536, "1.5 KiB"},       {320 * 1024, "320 KiB"}, {1024 * 1024 - 1, "1023 KiB"}, {(uint64_t)3 << 29, "1.5 GiB"},
+        {UINT64_MAX, "15.9 EiB"}};
     char text[32];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         assert_string_equal(text_bytes(cases[i].bytes, text, sizeof text), cases[i].text);
@@ -114,11 +110,8 @@ static void bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearest_suggests_near_names_only),
-        cmocka_unit_test(integers),
-        cmocka_unit_test(reals),
-        cmocka_unit_test(reals_in_a_locale_with_a_comma),
-        cmocka_unit_test(bytes),
+        cmocka_unit_test(nearest_suggests_near_names_only), cmocka_unit_test(integers), cmocka_unit_test(reals),
+        cmocka_unit_test(reals_in_a_locale_with_a_comma),   cmocka_unit_test(bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

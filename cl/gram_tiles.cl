@@ -1,0 +1,101 @@
+/* gram_tiles.cl: the Gram matrix G = F F^T of a planar feature map F, float [channels][pixels], on GPUs.
+ *
+ * gram_tiles: a work-group of 8x8 computes one tile of 64x64 channels from one range of `range` pixels: 8x8 sums in each
+ *     work-item's registers, DEPTH pixels of both sides in local memory. G is symmetric: only tiles on and above the diagonal
+ *     are computed, numbered along the rows. Launches cover the ranges from first_range on.
+ *     partials: [ranges][such tiles][64][64]
+ * gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float [channels][channels].
+ */
+#include "common.h"
+
+#define TILE 64
+#define SIDE 8   /* work-items along a side of the tile */
+#define SUMS (TILE / SIDE)
+#define DEPTH 16 /* of 8 rows side by side, 4 floats each, no two lie in the same banks of the local memory: */
+#define ROW (DEPTH / 4 + 1)
+
+/* Copies the tile's channels at pixels begin ... end - 1, at most DEPTH, to local memory; what does not exist is zero. */
+static void fetch_pixels(__global const float *map, __local float4 rows[TILE][ROW], int first_channel, int channels,
+                         int begin, int end, int pixels) {
+    int item = get_local_id(1) * SIDE + get_local_id(0);
+    int pixel = begin + item % DEPTH;
+#pragma unroll
+    for (int i = 0; i < TILE * DEPTH; i += SIDE * SIDE) {
+        int row = (i + item) / DEPTH, channel = first_channel + row;
+        ((__local float *)rows[row])[item % DEPTH] =
+            channel < channels && pixel < end ? map[(size_t)channel * pixels + pixel] : 0.0f;
+    }
+}
+
+__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
+gram_tiles(__global const float *map, __global float *partials, int channels, int pixels, int range,
+           int first_range) {
+    __local float4 rows[TILE][ROW], columns[TILE][ROW];
+    int tiles = (channels + TILE - 1) / TILE, tile = get_group_id(0), tile_row = 0, left = tile;
+    for (; left >= tiles - tile_row; ++tile_row) {
+        left -= tiles - tile_row;
+    }
+    int tile_column = tile_row + left;
+    int x = get_local_id(0), y = get_local_id(1);
+    int range_number = first_range + get_group_id(1);
+    int begin = range_number * range, end = min(begin + range, pixels);
+    float sums[SUMS][SUMS];
+#pragma unroll
+    for (int i = 0; i < SUMS; ++i) {
+#pragma unroll
+        for (int j = 0; j < SUMS; ++j) {
+            sums[i][j] = 0.0f;
+        }
+    }
+    for (int first = begin; first < end; first += DEPTH) {
+        fetch_pixels(map, rows, tile_row * TILE, channels, first, end, pixels);
+        fetch_pixels(map, columns, tile_column * TILE, channels, first, end, pixels);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        for (int k = 0; k < DEPTH / 4; ++k) {
+            float4 factors[SUMS];
+#pragma unroll
+            for (int j = 0; j < SUMS; ++j) {
+                factors[j] = columns[x + j * SIDE][k];
+            }
+#pragma unroll
+            for (int i = 0; i < SUMS; ++i) {
+                float4 factor = rows[y + i * SIDE][k];
+#pragma unroll
+                for (int j = 0; j < SUMS; ++j) {
+                    sums[i][j] += factor.x * factors[j].x;
+                    sums[i][j] += factor.y * factors[j].y;
+                    sums[i][j] += factor.z * factors[j].z;
+                    sums[i][j] += factor.w * factors[j].w;
+                }
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    partials += ((size_t)range_number * (tiles * (tiles + 1) / 2) + tile) * TILE * TILE;
+#pragma unroll
+    for (int i = 0; i < SUMS; ++i) {
+#pragma unroll
+        for (int j = 0; j < SUMS; ++j) {
+            partials[(y + i * SIDE) * TILE + x + j * SIDE] = sums[i][j];
+        }
+    }
+}
+
+__kernel void gram_tiles_sum(__global const float *partials, __global float *gram, int channels, int ranges) {
+    int tiles = (channels + TILE - 1) / TILE;
+    size_t stride = (size_t)(tiles * (tiles + 1) / 2) * TILE * TILE;
+    FOR_RANGE(i, channels * channels) {
+        int row = i / channels, column = i % channels;
+        if (row > column) {
+            row = i % channels;
+            column = i / channels;
+        }
+        int tile_row = row / TILE, tile = tile_row * tiles - tile_row * (tile_row + 1) / 2 + column / TILE;
+        __global const float *from = partials + (size_t)tile * TILE * TILE + row % TILE * TILE + column % TILE;
+        float sum = 0.0f;
+        for (int range = 0; range < ranges; ++range) {
+            sum += from[range * stride];
+        }
+        gram[i] = sum;
+    }
+}

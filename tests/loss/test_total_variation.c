@@ -1,0 +1,57 @@
+/* test_total_variation.c: total variation with both powers (cl/total_variation.cl) against the float64 reference. */
+#include "fixture.h"
+#include "loss/loss.h"
+#include "reference/losses.h"
+
+#include <stdlib.h>
+
+static void check_tv(nst_context *context, struct image_size size, int power, bool has_ties) {
+    nst_error error;
+    struct tv_loss *loss;
+    const double weight = 0.0625;
+    size_t count = 3 * (size_t)size.height * (size_t)size.width;
+    float *image = random_uniform_array(1, count, 0, 255), *before = random_array(2, count);
+    for (size_t i = 0; has_ties && i < count; ++i) {
+        image[i] = (float)((int)image[i] / 100); /* 0, 1, 2: equal neighbors, whose slope is 0 */
+    }
+    double *doubles = to_doubles(image, count), *expected = to_doubles(before, count), got;
+    double value = reference_tv_loss(doubles, 3, size.height, size.width, power, weight, expected);
+    cl_mem images = upload(context, image, count * sizeof *image), gradient = upload(context, before, count * sizeof *image);
+    cl_mem partials = create_zero(context, reduction_bytes(context, 3));
+    check(tv_loss_create(context, power, &loss, &error), &error);
+    check(tv_loss_run(loss, images, size, weight, (struct loss_output){partials, 2}, gradient, &error), &error);
+    check(reduction_read(context, partials, 2, &got, &error), &error);
+    assert_true(value != 0 || got == 0);
+    assert_close("total variation", got, value, 3e-6);
+    float *changed = download(context, gradient, count * sizeof *changed);
+    assert_near("gradient of the total variation", changed, expected, count, 1e-6);
+    tv_loss_destroy(loss);
+    buffer_release(context, &images);
+    buffer_release(context, &gradient);
+    buffer_release(context, &partials);
+    free(changed);
+    free(image);
+    free(before);
+    free(doubles);
+    free(expected);
+}
+
+static void check_power(nst_context *context, int power) {
+    static const struct image_size sizes[] = {{1, 1}, {1, 7}, {9, 1}, {3, 5}, {17, 31}, {33, 20}, {128, 255}};
+    for (size_t i = 0; i < COUNT_OF(sizes); ++i) {
+        check_tv(context, sizes[i], power, false);
+        check_tv(context, sizes[i], power, true);
+    }
+}
+
+static void absolute_differences(void **state) { check_power(*state, 1); }
+static void squared_differences(void **state) { check_power(*state, 2); }
+
+int main(void) {
+    tv_loss_destroy(NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(absolute_differences),
+        cmocka_unit_test(squared_differences),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
