@@ -3,13 +3,16 @@
  *     m = beta1 m + (1 - beta1) g       v = beta2 v + (1 - beta2) g^2
  *     image -= step * m / (sqrt(v) / correction + epsilon)
  * step = learning rate / (1 - beta1^t), correction = sqrt(1 - beta2^t), from the host. All vectors float [count].
- * The image before the step is kept in last_image. Partial sums of g^2 come first: they tell a gradient that is not finite.
+ * The image before the step is kept in last_image. Partial sums of g^2 come first: they tell a gradient that is not
+ * finite.
  */
 #include "common.h"
 
 __kernel void adam_squares(__global const float *gradient, int count, __global float *partials) {
     float squares = 0.0f;
-    FOR_RANGE(i, count) { squares += gradient[i] * gradient[i]; }
+    FOR_RANGE(i, count) {
+        squares += gradient[i] * gradient[i];
+    }
     REDUCE(squares, partials);
 }
 

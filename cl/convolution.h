@@ -57,7 +57,7 @@ static void store_output(__global floatB *output, floatB sum, intB bits, int pix
 }
 
 static bool reads_mask(void) {
-    return EPILOGUE == EPILOGUE_MASK || EPILOGUE == EPILOGUE_MASK_ADD;
+    return (EPILOGUE == EPILOGUE_MASK) | (EPILOGUE == EPILOGUE_MASK_ADD);
 }
 
 /* The mask of the tile whose first pixel is (y, x), from the output of its channel block. */

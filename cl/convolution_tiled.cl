@@ -16,7 +16,7 @@
 #define TAPS (KERNEL_SIZE * KERNEL_SIZE)
 
 /* Stores 4 channels from `first` on. */
-static void store_channels(const float4 sums[4][4], int first, __global const float *bias, __global float *output,
+INLINED void store_channels(const float4 sums[4][4], int first, __global const float *bias, __global float *output,
                            __global ushort *mask, int out_channels, struct image out, int tile, int tile_columns) {
     size_t tiles = (size_t)((out.height + 3) / 4) * tile_columns;
 #pragma unroll
@@ -30,7 +30,7 @@ static void store_channels(const float4 sums[4][4], int first, __global const fl
 }
 
 /* sums[o][row] += filter[o] * pixels[row] */
-static void add_products(float4 sums[4][4], float4 filter, int row, float4 pixels) {
+INLINED void add_products(float4 sums[4][4], float4 filter, int row, float4 pixels) {
     sums[0][row] += filter.x * pixels;
     sums[1][row] += filter.y * pixels;
     sums[2][row] += filter.z * pixels;

@@ -4,29 +4,29 @@
  *     s = change of the image, y = change of the gradient
  * lies in pages of up to 8 pairs, float [pairs][2][elements], s before y. `count` is in vectors of floatV.
  *
- * Where the image is bounded to low..high, an element that stands at a bound and whose gradient pulls it further out is held:
- * its gradient counts as zero and it does not move (gradient projection, Bertsekas 1982).
+ * Where the image is bounded to low..high, an element that stands at a bound and whose gradient pulls it further out is
+ * held: its gradient counts as zero and it does not move (gradient projection, Bertsekas 1982).
  */
 #include "common.h"
 
 #if LOOPS
 typedef floatB floatV;
 typedef intB intV;
-#define SUM_V(x) SUM(x)
+#define SUM_V(x)            SUM(x)
 #define LANES_V(comparison) LANES(comparison)
-#define FIRST(count) (int)((long)(count)*get_global_id(0) / get_global_size(0))
-#define LAST(count) (int)((long)(count) * (get_global_id(0) + 1) / get_global_size(0))
-#define STEP 1
-#define CHUNK 512 /* vectors whose s, y and gradient stay in cache while the history streams by */
+#define FIRST(count)        (int)((long)(count)*get_global_id(0) / get_global_size(0))
+#define LAST(count)         (int)((long)(count) * (get_global_id(0) + 1) / get_global_size(0))
+#define STEP                1
+#define CHUNK               512 /* vectors whose s, y and gradient stay in cache while the history streams by */
 #else
 typedef float floatV;
 typedef int intV;
-#define SUM_V(x) (x)
+#define SUM_V(x)            (x)
 #define LANES_V(comparison) (-(comparison))
-#define FIRST(count) get_global_id(0)
-#define LAST(count) (count)
-#define STEP get_global_size(0)
-#define CHUNK 0x7fffffff
+#define FIRST(count)        get_global_id(0)
+#define LAST(count)         (count)
+#define STEP                get_global_size(0)
+#define CHUNK               0x7fffffff
 #endif
 
 static intV is_held(floatV x, floatV gradient, float low, float high) {
@@ -51,11 +51,11 @@ __kernel void lbfgs_norms(__global const floatV *image, __global const floatV *g
 }
 
 /* A new pair from this and the last evaluation, if there was one; then the last becomes this. Projects the gradient.
- * Without bounds s is the step as it was computed, not the difference of two images, in which small steps lose their digits. */
+ * Without bounds s is the step as it was computed, not the difference of two images, in which small steps lose their
+ * digits. */
 __kernel void lbfgs_pair(__global const floatV *image, __global floatV *gradient, __global floatV *last_image,
                          __global floatV *last_gradient, __global const floatV *direction, float last_step,
-                         __global floatV *page, int pair, int has_last, int count, int bounded, float low,
-                         float high) {
+                         __global floatV *page, int pair, int has_last, int count, int bounded, float low, float high) {
     __global floatV *s = page + (size_t)pair * 2 * count, *y = s + count;
     FOR_RANGE(i, count) {
         floatV x = image[i], g = gradient[i];
@@ -71,8 +71,8 @@ __kernel void lbfgs_pair(__global const floatV *image, __global floatV *gradient
     }
 }
 
-/* Inner products of every s and y of a page with the newest s, the newest y and the gradient. Vector v of the page, v = 2 pair for
- * s and 2 pair + 1 for y, leaves them at slots 3 (first + v), + 1 and + 2. */
+/* Inner products of every s and y of a page with the newest s, the newest y and the gradient. Vector v of the page, v =
+ * 2 pair for s and 2 pair + 1 for y, leaves them at slots 3 (first + v), + 1 and + 2. */
 __kernel void lbfgs_products(__global const floatV *page, int pairs, int first, __global const floatV *newest_page,
                              int newest_pair, __global const floatV *gradient, int count, __global float *partials) {
     REDUCE_MEMORY;
@@ -114,7 +114,8 @@ __kernel void lbfgs_products(__global const floatV *page, int pairs, int first, 
     }
 }
 
-/* direction = (begins ? gradient_factor * gradient : direction) + sum over the page's vectors of factors[v] * vector v */
+/* direction = (begins ? gradient_factor * gradient : direction) + sum over the page's vectors of factors[v] * vector v
+ */
 __kernel void lbfgs_combine(__global const floatV *page, int pairs, __global const float *factors, int first,
                             __global const floatV *gradient, float gradient_factor, int begins,
                             __global floatV *direction, int count) {

@@ -8,12 +8,15 @@
 #endif
 #define PATCH (KERNEL_SIZE + 3) /* side of the input that one tile of the output sees */
 
+/* Sums in registers stay there only if what is called on them is inlined: NVIDIA's back end of LLVM does not by itself. */
+#define INLINED static __attribute__((always_inline))
+
 struct image {
     int height, width;
 };
 
 /* Reads the patch whose first pixel is (y, x), which may lie outside. */
-static void load_patch(__global const float *plane, struct image in, int y, int x, int padding_mode,
+INLINED void load_patch(__global const float *plane, struct image in, int y, int x, int padding_mode,
                        float patch[PATCH][PATCH]) {
     if (y >= 0 && x >= 0 && y + PATCH <= in.height && x + PATCH <= in.width) {
         plane += (size_t)y * in.width + x;
@@ -39,7 +42,7 @@ static void load_patch(__global const float *plane, struct image in, int y, int 
 
 /* Four pixels of a row after the epilogue: `sums` have their bias, `bits` is the row's part of the mask, `old` what the
  * output holds. */
-static float4 finish_row(float4 sums, int bits, float4 old) {
+INLINED float4 finish_row(float4 sums, int bits, float4 old) {
 #if EPILOGUE == EPILOGUE_NONE
     return sums;
 #elif EPILOGUE == EPILOGUE_RELU
@@ -52,7 +55,7 @@ static float4 finish_row(float4 sums, int bits, float4 old) {
 
 /* Stores the tile whose first pixel is (y, x), from its four rows without bias. `output` is the channel's plane, `mask` the
  * tile's mask. */
-static void store_tile(const float4 sums[4], float bias, __global float *output, __global ushort *mask, struct image out,
+INLINED void store_tile(const float4 sums[4], float bias, __global float *output, __global ushort *mask, struct image out,
                        int y, int x) {
     int columns = min(4, out.width - x);
     bool aligned = out.width % 4 == 0;

@@ -5,7 +5,9 @@
 
 #include <clblast_c.h>
 
-static size_t stride_or(size_t stride, size_t dense) { return stride ? stride : dense; }
+static size_t stride_or(size_t stride, size_t dense) {
+    return stride ? stride : dense;
+}
 
 /* Leading dimensions of the three matrices as they lie in memory. */
 static void strides_of(const struct blas_product *p, size_t *a, size_t *b, size_t *c) {
@@ -14,7 +16,9 @@ static void strides_of(const struct blas_product *p, size_t *a, size_t *b, size_
     *c = stride_or(p->c_stride, p->columns);
 }
 
-static CLBlastTranspose transpose(bool yes) { return yes ? CLBlastTransposeYes : CLBlastTransposeNo; }
+static CLBlastTranspose transpose(bool yes) {
+    return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
+}
 
 /* CLBlast passes OpenCL's codes on and has its own below -1023. */
 static nst_status fail_blas(nst_context *context, nst_error *error, const char *call, CLBlastStatusCode code) {
@@ -36,15 +40,14 @@ uint64_t blas_scratch_bytes(nst_context *context, const struct blas_product *p) 
 nst_status blas_multiply(nst_context *context, const struct blas_product *p, nst_error *error) {
     size_t a, b, c;
     strides_of(p, &a, &b, &c);
-    CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
-        CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows, p->columns, p->inner,
-        p->alpha, p->a, p->a_offset, a, p->b, p->b_offset, b, p->beta, p->c, p->c_offset, c, &context->queue, NULL,
-        p->scratch);
+    CLBlastStatusCode code =
+        CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows,
+                                   p->columns, p->inner, p->alpha, p->a, p->a_offset, a, p->b, p->b_offset, b, p->beta,
+                                   p->c, p->c_offset, c, &context->queue, NULL, p->scratch);
     return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmWithTempBuffer", code);
 }
 
-nst_status blas_multiply_batched(nst_context *context, const struct blas_product *p, size_t batches,
-                                 nst_error *error) {
+nst_status blas_multiply_batched(nst_context *context, const struct blas_product *p, size_t batches, nst_error *error) {
     size_t a, b, c;
     strides_of(p, &a, &b, &c);
     CLBlastStatusCode code = CLBlastSgemmStridedBatched(

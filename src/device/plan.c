@@ -134,8 +134,8 @@ nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *err
         if (plan->slots[i].bytes == 0) {
             continue;
         }
-        nst_status status = buffer_create(context, (size_t)plan->slots[i].bytes, name_of_slot(plan, i),
-                                          &plan->slots[i].buffer, error);
+        nst_status status =
+            buffer_create(context, (size_t)plan->slots[i].bytes, name_of_slot(plan, i), &plan->slots[i].buffer, error);
         if (status) {
             release_slots(plan, context);
             return status;
@@ -144,7 +144,9 @@ nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *err
     return NST_OK;
 }
 
-cl_mem plan_buffer(const struct plan *plan, int entry) { return plan->slots[plan->entries[entry].slot].buffer; }
+cl_mem plan_buffer(const struct plan *plan, int entry) {
+    return plan->slots[plan->entries[entry].slot].buffer;
+}
 
 void plan_print(const struct plan *plan, FILE *stream) {
     struct plan_entry **order = sorted_entries(plan, compare_first_step);

@@ -65,16 +65,16 @@ nst_status content_loss_add_to_plan(struct content_loss *loss, struct plan *plan
 
 nst_status content_loss_set_target(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                                    nst_error *error) {
-    return buffer_copy(loss->context, map->values, plan_buffer(plan, loss->target), (size_t)map_bytes(loss, map), error);
+    return buffer_copy(loss->context, map->values, plan_buffer(plan, loss->target), (size_t)map_bytes(loss, map),
+                       error);
 }
 
 nst_status content_loss_target_size(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                                     struct loss_output output, double *squares, nst_error *error) {
-    nst_status status =
-        kernel_run(loss->context, loss->sum_of_squares, reduction_work(loss->context),
-                   ARGUMENTS(arg_buffer(plan_buffer(plan, loss->target)), arg_buffer(output.partials),
-                             arg_int(output.slot), arg_int(map_vectors(loss, map))),
-                   error);
+    nst_status status = kernel_run(loss->context, loss->sum_of_squares, reduction_work(loss->context),
+                                   ARGUMENTS(arg_buffer(plan_buffer(plan, loss->target)), arg_buffer(output.partials),
+                                             arg_int(output.slot), arg_int(map_vectors(loss, map))),
+                                   error);
     if (status) {
         return status;
     }

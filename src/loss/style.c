@@ -31,15 +31,16 @@ const char *product_engine_name(enum product_engine engine) {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-/* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which there
- * are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a small L2. */
+/* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which
+ * there are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a
+ * small L2. */
 static nst_status create_packed(struct style_loss *loss, nst_error *error) {
     int block = loss->context->channel_block, blocks = (loss->channels + block - 1) / block;
     int rows = block == 16 ? 8 : 4, columns = blocks % 2 ? 1 : 2;
     int chunk = 128 * 1024 / (int)sizeof(float) / (blocks * block);
     char options[128];
-    snprintf(options, sizeof options, "-D CHANNELS=%d -D ROWS=%d -D COLUMNS=%d -D CHUNK=%d", loss->channels, rows, columns,
-             chunk < 16 ? 16 : chunk);
+    snprintf(options, sizeof options, "-D CHANNELS=%d -D ROWS=%d -D COLUMNS=%d -D CHUNK=%d", loss->channels, rows,
+             columns, chunk < 16 ? 16 : chunk);
     nst_status status = kernel_create(loss->context, "gram.cl", options, "gram_partial", &loss->gram_partial, error);
     return status ? status : kernel_create(loss->context, "gram.cl", options, "gram_sum", &loss->gram_sum, error);
 }
@@ -111,8 +112,12 @@ void style_loss_destroy(struct style_loss *loss) {
     }
 }
 
-static size_t matrix_elements(const struct style_loss *loss) { return (size_t)loss->channels * (size_t)loss->channels; }
-static size_t matrix_bytes(const struct style_loss *loss) { return matrix_elements(loss) * sizeof(float); }
+static size_t matrix_elements(const struct style_loss *loss) {
+    return (size_t)loss->channels * (size_t)loss->channels;
+}
+static size_t matrix_bytes(const struct style_loss *loss) {
+    return matrix_elements(loss) * sizeof(float);
+}
 
 /* G = F F^T with F as it lies there: channels x pixels, row-major. */
 static struct blas_product gram_product(const struct style_loss *loss, size_t pixels) {
@@ -164,8 +169,8 @@ nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, con
     size_t pixels = (size_t)map->height * (size_t)map->width;
     cl_mem gram = plan_buffer(plan, loss->gram);
     if (loss->engine == PRODUCT_TILES) {
-        return gram_tiles_run(loss->context, &loss->tiles, map->values, (int)pixels, plan_buffer(plan, loss->products), gram,
-                              error);
+        return gram_tiles_run(loss->context, &loss->tiles, map->values, (int)pixels, plan_buffer(plan, loss->products),
+                              gram, error);
     }
     if (loss->engine == PRODUCT_CLBLAST) {
         struct blas_product product = gram_product(loss, pixels);
@@ -177,8 +182,9 @@ nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, con
     }
     cl_mem partials = plan_buffer(plan, loss->products);
     int items = loss->context->work_items;
-    nst_status status = kernel_run(loss->context, loss->gram_partial, work_items((size_t)items),
-                                   ARGUMENTS(arg_buffer(map->values), arg_buffer(partials), arg_int((int)pixels)), error);
+    nst_status status =
+        kernel_run(loss->context, loss->gram_partial, work_items((size_t)items),
+                   ARGUMENTS(arg_buffer(map->values), arg_buffer(partials), arg_int((int)pixels)), error);
     if (status) {
         return status;
     }

@@ -27,8 +27,8 @@ static nst_status fail_unknown_layer(const nst_network *network, const char *giv
     }
     const char *nearest = text_nearest(given, names, count);
     free(names);
-    return fail(error, NST_ERROR_NETWORK, "network %s has no layer '%s' for a loss%s%s%s; it has %s", network->name, given,
-                nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", list);
+    return fail(error, NST_ERROR_NETWORK, "network %s has no layer '%s' for a loss%s%s%s; it has %s", network->name,
+                given, nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", list);
 }
 
 /* Number of layers up to and with the deepest tap, 0 on error. */
@@ -57,8 +57,8 @@ static nst_status make_stages(struct model *model, const nst_network *network, c
         struct stage *stage = &model->stages[model->stage_count];
         if (layer->kind == LAYER_RELU) {
             if (i == 0 || network->layers[i - 1].kind != LAYER_CONVOLUTION) {
-                return fail(error, NST_ERROR_NETWORK, "network %s: the ReLU %s must follow a convolution", network->name,
-                            layer->name);
+                return fail(error, NST_ERROR_NETWORK, "network %s: the ReLU %s must follow a convolution",
+                            network->name, layer->name);
             }
             stage = &model->stages[model->stage_count - 1];
             stage->has_relu = true;
@@ -116,8 +116,8 @@ static nst_status make_convolutions(struct model *model, int index, enum convolu
         .has_bias = layer->bias != NULL,
         .epilogue = stage->has_relu ? EPILOGUE_RELU : EPILOGUE_NONE,
     };
-    nst_status status = convolution_create(model->context, &forward, engine, layer->weights, layer->bias,
-                                           &stage->forward, error);
+    nst_status status =
+        convolution_create(model->context, &forward, engine, layer->weights, layer->bias, &stage->forward, error);
     if (status) {
         return status;
     }
@@ -218,7 +218,9 @@ void model_destroy(struct model *model) {
 
 /* ---- Questions --------------------------------------------------------------------------------------------------- */
 
-int model_stage_count(const struct model *model) { return model->stage_count; }
+int model_stage_count(const struct model *model) {
+    return model->stage_count;
+}
 
 int model_find_stage(const struct model *model, const char *name) {
     for (int s = 0; s < model->stage_count; ++s) {
@@ -229,8 +231,12 @@ int model_find_stage(const struct model *model, const char *name) {
     return -1;
 }
 
-int model_channels(const struct model *model, int stage) { return model->stages[stage].out_channels; }
-bool model_has_relu(const struct model *model, int stage) { return model->stages[stage].has_relu; }
+int model_channels(const struct model *model, int stage) {
+    return model->stages[stage].out_channels;
+}
+bool model_has_relu(const struct model *model, int stage) {
+    return model->stages[stage].has_relu;
+}
 
 struct image_size model_map_size(const struct model *model, int stage, struct image_size image) {
     struct image_size size = image;
@@ -261,8 +267,12 @@ int model_forward_step(const struct model *model, int stage) {
     (void)model;
     return stage + 1;
 }
-int model_backward_step(const struct model *model, int stage) { return 2 * model->stage_count - stage; }
-int model_last_step(const struct model *model) { return 2 * model->stage_count + 1; }
+int model_backward_step(const struct model *model, int stage) {
+    return 2 * model->stage_count - stage;
+}
+int model_last_step(const struct model *model) {
+    return 2 * model->stage_count + 1;
+}
 
 uint64_t model_weight_bytes(const struct model *model) {
     uint64_t bytes = 0;

@@ -16,10 +16,10 @@ struct stage {
     struct convolution *forward, *backward;
 
     /* Numbers of plan entries, -1 for none. */
-    int map, mask;              /* output and its ReLU mask */
-    int selection;              /* maximum pooling: which pixels of the map below were the largest */
-    int gradient;               /* at the output, before the ReLU */
-    int padded_gradient;        /* of the padded input, where the convolution folds */
+    int map, mask;       /* output and its ReLU mask */
+    int selection;       /* maximum pooling: which pixels of the map below were the largest */
+    int gradient;        /* at the output, before the ReLU */
+    int padded_gradient; /* of the padded input, where the convolution folds */
     int forward_scratch, backward_scratch;
 };
 

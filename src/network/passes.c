@@ -5,7 +5,9 @@
 
 /* ---- Plan -------------------------------------------------------------------------------------------------------- */
 
-static uint64_t at_least(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t at_least(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
 
 static int blocks_of(const struct model *model, int channels) {
     return (channels + model->context->channel_block - 1) / model->context->channel_block;
@@ -29,15 +31,16 @@ static struct stage_bytes measure_stage(const struct model *model, int s, const 
         nst_context *context = model->context;
         bytes.map = at_least(bytes.map, feature_map_bytes(context, stage->out_channels, out.height, out.width));
         bytes.mask = at_least(bytes.mask, relu_mask_bytes(context, stage->out_channels, out.height, out.width));
-        bytes.input_mask = at_least(bytes.input_mask, relu_mask_bytes(context, stage->in_channels, in.height, in.width));
+        bytes.input_mask =
+            at_least(bytes.input_mask, relu_mask_bytes(context, stage->in_channels, in.height, in.width));
         if (!stage->is_pooling) {
             bytes.forward_scratch =
                 at_least(bytes.forward_scratch, convolution_scratch_bytes(stage->forward, in.height, in.width));
             bytes.backward_scratch =
                 at_least(bytes.backward_scratch, convolution_scratch_bytes(stage->backward, out.height, out.width));
-            bytes.padded_gradient =
-                at_least(bytes.padded_gradient, feature_map_bytes(context, stage->in_channels, in.height + 2 * stage->padding,
-                                                                  in.width + 2 * stage->padding));
+            bytes.padded_gradient = at_least(bytes.padded_gradient, feature_map_bytes(context, stage->in_channels,
+                                                                                      in.height + 2 * stage->padding,
+                                                                                      in.width + 2 * stage->padding));
         }
     }
     return bytes;
@@ -53,10 +56,11 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
     uint64_t input_bytes = 0;
     for (int i = 0; i < size_count; ++i) {
         if (model_map_size(model, model->stage_count - 1, sizes[i]).height == 0) {
-            return fail(error, NST_ERROR_NETWORK,
-                        "a picture of %dx%d pixels is too small for the network up to %s: each side must have at least %d",
-                        sizes[i].width, sizes[i].height, model->stages[model->stage_count - 1].name,
-                        model_smallest_side(model));
+            return fail(
+                error, NST_ERROR_NETWORK,
+                "a picture of %dx%d pixels is too small for the network up to %s: each side must have at least %d",
+                sizes[i].width, sizes[i].height, model->stages[model->stage_count - 1].name,
+                model_smallest_side(model));
         }
         input_bytes = at_least(input_bytes, feature_map_bytes(model->context, 3, sizes[i].height, sizes[i].width));
     }
@@ -69,7 +73,8 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
         int forward = model_forward_step(model, s), backward = model_backward_step(model, s);
         int below = s == 0 ? image_step : model_backward_step(model, s - 1);
         bool last = s == model->stage_count - 1;
-        stage->map = plan_add(plan, bytes.map, forward, stage->is_tapped ? backward : forward + !last, "%s", stage->name);
+        stage->map =
+            plan_add(plan, bytes.map, forward, stage->is_tapped ? backward : forward + !last, "%s", stage->name);
         stage->mask = add_if(plan, stage->has_relu, bytes.mask, forward, backward, "mask of ", stage->name);
         stage->selection = add_if(plan, stage->is_pooling && model->pooling == NST_POOLING_MAX, bytes.input_mask,
                                   forward, below, "selection of ", stage->name);

@@ -50,9 +50,9 @@ static nst_status is_finite(struct optimizer *optimizer, const struct plan *plan
     struct adam *adam = optimizer->state;
     cl_mem partials = plan_buffer(plan, optimizer->partials);
     double squares = 0;
-    nst_status status = kernel_run(
-        optimizer->context, adam->squares, reduction_work(optimizer->context),
-        ARGUMENTS(arg_buffer(gradient), arg_int((int)optimizer->elements), arg_buffer(partials)), error);
+    nst_status status =
+        kernel_run(optimizer->context, adam->squares, reduction_work(optimizer->context),
+                   ARGUMENTS(arg_buffer(gradient), arg_int((int)optimizer->elements), arg_buffer(partials)), error);
     if (!status) {
         status = reduction_read(optimizer->context, partials, 0, &squares, error);
     }

@@ -1,5 +1,5 @@
-/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest pair and
- * the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs on the
+/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest pair
+ * and the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs on the
  * host, on inner products in double (lbfgs_direction.c). */
 #include "optimizer/optimizer_internal.h"
 
@@ -12,17 +12,17 @@
 enum { PAIRS_PER_PAGE = 8 }; /* as in cl/lbfgs.cl */
 
 struct lbfgs {
-    int slots;         /* one more than the history is long: the newest pair may prove useless */
-    int *order;        /* used slots, from the oldest pair to the newest */
+    int slots;  /* one more than the history is long: the newest pair may prove useless */
+    int *order; /* used slots, from the oldest pair to the newest */
     int order_count;
-    double *products;  /* [2 slots + 1][2 slots + 1], see lbfgs_direction */
-    double *factors;   /* [2 slots + 1] */
-    float *numbers;    /* partial sums read back, or factors to write */
-    double last_step;  /* along the direction that the buffer still holds */
+    double *products; /* [2 slots + 1][2 slots + 1], see lbfgs_direction */
+    double *factors;  /* [2 slots + 1] */
+    float *numbers;   /* partial sums read back, or factors to write */
+    double last_step; /* along the direction that the buffer still holds */
 
     int page_count;
-    int *pages;                                          /* plan entries */
-    int last_gradient, direction, factors_buffer;        /* plan entries */
+    int *pages;                                   /* plan entries */
+    int last_gradient, direction, factors_buffer; /* plan entries */
     cl_kernel norms, pair, products_kernel, combine, move;
 };
 
@@ -49,11 +49,8 @@ static nst_status lbfgs_create(struct optimizer *optimizer, nst_error *error) {
         const char *name;
         cl_kernel *kernel;
     } kernels[] = {
-        {"lbfgs_norms", &lbfgs->norms},
-        {"lbfgs_pair", &lbfgs->pair},
-        {"lbfgs_products", &lbfgs->products_kernel},
-        {"lbfgs_combine", &lbfgs->combine},
-        {"lbfgs_move", &lbfgs->move},
+        {"lbfgs_norms", &lbfgs->norms},     {"lbfgs_pair", &lbfgs->pair}, {"lbfgs_products", &lbfgs->products_kernel},
+        {"lbfgs_combine", &lbfgs->combine}, {"lbfgs_move", &lbfgs->move},
     };
     nst_status status = NST_OK;
     for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
@@ -140,8 +137,8 @@ struct gradient_norms {
     double absolute, squares;
 };
 
-static nst_status measure_gradient(struct optimizer *optimizer, const struct plan *plan, cl_mem vector,
-                                   cl_mem gradient, struct gradient_norms *norms, nst_error *error) {
+static nst_status measure_gradient(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
+                                   struct gradient_norms *norms, nst_error *error) {
     struct lbfgs *lbfgs = optimizer->state;
     const struct optimizer_settings *s = &optimizer->settings;
     cl_mem partials = plan_buffer(plan, optimizer->partials);
@@ -163,8 +160,8 @@ static nst_status make_pair(struct optimizer *optimizer, const struct plan *plan
     return kernel_run(
         optimizer->context, lbfgs->pair, reduction_work(optimizer->context),
         ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_buffer(plan_buffer(plan, optimizer->last_vector)),
-                  arg_buffer(plan_buffer(plan, lbfgs->last_gradient)),
-                  arg_buffer(plan_buffer(plan, lbfgs->direction)), arg_float((float)lbfgs->last_step),
+                  arg_buffer(plan_buffer(plan, lbfgs->last_gradient)), arg_buffer(plan_buffer(plan, lbfgs->direction)),
+                  arg_float((float)lbfgs->last_step),
                   arg_buffer(plan_buffer(plan, lbfgs->pages[slot / PAIRS_PER_PAGE])), arg_int(slot % PAIRS_PER_PAGE),
                   arg_int(optimizer->has_last), arg_int(optimizer_vectors(optimizer)), arg_int(s->bounded),
                   arg_float((float)s->low), arg_float((float)s->high)),
@@ -182,13 +179,12 @@ static nst_status update_products(struct optimizer *optimizer, const struct plan
     nst_status status = NST_OK;
     for (int first = 0; !status && first < used; first += PAIRS_PER_PAGE) {
         int pairs = used - first < PAIRS_PER_PAGE ? used - first : PAIRS_PER_PAGE;
-        status = kernel_run(context, lbfgs->products_kernel, reduction_work(context),
-                            ARGUMENTS(arg_buffer(plan_buffer(plan, lbfgs->pages[first / PAIRS_PER_PAGE])),
-                                      arg_int(pairs), arg_int(2 * first),
-                                      arg_buffer(plan_buffer(plan, lbfgs->pages[newest / PAIRS_PER_PAGE])),
-                                      arg_int(newest % PAIRS_PER_PAGE), arg_buffer(gradient), arg_int(count),
-                                      arg_buffer(partials)),
-                            error);
+        status = kernel_run(
+            context, lbfgs->products_kernel, reduction_work(context),
+            ARGUMENTS(arg_buffer(plan_buffer(plan, lbfgs->pages[first / PAIRS_PER_PAGE])), arg_int(pairs),
+                      arg_int(2 * first), arg_buffer(plan_buffer(plan, lbfgs->pages[newest / PAIRS_PER_PAGE])),
+                      arg_int(newest % PAIRS_PER_PAGE), arg_buffer(gradient), arg_int(count), arg_buffer(partials)),
+            error);
     }
     if (!status) {
         status = buffer_read(context, partials, 0, lbfgs->numbers, reduction_bytes(context, 6 * used), error);
@@ -229,7 +225,8 @@ static void measure_direction(const struct lbfgs *lbfgs, double *squares, double
         }
         for (int j = 0; j < size; ++j) {
             if (lbfgs->factors[j] != 0) { /* products of unused slots may hold anything */
-                *squares += lbfgs->factors[i] * lbfgs->factors[j] * lbfgs->products[(size_t)i * (size_t)size + (size_t)j];
+                *squares +=
+                    lbfgs->factors[i] * lbfgs->factors[j] * lbfgs->products[(size_t)i * (size_t)size + (size_t)j];
             }
         }
         *slope += lbfgs->factors[i] * lbfgs->products[(size_t)i * (size_t)size + (size_t)(size - 1)];
@@ -253,8 +250,8 @@ static double step_length(const struct optimizer *optimizer, const struct gradie
     return step;
 }
 
-static nst_status move(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient, double step,
-                       nst_error *error) {
+static nst_status move(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
+                       double step, nst_error *error) {
     struct lbfgs *lbfgs = optimizer->state;
     nst_context *context = optimizer->context;
     const struct optimizer_settings *s = &optimizer->settings;

@@ -34,7 +34,9 @@ void optimizer_destroy(struct optimizer *optimizer) {
     }
 }
 
-size_t optimizer_padded(size_t count) { return (count + 15) / 16 * 16; }
+size_t optimizer_padded(size_t count) {
+    return (count + 15) / 16 * 16;
+}
 
 nst_status optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count, nst_error *error) {
     uint64_t bytes = (uint64_t)optimizer_padded(count) * sizeof(float);

@@ -19,11 +19,11 @@ struct optimizer {
     nst_context *context;
     struct optimizer_settings settings;
     const struct optimizer_method *method;
-    void *state;           /* the method's own */
-    size_t elements;       /* of the vector, padded */
-    double shortening;     /* 1, halved by each retreat */
-    bool has_last;         /* last_vector holds a vector to go back to */
-    int last_vector;       /* plan entries */
+    void *state;       /* the method's own */
+    size_t elements;   /* of the vector, padded */
+    double shortening; /* 1, halved by each retreat */
+    bool has_last;     /* last_vector holds a vector to go back to */
+    int last_vector;   /* plan entries */
     int partials;
 };
 

@@ -37,7 +37,8 @@ struct nst_job {
     double last_good_loss; /* of this scale, infinite before the first */
     int retreats;          /* in a row */
     char note[160];
-    struct timespec begin, scale_begin;
+    struct timespec begin, scale_begin; /* the latter: of the scale, then of its second iteration */
+    double first_seconds;               /* what the first iteration of the scale took */
 };
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
@@ -45,9 +46,10 @@ struct nst_job {
 static nst_status check_settings(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
     if (s->size_px < 1 || s->iteration_count < 1 || s->iteration_count > NST_MAX_SCALES || s->scale_count < 0 ||
         s->scale_count > NST_MAX_SCALES || s->history < 1 || !(s->style_scale > 0)) {
-        return fail(error, NST_ERROR_ARGUMENT,
-                    "settings out of range: size %d px, %d scales, %d numbers of iterations, history %d, style scale %g",
-                    s->size_px, s->scale_count, s->iteration_count, s->history, s->style_scale);
+        return fail(
+            error, NST_ERROR_ARGUMENT,
+            "settings out of range: size %d px, %d scales, %d numbers of iterations, history %d, style scale %g",
+            s->size_px, s->scale_count, s->iteration_count, s->history, s->style_scale);
     }
     if (pictures->style_count < 1 || pictures->style_count > NST_MAX_STYLES) {
         return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d style pictures, found %d", NST_MAX_STYLES,
@@ -56,6 +58,13 @@ static nst_status check_settings(const nst_settings *s, const nst_job_pictures *
     if (s->style_blend_count != 0 && s->style_blend_count != pictures->style_count) {
         return fail(error, NST_ERROR_ARGUMENT, "%d blend weights are given for %d style pictures", s->style_blend_count,
                     pictures->style_count);
+    }
+    double blend_sum = s->style_blend_count ? 0 : 1;
+    for (int i = 0; i < s->style_blend_count; ++i) {
+        blend_sum += s->style_blend[i];
+    }
+    if (!(blend_sum > 0)) {
+        return fail(error, NST_ERROR_ARGUMENT, "the blend weights add up to %g: expected more than 0", blend_sum);
     }
     if (s->init == NST_INIT_PICTURE && !pictures->init) {
         return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
@@ -118,7 +127,8 @@ static nst_status make_plan(nst_job *job, int size_px, struct plan *plan, nst_er
     job->gradient = plan_add_always(plan, image_bytes(sizes, 1), "gradient of the image");
     nst_status status = objective_add_to_plan(job->objective, plan, sizes, count, error);
     if (!status) {
-        status = optimizer_add_to_plan(job->optimizer, plan, 3 * (size_t)sizes[0].height * (size_t)sizes[0].width, error);
+        status =
+            optimizer_add_to_plan(job->optimizer, plan, 3 * (size_t)sizes[0].height * (size_t)sizes[0].width, error);
     }
     return status ? status : plan_assign(plan, error);
 }
@@ -167,8 +177,8 @@ static nst_status plan_and_allocate(nst_job *job, nst_error *error) {
     }
     job->scale_count = scales_choose(&job->settings, model, &job->content, job->scales);
     if (job->scale_count == 0) {
-        return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d", size.width,
-                    size.height, model_smallest_side(model));
+        return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d",
+                    size.width, size.height, model_smallest_side(model));
     }
     if (!plan_fits(job->context, &job->plan)) {
         return fail_too_large(job, &job->plan, error);
@@ -242,7 +252,9 @@ void nst_job_print_plan(const nst_job *job, FILE *stream) {
 
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */
 
-static bool is_neural_style(const nst_job *job) { return job->settings.objective == NST_OBJECTIVE_NEURAL_STYLE; }
+static bool is_neural_style(const nst_job *job) {
+    return job->settings.objective == NST_OBJECTIVE_NEURAL_STYLE;
+}
 
 /* Resizes a picture and puts it into the image buffer. */
 static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
@@ -337,8 +349,8 @@ static double seconds_since(const struct timespec *then) {
     return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
 }
 
-/* A loss that is not finite; in our own objective also one that explodes: without a line search some steps go uphill, but
- * none should go up by so much. */
+/* A loss that is not finite; in our own objective also one that explodes: without a line search some steps go uphill,
+ * but none should go up by so much. */
 static bool is_bad(const nst_job *job, double loss) {
     const double explosion = 5;
     return !isfinite(loss) || (!is_neural_style(job) && loss > explosion * job->last_good_loss);
@@ -346,9 +358,10 @@ static bool is_bad(const nst_job *job, double loss) {
 
 static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
     if (++job->retreats > MOST_RETREATS) {
-        return fail(error, NST_ERROR_OPENCL,
-                    "%s, again and again, however small the steps: check the device with another one (-d), and the network",
-                    why);
+        return fail(
+            error, NST_ERROR_OPENCL,
+            "%s, again and again, however small the steps: check the device with another one (-d), and the network",
+            why);
     }
     snprintf(job->note, sizeof job->note, "%s: back to the last good image, with steps half as long", why);
     return optimizer_retreat(job->optimizer, &job->plan, plan_buffer(&job->plan, job->image), error);
@@ -359,6 +372,10 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     nst_status status = objective_evaluate(job->objective, &job->plan, image, gradient, error);
     if (status) {
         return status;
+    }
+    if (job->iteration == 0) { /* the first one also builds kernels: it says nothing of the others */
+        job->first_seconds = seconds_since(&job->scale_begin);
+        clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
     }
     job->evaluation++;
     job->iteration++;
@@ -395,7 +412,8 @@ static bool is_finished(const nst_job *job) {
 
 static void fill_progress(const nst_job *job, nst_progress *progress) {
     const struct scale *scale = &job->scales[job->scale];
-    double per_iteration = seconds_since(&job->scale_begin) / (job->iteration > 0 ? job->iteration : 1);
+    double per_iteration =
+        job->iteration > 1 ? seconds_since(&job->scale_begin) / (job->iteration - 1) : job->first_seconds;
     *progress = (nst_progress){
         .scale = job->scale,
         .scale_count = job->scale_count,
@@ -417,9 +435,10 @@ static void fill_progress(const nst_job *job, nst_progress *progress) {
 nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error) {
     nst_status status = NST_OK;
     bool finished = job->scale >= 0 && is_finished(job);
-    if (!finished && (job->scale < 0 || job->iteration >= job->scales[job->scale].iterations)) {
+    /* Again where a scale has no iterations. */
+    while (!status && !finished && (job->scale < 0 || job->iteration >= job->scales[job->scale].iterations)) {
         status = begin_scale(job, error);
-        finished = !status && is_finished(job); /* a scale of no iterations */
+        finished = !status && is_finished(job);
     }
     if (!status && !finished) {
         status = iterate(job, error);
@@ -485,9 +504,9 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
     if (job->scale < 0) {
         return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
     }
-    nst_status status = transfer_from_device(job->context, plan_buffer(&job->plan, job->image),
-                                             job->scales[job->scale].size, objective_center(job->objective), picture,
-                                             error);
+    nst_status status =
+        transfer_from_device(job->context, plan_buffer(&job->plan, job->image), job->scales[job->scale].size,
+                             objective_center(job->objective), picture, error);
     if (!status && job->settings.original_colors) {
         status = recolor(job, picture, error);
     }

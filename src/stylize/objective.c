@@ -79,8 +79,8 @@ static nst_status create_terms(struct objective *objective, const nst_settings *
         struct style_term *term = &objective->style[objective->style_count++];
         term->stage = model_find_stage(objective->model, layer->name);
         term->layer_weight = layer->weight / style_sum;
-        nst_status status = style_loss_create(objective->context, objective->model, term->stage, PRODUCT_AUTO,
-                                              &term->loss, error);
+        nst_status status =
+            style_loss_create(objective->context, objective->model, term->stage, PRODUCT_AUTO, &term->loss, error);
         if (status) {
             return status;
         }
@@ -154,8 +154,12 @@ void objective_destroy(struct objective *objective) {
     free(objective);
 }
 
-const struct model *objective_model(const struct objective *objective) { return objective->model; }
-const float *objective_center(const struct objective *objective) { return objective->center; }
+const struct model *objective_model(const struct objective *objective) {
+    return objective->model;
+}
+const float *objective_center(const struct objective *objective) {
+    return objective->center;
+}
 
 nst_status objective_add_to_plan(struct objective *objective, struct plan *plan, const struct image_size *sizes,
                                  int size_count, nst_error *error) {
@@ -176,7 +180,9 @@ static struct loss_output output_at(const struct objective *objective, const str
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
-static double pixels_of(const struct feature_map *map) { return (double)map->height * map->width; }
+static double pixels_of(const struct feature_map *map) {
+    return (double)map->height * map->width;
+}
 
 /* How the Gram matrix is scaled: s of loss.h. */
 static double gram_scale(const struct objective *objective, const struct feature_map *map) {
@@ -185,7 +191,9 @@ static double gram_scale(const struct objective *objective, const struct feature
 }
 
 /* 1 / size, but 0 for a target that is all zero: nothing can be asked of it. */
-static double one_over(double size) { return size > 0 ? 1 / size : 0; }
+static double one_over(double size) {
+    return size > 0 ? 1 / size : 0;
+}
 
 nst_status objective_set_content(struct objective *objective, const struct plan *plan, cl_mem image,
                                  struct image_size size, nst_error *error) {
@@ -249,8 +257,8 @@ static nst_status style_values(struct objective *objective, const struct plan *p
         struct style_loss_weights weights = {.weight = term->weight, .scale = gram_scale(objective, &map)};
         status = style_loss_gram(term->loss, plan, &map, error);
         if (!status) {
-            status = style_loss_value(term->loss, plan, weights, output_at(objective, plan, objective->content_count + i),
-                                      error);
+            status = style_loss_value(term->loss, plan, weights,
+                                      output_at(objective, plan, objective->content_count + i), error);
         }
     }
     return status;

@@ -13,8 +13,8 @@ static nst_device_info make(int platform_index, int device_index, const char *pl
                             nst_device_type type) {
     nst_device_info device = {
         .platform_index = platform_index, .device_index = device_index, .type = type, .usable = true, .alias_of = -1};
-    snprintf(device.platform, sizeof device.platform, "%s", platform);
-    snprintf(device.name, sizeof device.name, "%s", name);
+    snprintf(device.platform, sizeof device.platform, "%.*s", (int)sizeof device.platform - 1, platform);
+    snprintf(device.name, sizeof device.name, "%.*s", (int)sizeof device.name - 1, name);
     snprintf(device.vendor, sizeof device.vendor, "Maker");
     return device;
 }

@@ -130,16 +130,41 @@ static void check_style(nst_context *context, struct map_size size, enum product
     case_free(&test, context);
 }
 
+/* Whether the device can do with that engine. */
+static bool engine_can(const nst_context *context, enum product_engine engine) {
+    bool packable = context->loops_in_kernel && context->channel_block > 1;
+    bool tileable = !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
+    switch (engine) {
+    case PRODUCT_AUTO:
+        break;
+    case PRODUCT_PACKED:
+        return packable;
+    case PRODUCT_CLBLAST:
+        return context->channel_block == 1;
+    case PRODUCT_TILES:
+        return tileable;
+    }
+    return packable || context->channel_block == 1;
+}
+
+static void check_engines(nst_context *context, struct map_size size) {
+    for (int engine = PRODUCT_AUTO; engine <= PRODUCT_TILES; ++engine) {
+        if (engine_can(context, engine)) {
+            check_style(context, size, engine);
+        }
+    }
+}
+
 static void loss_and_gradient_agree_with_the_reference(void **state) {
     for (size_t s = 0; s < map_size_count; ++s) {
-        check_style(*state, map_sizes[s], PRODUCT_AUTO);
+        check_engines(*state, map_sizes[s]);
     }
 }
 
 /* More channels than a tile, and a chunk of pixels that is broken off: 64 channels, 40 * 53 pixels. */
 static void several_tiles_and_chunks(void **state) {
-    check_style(*state, (struct map_size){64, 40, 53}, PRODUCT_AUTO);
-    check_style(*state, (struct map_size){150, 30, 31}, PRODUCT_AUTO);
+    check_engines(*state, (struct map_size){64, 40, 53});
+    check_engines(*state, (struct map_size){150, 30, 31});
 }
 
 static void engines_are_refused_where_they_cannot_work(void **state) {
@@ -148,14 +173,11 @@ static void engines_are_refused_where_they_cannot_work(void **state) {
     struct style_case test;
     case_init(&test, context, (struct map_size){5, 4, 4}, PRODUCT_AUTO);
     struct style_loss *loss;
-    bool packable = context->loops_in_kernel && context->channel_block > 1;
-    if (context->channel_block > 1) {
-        assert_int_equal(style_loss_create(context, test.model, 0, PRODUCT_CLBLAST, &loss, &error), NST_ERROR_ARGUMENT);
-        assert_null(loss);
-    }
-    if (!packable) {
-        assert_int_equal(style_loss_create(context, test.model, 0, PRODUCT_PACKED, &loss, &error), NST_ERROR_ARGUMENT);
-        assert_null(loss);
+    for (int engine = PRODUCT_PACKED; engine <= PRODUCT_TILES; ++engine) {
+        if (!engine_can(context, engine)) {
+            assert_int_equal(style_loss_create(context, test.model, 0, engine, &loss, &error), NST_ERROR_ARGUMENT);
+            assert_null(loss);
+        }
     }
     style_loss_destroy(NULL);
     assert_string_equal(product_engine_name(PRODUCT_PACKED), "packed");

@@ -1,0 +1,43 @@
+/* test_vgg.c: a job on the first three blocks of VGG-19, if the file is beside the checkout
+ * (../shared/weights/vgg19-blocks1-3.safetensors); skipped without it. */
+#include "jobs.h"
+#include <stdlib.h>
+
+#include "support/file.h"
+
+static void the_style_distance_falls_tenfold(void **state) {
+    static const char *const styles[] = {"relu1_1", "relu2_1", "relu3_1"}, *const contents[] = {"relu3_2"};
+    const char *path = NST_SOURCE_DIR "/../shared/weights/vgg19-blocks1-3.safetensors";
+    if (!file_exists(path)) {
+        skip();
+    }
+    nst_network *network;
+    nst_error error;
+    check(nst_network_open(path, NULL, &network, &error), &error);
+    nst_settings settings = small_settings(getenv("IT") ? atoi(getenv("IT")) : 40);
+    settings.size_px = 96;
+    settings.tv_weight = getenv("TV") ? atof(getenv("TV")) : 0; /* the stripes are as sharp and noisy as can be */
+    settings.content_weight = getenv("CW") ? atof(getenv("CW")) : 0.02;
+    set_layers(&settings.style_layers, styles, 3);
+    set_layers(&settings.content_layers, contents, 1);
+    nst_picture hills = make_hills(120, 90, 3), stripes = make_stripes(100, 100);
+    nst_job_pictures pictures = {.content = &hills, .styles = &stripes, .style_count = 1};
+    struct job_record record = {0};
+    run_job(*state, network, &settings, &pictures, &record);
+    check(record.status, &record.error);
+    if (!(record.last_style < record.first_style / 10)) {
+        fail_msg("the style distance fell from %g to %g only", record.first_style, record.last_style);
+    }
+    assert_int_equal(record.picture.width, 96);
+    assert_int_equal(record.picture.height, 72);
+    assert_in_unit_range(&record.picture);
+    record_free(&record);
+    nst_picture_free(&hills);
+    nst_picture_free(&stripes);
+    nst_network_destroy(network);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_style_distance_falls_tenfold)};
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
