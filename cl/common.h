@@ -16,6 +16,14 @@
 #define WORK_GROUP 1
 #endif
 
+/* For kernels that hold many sums in registers. SUB_GROUP is the smallest number of work-items that share a thread's registers
+ * on Intel GPUs, 0 elsewhere. */
+#if defined(SUB_GROUP) && SUB_GROUP > 0
+#define MANY_REGISTERS __attribute__((intel_reqd_sub_group_size(SUB_GROUP)))
+#else
+#define MANY_REGISTERS
+#endif
+
 #if BLOCK == 1
 typedef float floatB;
 typedef int intB;

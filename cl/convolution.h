@@ -8,6 +8,7 @@
 #define EPILOGUE_RELU     1
 #define EPILOGUE_MASK     2
 #define EPILOGUE_MASK_ADD 3
+#define EPILOGUE_RELU_POOL 4
 #define PADDING_ZERO      0
 #define PADDING_REFLECT   1
 

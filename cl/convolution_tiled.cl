@@ -42,7 +42,7 @@ INLINED void add_products(float4 sums[4][4], float4 filter, int row, float4 pixe
 #define ITEMS (GROUP_TILES * GROUP_PANELS) /* as many as pixels: each fetches one */
 #define FETCHES ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
 
-__kernel __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
+__kernel MANY_REGISTERS __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
 convolution_tiled(__global const float *input, __global float *output, __global ushort *mask,
                   __global const float4 *weights, __global const float *bias, int in_channels, int out_channels,
                   int in_height, int in_width, int padding, int padding_mode, int first_tile) {
@@ -70,6 +70,7 @@ convolution_tiled(__global const float *input, __global float *output, __global 
         }
     }
     int chunks = TAPS * ((in_channels + DEPTH - 1) / DEPTH), tap = 0, first = 0;
+#pragma unroll 1 /* more only takes registers */
     for (int chunk = 0; chunk <= chunks; ++chunk) {
         float next_pixels[DEPTH];
         float4 next_filters[FETCHES];
@@ -128,7 +129,8 @@ convolution_tiled(__global const float *input, __global float *output, __global 
 }
 #endif
 
-__kernel void convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
+__kernel MANY_REGISTERS __attribute__((reqd_work_group_size(64, 1, 1))) void
+convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
                                  __global const float4 *weights, __global const float *bias, int in_channels,
                                  int out_channels, int in_height, int in_width, int padding, int padding_mode,
                                  int first_tile) {
@@ -148,6 +150,7 @@ __kernel void convolution_narrow(__global const float *input, __global float *ou
             sums[o][row] = (float4)(0.0f);
         }
     }
+#pragma unroll 1
     for (int channel = 0; channel < in_channels; ++channel) {
         float patch[PATCH][PATCH];
         load_patch(input + (size_t)channel * in_height * in_width, in, tile / tile_columns * 4 - padding,

@@ -1,29 +1,94 @@
 /* convolution_winograd.cl: 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3), fused, for CPUs.
  *
- *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A          (Lavin and Gray 2015, arXiv:1509.09308,
- * section 4)
+ *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A
  *
- * turns a 6x6 patch d of the input into a 4x4 tile Y of the output with 36 products instead of 144. The points of
- * evaluation are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which halve the rounding error of the usual 0, +-1, +-2.
+ * (Lavin and Gray 2015, arXiv:1509.09308, section 4) turns a 6x6 patch d of the input into a 4x4 tile Y of the output with 36
+ * products instead of 144. The points of evaluation are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which halve the rounding
+ * error of the usual 0, +-1, +-2.
  *
  * A work-item has a range of tiles and takes `round_tiles` of them at a time:
- *     1. V = B^T d B of all input channels:         V[36][groups of TILES tiles][in_blocks][TILES]  (lanes: input
- * channels)
- *     2. for each panel of PANEL vectors of output channels, 36 matrix products M[s] = V[s] U[s], sums in registers:
- *                                                   U[panels][36][PANEL / VECTORS][in_channels][VECTORS]  (lanes:
- * output channels) M[36][PANEL][round_tiles]
- *     3. A^T M A, bias, epilogue.
- * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it
- * need be, so that the 36 do not compete for the same lines of the cache.
+ *     1. V = B^T d B of all input channels            V[36][groups of TILES tiles][in_blocks][TILES], lanes: input channels
+ *     2. for each panel of PANEL vectors of output    U[panels][36][PANEL / VECTORS][in_channels][VECTORS], lanes: output
+ *        channels 36 products M[s] = V[s] U[s],       M[36][PANEL][round_tiles]                              channels
+ *        sums in registers
+ *     3. A^T M A, bias, epilogue
+ * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it need be,
+ * so that the 36 do not compete for the same lines of the cache.
+ *
+ * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came from; all
+ * others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
  */
 #include "convolution.h"
 #include "winograd.h"
+#include "window.h"
+
+#ifndef UNPOOL
+#define UNPOOL 0
+#endif
 
 struct image {
     int height, width;
 };
 
-/* V of one tile of one channel block: reads the patch whose first pixel is (y, x), writes 36 vectors `stride` apart. */
+/* B^T along the rows of a patch that has been transformed along its columns: 36 vectors of V, `stride` apart. */
+static void store_input_tile(floatB half_way[6][6], __global floatB *v, int stride) {
+#pragma unroll
+    for (int i = 0; i < 6; ++i) {
+        floatB t[6];
+        transform_input(half_way[i], t);
+#pragma unroll
+        for (int j = 0; j < 6; ++j) {
+            v[(i * 6 + j) * stride] = t[j];
+        }
+    }
+}
+
+#if UNPOOL
+/* V of one tile of one channel block, from the pooled input and the selection mask of the block. The patch begins one pixel
+ * above and left of its tile (row, column): it shows 4x4 pooled values, and the masks of 3x3 tiles. */
+static void unpooled_tile(__global const floatB *pooled, __global const ushortB *selection, struct image in, int row,
+                          int column, __global floatB *v, int stride) {
+    int pooled_height = in.height / 2, pooled_width = in.width / 2;
+    int tile_rows = (in.height + 3) / 4, tile_columns = (in.width + 3) / 4;
+    intB bits[3][3];
+    floatB values[4][4], half_way[6][6];
+    /* Tiles outside the map have no bits; whatever value is read for them is not used. */
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+#pragma unroll
+        for (int j = 0; j < 3; ++j) {
+            int y = row + i - 1, x = column + j - 1;
+            bool exists = y >= 0 && x >= 0 && y < tile_rows && x < tile_columns;
+            bits[i][j] = exists ? CONVERT_INT(selection[y * tile_columns + x]) : (intB)(0);
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        int y = clamp(2 * row + i - 1, 0, pooled_height - 1);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            values[i][j] = pooled[y * pooled_width + clamp(2 * column + j - 1, 0, pooled_width - 1)];
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < 6; ++j) {
+        floatB d[6], t[6];
+#pragma unroll
+        for (int i = 0; i < 6; ++i) {
+            int bit = 1 << (4 * ((i + 3) % 4) + (j + 3) % 4);
+            d[i] = select((floatB)(0.0f), values[(i + 1) / 2][(j + 1) / 2],
+                          LANES((bits[(i + 3) / 4][(j + 3) / 4] & bit) != 0));
+        }
+        transform_input(d, t);
+#pragma unroll
+        for (int i = 0; i < 6; ++i) {
+            half_way[i][j] = t[i];
+        }
+    }
+    store_input_tile(half_way, v, stride);
+}
+#else
+/* V of one tile of one channel block: reads the patch whose first pixel is (y, x). */
 static void input_tile(__global const floatB *input, struct image in, int y, int x, int padding_mode,
                        __global floatB *v, int stride) {
     floatB half_way[6][6];
@@ -49,16 +114,24 @@ static void input_tile(__global const floatB *input, struct image in, int y, int
             half_way[i][j] = t[i];
         }
     }
+    store_input_tile(half_way, v, stride);
+}
+#endif
+
+#if EPILOGUE == EPILOGUE_RELU_POOL
+/* Two rows of a tile, pooled; `row` is the first, 0 or 2. */
+static void pool_rows(floatB above[4], floatB below[4], floatB bias, __global floatB *output, intB *bits,
+                      struct image out, int y, int x, int row) {
 #pragma unroll
-    for (int i = 0; i < 6; ++i) {
-        floatB t[6];
-        transform_input(half_way[i], t);
-#pragma unroll
-        for (int j = 0; j < 6; ++j) {
-            v[(i * 6 + j) * stride] = t[j];
+    for (int j = 0; j < 4; j += 2) {
+        if (y + row + 1 < out.height && x + j + 1 < out.width) {
+            floatB most = window_maximum(above[j], above[j + 1], below[j], below[j + 1], row, j, 0, bits);
+            *bits &= LANES(most + bias > 0.0f) | ~(0x33 << (4 * row + j));
+            output[(y + row) / 2 * (out.width / 2) + (x + j) / 2] = relu(most + bias);
         }
     }
 }
+#endif
 
 /* Output of one tile of one channel block, from 36 vectors `stride` apart. (y, x) is the tile's first pixel. */
 static void output_tile(__global const floatB *m, int stride, floatB bias, __global floatB *output,
@@ -78,6 +151,16 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
         }
     }
     intB bits = (intB)(0);
+#if EPILOGUE == EPILOGUE_RELU_POOL
+#pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+        floatB above[4], below[4];
+        transform_output(half_way[i], above);
+        transform_output(half_way[i + 1], below);
+        pool_rows(above, below, bias, output, &bits, out, y, x, i);
+    }
+    *mask = CONVERT_USHORT(bits);
+#else
     if (reads_mask()) {
         bits = CONVERT_INT(*mask);
     }
@@ -103,6 +186,7 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
 #if EPILOGUE == EPILOGUE_RELU
     /* One bit too far to the left until here, since Oclgrind 21.10 mistakes the 1 of a comparison's lane for 255. */
     *mask = CONVERT_USHORT((bits >> 1) & existing);
+#endif
 #endif
 }
 
@@ -146,7 +230,8 @@ DEFINE_MULTIPLY(multiply_4, 4)
 DEFINE_MULTIPLY(multiply_2, 2)
 
 __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input, __global floatB *output,
-                                                    __global ushortB *mask, __global const floatB *weights,
+                                                    __global ushortB *mask, __global const ushortB *selection,
+                                                    __global const floatB *weights,
                                                     __global const floatB *bias, __global floatB *scratch,
                                                     int in_channels, int out_blocks, int in_height, int in_width,
                                                     int padding, int padding_mode, int round_tiles, int groups) {
@@ -154,6 +239,7 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
     int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + PANEL - 1) / PANEL;
     int v_stride = round_tiles * in_blocks + 1, m_stride = round_tiles * PANEL + 1;
+    int out_pixels = EPILOGUE == EPILOGUE_RELU_POOL ? (out.height / 2) * (out.width / 2) : out.height * out.width;
     int item = get_global_id(0), ranges = get_global_size(0) / groups;
     __global floatB *v = scratch + (size_t)item * SLICES * (v_stride + m_stride), *m = v + SLICES * v_stride;
 
@@ -165,9 +251,15 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
         for (int block = 0; block < in_blocks; ++block) {
             for (int t = 0; t < (count + 1) / 2 * 2; ++t) {
                 int tile = min(first + t, tiles - 1);
+                __global floatB *tile_v = v + (t / TILES * in_blocks + block) * TILES + t % TILES;
+#if UNPOOL
+                unpooled_tile(input + (size_t)block * (in.height / 2) * (in.width / 2),
+                              selection + (size_t)block * tiles, in, tile / tile_columns, tile % tile_columns, tile_v,
+                              v_stride);
+#else
                 input_tile(input + (size_t)block * in.height * in.width, in, tile / tile_columns * 4 - padding,
-                           tile % tile_columns * 4 - padding, padding_mode,
-                           v + (t / TILES * in_blocks + block) * TILES + t % TILES, v_stride);
+                           tile % tile_columns * 4 - padding, padding_mode, tile_v, v_stride);
+#endif
             }
         }
         for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
@@ -197,8 +289,8 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
                 size_t block = panel * PANEL + j;
                 for (int t = 0; t < count; ++t) {
                     int tile = first + t;
-                    output_tile(m + j * round_tiles + t, m_stride, bias[block], output + block * out.height * out.width,
-                                mask + block * tiles + tile, out, tile / tile_columns * 4, tile % tile_columns * 4);
+                    output_tile(m + j * round_tiles + t, m_stride, bias[block], output + block * out_pixels, mask + block * tiles + tile,
+                                out, tile / tile_columns * 4, tile % tile_columns * 4);
                 }
             }
         }

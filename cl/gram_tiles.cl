@@ -27,7 +27,7 @@ static void fetch_pixels(__global const float *map, __local float4 rows[TILE][RO
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
+__kernel MANY_REGISTERS __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
 gram_tiles(__global const float *map, __global float *partials, int channels, int pixels, int range,
            int first_range) {
     __local float4 rows[TILE][ROW], columns[TILE][ROW];
@@ -51,6 +51,7 @@ gram_tiles(__global const float *map, __global float *partials, int channels, in
         fetch_pixels(map, rows, tile_row * TILE, channels, first, end, pixels);
         fetch_pixels(map, columns, tile_column * TILE, channels, first, end, pixels);
         barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll 1 /* more only takes registers */
         for (int k = 0; k < DEPTH / 4; ++k) {
             float4 factors[SUMS];
 #pragma unroll

@@ -1,26 +1,16 @@
 /* pooling.cl: 2x2 pooling with stride 2, forward and backward; an odd last row or column is dropped.
  *
- * Forward reads a map of in_height x in_width and writes one of (in_height / 2) x (in_width / 2). A pixel's bit in the
- * mask says whether gradient flows back to it; masks have the layout of ReLU masks (see convolution.h): a ushort for
- * each 4x4 tile and channel, bit 4 * (y % 4) + x % 4. maximum: pooled = max over the window;  bit = 1 for the first
- * largest value of the window; above a ReLU only if positive average: pooled = mean over the window; the backward pass
- * takes the ReLU's own mask Backward: gradient[y][x] = bit ? scale * pooled_gradient[y / 2][x / 2] : 0, scale 1 for the
- * maximum, 1/4 for the average.
+ * Forward reads a map of in_height x in_width and writes one of (in_height / 2) x (in_width / 2). A pixel's bit in the mask says
+ * whether gradient flows back to it; masks have the layout of ReLU masks (see convolution.h): a ushort for each 4x4 tile and
+ * channel, bit 4 * (y % 4) + x % 4.
+ *     maximum: pooled = max over the window;  bit = 1 for the first largest value of the window; above a ReLU only if positive
+ *     average: pooled = mean over the window; the backward pass takes the ReLU's own mask
+ * Backward: gradient[y][x] = bit ? scale * pooled_gradient[y / 2][x / 2] : 0, scale 1 for the maximum, 1/4 for the average.
  *
  * One element of the launch is one tile of one channel block.
  */
 #include "common.h"
-
-static floatB window_maximum(floatB a, floatB b, floatB c, floatB d, int y, int x, int above_relu, intB *bits) {
-    floatB most = fmax(fmax(a, b), fmax(c, d));
-    intB is_a = LANES(a == most), is_b = LANES(b == most) & ~is_a, is_c = LANES(c == most) & ~(is_a | is_b);
-    intB is_d = ~(is_a | is_b | is_c);
-    int first = 4 * y + x;
-    intB chosen =
-        (is_a & (1 << first)) | (is_b & (1 << (first + 1))) | (is_c & (1 << (first + 4))) | (is_d & (1 << (first + 5)));
-    *bits |= above_relu ? chosen & LANES(most > 0.0f) : chosen;
-    return most;
-}
+#include "window.h"
 
 __kernel void pool_maximum(__global const floatB *input, __global floatB *output, __global ushortB *mask, int blocks,
                            int in_height, int in_width, int above_relu) {

@@ -1,7 +1,7 @@
 /* total_variation.cl: how much neighboring pixels differ, and its gradient.
  *
- *     POWER 1: loss = weight * sum |x[i+1] - x[i]|       gradient += weight * (sign(x[i] - x[i-1]) - sign(x[i+1] -
- * x[i])) POWER 2: loss = weight * sum (x[i+1] - x[i])^2     gradient += 2 weight * ((x[i] - x[i-1]) - (x[i+1] - x[i]))
+ *     POWER 1: loss = weight * sum |x[i+1] - x[i]|       gradient += weight * (sign(x[i] - x[i-1]) - sign(x[i+1] - x[i]))
+ *     POWER 2: loss = weight * sum (x[i+1] - x[i])^2     gradient += 2 weight * ((x[i] - x[i-1]) - (x[i+1] - x[i]))
  * along rows and along columns of each plane of the image, float [3][height][width].
  * partials: one partial sum of the loss per work-group.
  */
@@ -29,8 +29,7 @@ static float slope_of(float difference) {
 
 __kernel void total_variation(__global const float *image, __global float *gradient, __global float *partials, int slot,
                               int height, int width, float weight) {
-    /* A CPU's element is a line, whose loop the compiler vectorizes; a GPU's is a pixel, so that neighbors load
-     * together. */
+    /* A CPU's element is a line, whose loop the compiler vectorizes; a GPU's is a pixel, so that neighbors load together. */
     int length = LOOPS ? width : 1, pieces = width / length;
     float sum = 0.0f, lost = 0.0f;
     FOR_RANGE(piece, 3 * height * pieces) {

@@ -12,7 +12,7 @@
 #include "tile.h"
 #include "winograd.h"
 
-__kernel void winograd_input(__global const float *input, __global float *v, int in_channels, int in_height,
+__kernel MANY_REGISTERS void winograd_input(__global const float *input, __global float *v, int in_channels, int in_height,
                              int in_width, int padding, int padding_mode, int first_tile, int batch_tiles) {
     struct image in = {in_height, in_width};
     int tile_columns = (in_width + 2 * padding + 1) / 4;
@@ -48,7 +48,7 @@ __kernel void winograd_input(__global const float *input, __global float *v, int
     }
 }
 
-__kernel void winograd_output(__global const float *m, __global float *output, __global ushort *mask,
+__kernel MANY_REGISTERS void winograd_output(__global const float *m, __global float *output, __global ushort *mask,
                               __global const float *bias, int out_channels, int out_height, int out_width,
                               int first_tile, int batch_tiles) {
     struct image out = {out_height, out_width};

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct map_size map_sizes[] = {{1, 1, 1},   {3, 1, 1},   {5, 3, 5},   {17, 4, 4},
+const struct map_size map_sizes[] = {{1, 1, 1},   {3, 1, 1},   {5, 3, 5},    {17, 4, 4},
                                      {3, 17, 31}, {64, 9, 14}, {17, 33, 20}, {70, 2, 3}};
 const size_t map_size_count = COUNT_OF(map_sizes);
 
@@ -134,7 +134,9 @@ static size_t mask_index(const nst_context *context, struct map_size size, int c
            (size_t)(c % block);
 }
 
-static int mask_bit(int y, int x) { return 4 * (y % 4) + x % 4; }
+static int mask_bit(int y, int x) {
+    return 4 * (y % 4) + x % 4;
+}
 
 cl_mem upload_mask(nst_context *context, const bool *dense, struct map_size size) {
     size_t count = mask_elements(context, size);

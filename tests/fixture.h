@@ -1,7 +1,8 @@
-/* fixture.h: what the suites that compute on a device share: opening it, random data, going between plain arrays and the
- * layout on the device, and comparing with the float64 reference.
+/* fixture.h: what the suites that compute on a device share: opening it, random data, going between plain arrays and
+ * the layout on the device, and comparing with the float64 reference.
  *
- * Plain maps are dense, [channels][height][width]. The functions here fail the test in hand when anything goes wrong. */
+ * Plain maps are dense, [channels][height][width]. The functions here fail the test in hand when anything goes wrong.
+ */
 #ifndef TESTS_FIXTURE_H
 #define TESTS_FIXTURE_H
 
@@ -21,8 +22,12 @@ struct map_size {
     int channels, height, width;
 };
 
-static inline size_t pixels_of(struct map_size size) { return (size_t)size.height * (size_t)size.width; }
-static inline size_t elements_of(struct map_size size) { return (size_t)size.channels * pixels_of(size); }
+static inline size_t pixels_of(struct map_size size) {
+    return (size_t)size.height * (size_t)size.width;
+}
+static inline size_t elements_of(struct map_size size) {
+    return (size_t)size.channels * pixels_of(size);
+}
 
 /* The sizes that every kernel is tried at: single pixels, odd edges, odd channel counts, whole and broken blocks. */
 extern const struct map_size map_sizes[];

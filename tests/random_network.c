@@ -50,11 +50,10 @@ nst_network *random_network(const char *description, uint64_t seed) {
     char text[512], *rest = NULL;
     snprintf(text, sizeof text, "%s", description);
     nst_network *network = allocate(1, sizeof *network);
-    *network = (nst_network){.name = "random",
-                             .input = {.name = "test",
-                                       .order = {2, 1, 0},
-                                       .scale = {0.013f, 0.017f, 0.015f},
-                                       .offset = {-1.6f, -2.1f, -1.9f}}};
+    *network = (nst_network){
+        .name = "random",
+        .input = {
+            .name = "test", .order = {2, 1, 0}, .scale = {0.013f, 0.017f, 0.015f}, .offset = {-1.6f, -2.1f, -1.9f}}};
     network->layers = allocate(MOST_LAYERS, sizeof *network->layers);
     int channels = 3, block = 1, within = 0;
     for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {

@@ -23,6 +23,7 @@ struct nst_context {
     int channel_block;    /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
     int work_items;       /* for kernels that loop: how many to launch */
     size_t work_group;    /* for kernels that do not: size of a work-group */
+    int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
 
     uint64_t allocated_bytes, peak_bytes; /* device buffers */
     struct program_store *programs;
@@ -37,8 +38,7 @@ nst_status buffer_create(nst_context *context, size_t bytes, const char *what, c
 void buffer_release(nst_context *context, cl_mem *buffer);
 
 /* A part of a buffer as a buffer of its own, for those who take no offsets (CLBlast). `offset_bytes` is a multiple of
- * BUFFER_PART_ALIGNMENT, which suits every device. Release with buffer_release; it need not wait for what was enqueued.
- */
+ * BUFFER_PART_ALIGNMENT, which suits every device. Release with buffer_release; it need not wait for what was enqueued. */
 enum { BUFFER_PART_ALIGNMENT = 4096 };
 nst_status buffer_part(nst_context *context, cl_mem buffer, size_t offset_bytes, size_t bytes, cl_mem *part,
                        nst_error *error);

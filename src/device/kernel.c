@@ -34,6 +34,7 @@ static nst_status complete_options(const nst_context *context, const char *file,
         {"BLOCK", context->channel_block},
         {"LOOPS", context->loops_in_kernel},
         {"WORK_GROUP", (int)context->work_group},
+        {"SUB_GROUP", context->sub_group},
     };
     int length = snprintf(complete, LONGEST_OPTIONS, "-cl-std=CL1.2 -cl-mad-enable");
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; ++i) {

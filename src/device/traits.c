@@ -98,6 +98,21 @@ static nst_status read_block(int *block, nst_error *error) {
     return NST_OK;
 }
 
+/* Intel's compiler runs 8, 16 or 32 work-items in the registers of one thread; some GPUs lack 8. Left alone it takes 32 for
+ * kernels with local memory, and spills. */
+static int smallest_sub_group(const nst_context *context) {
+    const cl_device_info sub_group_sizes = 0x4108; /* CL_DEVICE_SUB_GROUP_SIZES_INTEL, unknown to other drivers */
+    size_t sizes[8], bytes = 0, smallest = 0;
+    if (context->info.type != NST_DEVICE_GPU ||
+        clGetDeviceInfo(context->device, sub_group_sizes, sizeof sizes, sizes, &bytes) != CL_SUCCESS) {
+        return 0;
+    }
+    for (size_t i = 0; i < bytes / sizeof *sizes; ++i) {
+        smallest = smallest == 0 || sizes[i] < smallest ? sizes[i] : smallest;
+    }
+    return (int)smallest;
+}
+
 nst_status traits_apply(nst_context *context, nst_error *error) {
     const nst_device_info *device = &context->info;
     bool like_cpu = device->type == NST_DEVICE_CPU;
@@ -109,5 +124,6 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
     context->channel_block = like_cpu ? cpu_channel_block(device) : 1;
     context->work_items = device->compute_units > 0 ? (int)device->compute_units : 1;
     context->work_group = like_cpu ? 1 : power_of_two_below(device->largest_work_group, USUAL_WORK_GROUP);
+    context->sub_group = smallest_sub_group(context);
     return read_block(&context->channel_block, error);
 }

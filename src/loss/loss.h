@@ -1,7 +1,7 @@
 /* loss.h: the losses at a layer of the network and on the image: value and gradient.
  *
- * Each loss leaves reduction_partials() partial sums in a buffer shared by all losses, at its own slot; the host adds
- * them up once per evaluation. Weights and normalisation are chosen by whoever makes the loss:
+ * Each loss leaves reduction_partials() partial sums in a buffer shared by all losses, at its own slot; the host adds them
+ * up once per evaluation. Weights and normalisation are chosen by whoever makes the loss:
  *
  *     content   loss = a |F - P|^2                  gradient = mask 2 a (F - P)
  *     style     loss = a |s F F^T - A|^2            gradient = mask 4 a s (s F F^T - A) F

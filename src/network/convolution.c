@@ -22,19 +22,32 @@ static const struct convolution_methods *methods_of(enum convolution_engine engi
     return NULL;
 }
 
+/* Whether an engine can do a shape. Only one pools and unpools. */
+static bool supports(const struct convolution_methods *methods, const nst_context *context,
+                     const struct convolution_shape *shape) {
+    bool pools = shape->epilogue == EPILOGUE_RELU_POOL || shape->unpools;
+    return (!pools || methods == &convolution_winograd) && methods->supports(context, shape);
+}
+
 /* Below this many channels on either side the transforms cost more than Winograd saves. */
 enum { LEAST_WINOGRAD_CHANNELS = 32 };
 
 static enum convolution_engine choose_engine(const nst_context *context, const struct convolution_shape *shape) {
     bool on_cpu = context->loops_in_kernel;
-    if (methods_of(CONVOLUTION_WINOGRAD, on_cpu)->supports(context, shape) && shape->in_channels >= LEAST_WINOGRAD_CHANNELS &&
+    if (supports(methods_of(CONVOLUTION_WINOGRAD, on_cpu), context, shape) && shape->in_channels >= LEAST_WINOGRAD_CHANNELS &&
         shape->out_channels >= LEAST_WINOGRAD_CHANNELS) {
         return CONVOLUTION_WINOGRAD;
     }
-    if (convolution_clblast.supports(context, shape)) {
+    if (supports(&convolution_clblast, context, shape)) {
         return CONVOLUTION_CLBLAST;
     }
-    return methods_of(CONVOLUTION_DIRECT, on_cpu)->supports(context, shape) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
+    return supports(methods_of(CONVOLUTION_DIRECT, on_cpu), context, shape) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
+}
+
+bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape) {
+    struct convolution_shape pooling = *shape;
+    pooling.epilogue = EPILOGUE_RELU_POOL;
+    return shape->padding == 1 && choose_engine(context, &pooling) == CONVOLUTION_WINOGRAD;
 }
 
 /* A dispatch of this many floating-point operations takes a slow integrated GPU (150 GFLOP/s) 0.1 s. Much longer ones
@@ -99,7 +112,7 @@ nst_status convolution_create(nst_context *context, const struct convolution_sha
         engine = choose_engine(context, shape);
     }
     const struct convolution_methods *methods = methods_of(engine, context->loops_in_kernel);
-    if (!methods->supports(context, shape)) {
+    if (!supports(methods, context, shape)) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "the %s engine cannot do a %dx%d convolution with channel blocks of %d on this device; leave the "
                     "choice of the engine to the program",

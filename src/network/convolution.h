@@ -33,7 +33,8 @@ enum convolution_epilogue {
     EPILOGUE_NONE,      /* out = sum */
     EPILOGUE_RELU,      /* out = max(sum, 0), and the mask of it is written */
     EPILOGUE_MASK,      /* out = mask bit ? sum : 0 (backward: the ReLU below) */
-    EPILOGUE_MASK_ADD   /* out += mask bit ? sum : 0 (the gradient of a loss added at its layer) */
+    EPILOGUE_MASK_ADD,  /* out += mask bit ? sum : 0 (the gradient of a loss added at its layer) */
+    EPILOGUE_RELU_POOL  /* out = maxima of 2x2 windows of max(sum, 0); the mask tells which pixels they came from */
 };
 
 struct convolution_shape {
@@ -43,6 +44,7 @@ struct convolution_shape {
     enum padding_mode padding_mode; /* what lies outside the input */
     bool has_bias;
     enum convolution_epilogue epilogue;
+    bool unpools; /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
 };
 
 struct convolution;
@@ -60,6 +62,10 @@ void convolution_destroy(nst_context *context, struct convolution *convolution);
 enum convolution_engine convolution_engine_of(const struct convolution *convolution);
 const char *convolution_engine_name(enum convolution_engine engine);
 
+/* True if the engine that AUTO would choose can pool in its epilogue (EPILOGUE_RELU_POOL) this shape, and unpool its input in
+ * the backward pass. */
+bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape);
+
 /* Size of the output for an input of height x width. */
 void convolution_output_size(const struct convolution_shape *shape, int height, int width, int *out_height,
                              int *out_width);
@@ -71,6 +77,7 @@ uint64_t convolution_scratch_bytes(const struct convolution *convolution, int he
 struct convolution_call {
     int height, width;       /* of the input */
     cl_mem input, output;    /* different buffers */
+    cl_mem selection;        /* for a shape that unpools: the mask of its input */
     cl_mem mask;             /* written (RELU), read (MASK, MASK_ADD), unused (NONE); of the output's size */
     cl_mem scratch;          /* at least convolution_scratch_bytes */
 };

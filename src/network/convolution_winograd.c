@@ -16,7 +16,8 @@ static int tiles_in_registers(int block) {
 }
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return context->loops_in_kernel && context->channel_block >= 4 && shape->kernel_size == 3;
+    return context->loops_in_kernel && context->channel_block >= 4 && shape->kernel_size == 3 &&
+           (!shape->unpools || shape->padding == 1);
 }
 
 /* U[panels][36][PANEL / VECTORS][in_channels][VECTORS][block] */
@@ -43,7 +44,8 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     convolution->tiles_per_round =
         (convolution->shape.in_channels > 64 ? 8 : 4) * tiles; /* so that V fits the caches */
     char options[96];
-    snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d", tiles, VECTORS, PANEL);
+    snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d -D UNPOOL=%d", tiles, VECTORS, PANEL,
+             convolution->shape.unpools);
     nst_status status = convolution_kernel(context, convolution, "convolution_winograd.cl", options,
                                            "convolution_winograd", &convolution->kernel, error);
     if (status) {
@@ -83,7 +85,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     }
     return kernel_run(context, convolution->kernel, work_items(items),
                       ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
-                                arg_buffer(convolution->weights), arg_buffer(convolution->bias),
+                                arg_buffer(call->selection), arg_buffer(convolution->weights), arg_buffer(convolution->bias),
                                 arg_buffer(call->scratch), arg_int(shape->in_channels),
                                 arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
                                 arg_int(shape->padding), arg_int(shape->padding_mode),

@@ -85,6 +85,39 @@ static nst_status make_stages(struct model *model, const nst_network *network, c
     return NST_OK;
 }
 
+static struct convolution_shape forward_shape(const struct stage *stage) {
+    return (struct convolution_shape){
+        .in_channels = stage->in_channels,
+        .out_channels = stage->out_channels,
+        .kernel_size = stage->kernel_size,
+        .padding = stage->padding,
+        .padding_mode = stage->padding_mode,
+        .has_bias = stage->layer->bias != NULL,
+        .epilogue = stage->is_pooled ? EPILOGUE_RELU_POOL : stage->has_relu ? EPILOGUE_RELU : EPILOGUE_NONE,
+    };
+}
+
+/* Makes one stage of a convolution, its ReLU and a maximum pooling, where no loss sits between and the engine can: then
+ * the map between them, the largest of its block, is never stored, nor is its gradient. */
+static void merge_poolings(struct model *model, nst_pooling pooling, enum convolution_engine engine) {
+    bool may = pooling == NST_POOLING_MAX && (engine == CONVOLUTION_AUTO || engine == CONVOLUTION_WINOGRAD);
+    for (int s = 0; may && s + 1 < model->stage_count; ++s) {
+        struct stage *stage = &model->stages[s], *next = stage + 1;
+        if (stage->is_pooling || !stage->has_relu || stage->is_tapped || stage->padding_mode != PADDING_ZERO ||
+            !next->is_pooling) {
+            continue;
+        }
+        struct convolution_shape shape = forward_shape(stage);
+        if (convolution_can_pool(model->context, &shape)) {
+            stage->is_pooled = true;
+            stage->has_relu = false;
+            memcpy(stage->name, next->name, sizeof stage->name);
+            memmove(next, next + 1, (size_t)(model->stage_count - s - 2) * sizeof *next);
+            model->stage_count--;
+        }
+    }
+}
+
 /* ---- Convolutions ------------------------------------------------------------------------------------------------ */
 
 /* Weights of the backward pass: channels exchanged, filters turned by 180 degrees. From malloc, NULL without memory. */
@@ -107,15 +140,7 @@ static float *turned_weights(const struct layer *layer) {
 static nst_status make_convolutions(struct model *model, int index, enum convolution_engine engine, nst_error *error) {
     struct stage *stage = &model->stages[index];
     const struct layer *layer = stage->layer;
-    struct convolution_shape forward = {
-        .in_channels = layer->in_channels,
-        .out_channels = layer->out_channels,
-        .kernel_size = layer->kernel_size,
-        .padding = layer->padding,
-        .padding_mode = layer->padding_mode,
-        .has_bias = layer->bias != NULL,
-        .epilogue = stage->has_relu ? EPILOGUE_RELU : EPILOGUE_NONE,
-    };
+    struct convolution_shape forward = forward_shape(stage);
     nst_status status =
         convolution_create(model->context, &forward, engine, layer->weights, layer->bias, &stage->forward, error);
     if (status) {
@@ -131,6 +156,7 @@ static nst_status make_convolutions(struct model *model, int index, enum convolu
         .padding = stage->folds ? layer->kernel_size - 1 : layer->kernel_size - 1 - layer->padding,
         .padding_mode = PADDING_ZERO,
         .epilogue = masks ? EPILOGUE_MASK : EPILOGUE_NONE,
+        .unpools = stage->is_pooled,
     };
     float *turned = turned_weights(layer);
     if (!turned) {
@@ -180,6 +206,9 @@ nst_status model_create(nst_context *context, const nst_network *network, const 
         model->input.offset[c] = options->centered ? 0 : network->input.offset[c];
     }
     nst_status status = make_stages(model, network, options, layer_count, error);
+    if (!status) {
+        merge_poolings(model, options->pooling, options->engine);
+    }
     for (int s = 0; !status && s < model->stage_count; ++s) {
         if (!model->stages[s].is_pooling) {
             status = make_convolutions(model, s, options->engine, error);
@@ -246,8 +275,9 @@ struct image_size model_map_size(const struct model *model, int stage, struct im
         bool reflects = !at->is_pooling && at->padding_mode == PADDING_REFLECT;
         bool cannot_reflect = reflects && (size.height <= at->padding || size.width <= at->padding);
         int grown = at->is_pooling ? 0 : 2 * at->padding - (at->kernel_size - 1);
-        size.height = at->is_pooling ? size.height / 2 : size.height + grown;
-        size.width = at->is_pooling ? size.width / 2 : size.width + grown;
+        int divisor = at->is_pooling || at->is_pooled ? 2 : 1;
+        size.height = (size.height + grown) / divisor;
+        size.width = (size.width + grown) / divisor;
         if (cannot_reflect || size.height < 1 || size.width < 1) {
             return (struct image_size){0, 0};
         }

@@ -7,6 +7,7 @@
 struct stage {
     char name[LAYER_NAME_LENGTH]; /* of its last layer */
     bool is_pooling, has_relu, is_tapped;
+    bool is_pooled; /* a convolution that pools its output itself: its ReLU lies below the pooling */
     int in_channels, out_channels;
 
     const struct layer *layer; /* only while the model is made */
@@ -17,7 +18,7 @@ struct stage {
 
     /* Numbers of plan entries, -1 for none. */
     int map, mask;       /* output and its ReLU mask */
-    int selection;       /* maximum pooling: which pixels of the map below were the largest */
+    int selection;       /* maximum pooling: which pixels of the map before it were the largest */
     int gradient;        /* at the output, before the ReLU */
     int padded_gradient; /* of the padded input, where the convolution folds */
     int forward_scratch, backward_scratch;

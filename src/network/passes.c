@@ -18,9 +18,17 @@ static struct image_size input_size(const struct model *model, int stage, struct
     return stage == 0 ? image : model_map_size(model, stage - 1, image);
 }
 
+/* Size of what a stage's convolution makes, before it is pooled. */
+static struct image_size convolved_size(const struct model *model, int stage, struct image_size image) {
+    const struct stage *at = &model->stages[stage];
+    struct image_size in = input_size(model, stage, image);
+    int grown = 2 * at->padding - (at->kernel_size - 1);
+    return (struct image_size){.height = in.height + grown, .width = in.width + grown};
+}
+
 /* Bytes that one stage needs, the maximum over the sizes. */
 struct stage_bytes {
-    uint64_t map, mask, input_mask, forward_scratch, backward_scratch, padded_gradient;
+    uint64_t map, mask, selection, forward_scratch, backward_scratch, padded_gradient;
 };
 
 static struct stage_bytes measure_stage(const struct model *model, int s, const struct image_size *sizes, int count) {
@@ -31,13 +39,14 @@ static struct stage_bytes measure_stage(const struct model *model, int s, const 
         nst_context *context = model->context;
         bytes.map = at_least(bytes.map, feature_map_bytes(context, stage->out_channels, out.height, out.width));
         bytes.mask = at_least(bytes.mask, relu_mask_bytes(context, stage->out_channels, out.height, out.width));
-        bytes.input_mask =
-            at_least(bytes.input_mask, relu_mask_bytes(context, stage->in_channels, in.height, in.width));
+        struct image_size selected = stage->is_pooling ? in : convolved_size(model, s, sizes[i]);
+        bytes.selection = at_least(bytes.selection,
+                                   relu_mask_bytes(context, stage->out_channels, selected.height, selected.width));
         if (!stage->is_pooling) {
             bytes.forward_scratch =
                 at_least(bytes.forward_scratch, convolution_scratch_bytes(stage->forward, in.height, in.width));
             bytes.backward_scratch =
-                at_least(bytes.backward_scratch, convolution_scratch_bytes(stage->backward, out.height, out.width));
+                at_least(bytes.backward_scratch, convolution_scratch_bytes(stage->backward, selected.height, selected.width));
             bytes.padded_gradient = at_least(bytes.padded_gradient, feature_map_bytes(context, stage->in_channels,
                                                                                       in.height + 2 * stage->padding,
                                                                                       in.width + 2 * stage->padding));
@@ -76,8 +85,8 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
         stage->map =
             plan_add(plan, bytes.map, forward, stage->is_tapped ? backward : forward + !last, "%s", stage->name);
         stage->mask = add_if(plan, stage->has_relu, bytes.mask, forward, backward, "mask of ", stage->name);
-        stage->selection = add_if(plan, stage->is_pooling && model->pooling == NST_POOLING_MAX, bytes.input_mask,
-                                  forward, below, "selection of ", stage->name);
+        bool selects = stage->is_pooled || (stage->is_pooling && model->pooling == NST_POOLING_MAX);
+        stage->selection = add_if(plan, selects, bytes.selection, forward, below, "selection of ", stage->name);
         stage->gradient = plan_add(plan, bytes.map, backward, below, "gradient of %s", stage->name);
         stage->forward_scratch =
             add_if(plan, true, bytes.forward_scratch, forward, forward, "forward scratch of ", stage->name);
@@ -143,7 +152,7 @@ nst_status model_forward(struct model *model, const struct plan *plan, cl_mem im
                 .width = in.width,
                 .input = input,
                 .output = output,
-                .mask = buffer_or_null(plan, stage->mask),
+                .mask = buffer_or_null(plan, stage->is_pooled ? stage->selection : stage->mask),
                 .scratch = buffer_or_null(plan, stage->forward_scratch),
             };
             status = convolution_run(model->context, stage->forward, &call, error);
@@ -215,12 +224,13 @@ static nst_status backward_stage(struct model *model, const struct plan *plan, i
     if (stage->is_pooling) {
         return pool_backward(model, plan, s, below, error);
     }
-    struct image_size out = model_map_size(model, s, model->size);
+    struct image_size out = convolved_size(model, s, model->size);
     bool masks = !stage->folds && s > 0;
     struct convolution_call call = {
         .height = out.height,
         .width = out.width,
         .input = plan_buffer(plan, stage->gradient),
+        .selection = stage->is_pooled ? plan_buffer(plan, stage->selection) : NULL,
         .output = stage->folds ? plan_buffer(plan, stage->padded_gradient) : below,
         .mask = masks ? buffer_or_null(plan, model->stages[s - 1].mask) : NULL,
         .scratch = buffer_or_null(plan, stage->backward_scratch),

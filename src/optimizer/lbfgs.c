@@ -1,5 +1,5 @@
-/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest pair
- * and the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs on the
+/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest pair and
+ * the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs on the
  * host, on inner products in double (lbfgs_direction.c). */
 #include "optimizer/optimizer_internal.h"
 

@@ -43,6 +43,37 @@ struct nst_job {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
+static bool is_weight(double value) { return isfinite(value) && value >= 0; }
+
+static bool are_weights(const nst_layer_list *list) {
+    bool fine = list->count >= 0 && list->count <= NST_MAX_LAYERS;
+    for (int i = 0; fine && i < list->count; ++i) {
+        fine = is_weight(list->layers[i].weight);
+    }
+    return fine;
+}
+
+static nst_status check_weights(const nst_settings *s, nst_error *error) {
+    if (!is_weight(s->content_weight) || !is_weight(s->style_weight) || !is_weight(s->tv_weight) ||
+        !is_weight(s->learning_rate)) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, learning rate %g",
+                    s->content_weight, s->style_weight, s->tv_weight, s->learning_rate);
+    }
+    if (!are_weights(&s->content_layers) || !are_weights(&s->style_layers)) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected up to %d layers of each kind, with weights of 0 or more",
+                    NST_MAX_LAYERS);
+    }
+    double blend_sum = 0;
+    for (int i = 0; i < s->style_blend_count; ++i) {
+        blend_sum += is_weight(s->style_blend[i]) ? s->style_blend[i] : NAN;
+    }
+    if (s->style_blend_count > 0 && !(blend_sum > 0)) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected blend weights of 0 or more, not all 0");
+    }
+    return NST_OK;
+}
+
 static nst_status check_settings(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
     if (s->size_px < 1 || s->iteration_count < 1 || s->iteration_count > NST_MAX_SCALES || s->scale_count < 0 ||
         s->scale_count > NST_MAX_SCALES || s->history < 1 || !(s->style_scale > 0)) {
@@ -69,7 +100,7 @@ static nst_status check_settings(const nst_settings *s, const nst_job_pictures *
     if (s->init == NST_INIT_PICTURE && !pictures->init) {
         return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
     }
-    return NST_OK;
+    return check_weights(s, error);
 }
 
 static nst_status copy_picture(const nst_picture *source, nst_picture *copy, nst_error *error) {
@@ -168,6 +199,26 @@ static nst_status fail_too_large(nst_job *job, const struct plan *plan, nst_erro
                 text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
 }
 
+static bool styles_fit(const nst_job *job, const struct model *model, int size_px) {
+    bool fit = true;
+    for (int i = 0; i < job->style_count; ++i) {
+        struct image_size size = scales_style_size(&job->settings, &job->styles[i], size_px);
+        fit = fit && model_map_size(model, model_stage_count(model) - 1, size).height > 0;
+    }
+    return fit;
+}
+
+/* The first scales are left out while a style picture, perhaps a narrow band, is too small there for the network. */
+static int choose_scales(nst_job *job, const struct model *model) {
+    nst_settings settings = job->settings;
+    int count = scales_choose(&settings, model, &job->content, job->scales);
+    while (count > 1 && !styles_fit(job, model, job->scales[0].size_px)) {
+        settings.scale_count = count - 1;
+        count = scales_choose(&settings, model, &job->content, job->scales);
+    }
+    return count;
+}
+
 static nst_status plan_and_allocate(nst_job *job, nst_error *error) {
     const struct model *model = objective_model(job->objective);
     struct image_size size = scales_size(&job->settings, &job->content, job->settings.size_px);
@@ -175,7 +226,7 @@ static nst_status plan_and_allocate(nst_job *job, nst_error *error) {
     if (status) {
         return status;
     }
-    job->scale_count = scales_choose(&job->settings, model, &job->content, job->scales);
+    job->scale_count = choose_scales(job, model);
     if (job->scale_count == 0) {
         return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d",
                     size.width, size.height, model_smallest_side(model));

@@ -41,12 +41,13 @@ struct objective {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
+/* What the weights are divided by: their sum, or 1 where all are 0. */
 static double sum_of_weights(const nst_layer_list *list) {
     double sum = 0;
     for (int i = 0; i < list->count; ++i) {
         sum += list->layers[i].weight;
     }
-    return sum;
+    return sum > 0 ? sum : 1;
 }
 
 static void name_loss(struct objective *objective, const char *kind, const char *name) {

@@ -1,4 +1,5 @@
-/* test_content.c: the content loss and sums of squares (cl/content.cl, loss/content.c) against the float64 reference. */
+/* test_content.c: the content loss and sums of squares (cl/content.cl, loss/content.c) against the float64 reference.
+ */
 #include "fixture.h"
 #include "loss/loss.h"
 #include "random_network.h"
@@ -74,7 +75,9 @@ static void kernels_agree_with_the_reference(void **state) {
 }
 
 /* Half a million terms per channel: sums in float must not lose their digits. */
-static void long_sums_keep_their_digits(void **state) { check_kernels(*state, (struct map_size){3, 700, 801}); }
+static void long_sums_keep_their_digits(void **state) {
+    check_kernels(*state, (struct map_size){3, 700, 801});
+}
 
 /* The room's own interface, on a small model: target, its size, loss and gradient. */
 static void target_and_loss_of_a_model(void **state) {

@@ -1,5 +1,5 @@
-/* test_style.c: Gram matrices by both engines, blending, difference and gradient of the style loss (cl/gram.cl, loss/style.c)
- * against the float64 reference. */
+/* test_style.c: Gram matrices by both engines, blending, difference and gradient of the style loss (cl/gram.cl,
+ * loss/style.c) against the float64 reference. */
 #include "fixture.h"
 #include "loss/loss.h"
 #include "random_network.h"
@@ -19,18 +19,19 @@ struct style_case {
     struct map_size size;
 };
 
-static void case_init(struct style_case *test, nst_context *context, struct map_size size, enum product_engine engine) {
+/* The plan is made for `planned`, which is not smaller than the maps to come. */
+static void case_init(struct style_case *test, nst_context *context, struct map_size size, struct image_size planned,
+                      enum product_engine engine) {
     nst_error error;
     char description[32];
     snprintf(description, sizeof description, "c%d:k1 r", size.channels);
     *test = (struct style_case){.network = random_network(description, 1), .size = size};
     const char *tap = "relu1_1";
     struct model_options options = {.taps = &tap, .tap_count = 1};
-    struct image_size image = {size.height, size.width};
     check(model_create(context, test->network, &options, &test->model, &error), &error);
     check(style_loss_create(context, test->model, 0, engine, &test->loss, &error), &error);
-    check(model_add_to_plan(test->model, &test->plan, &image, 1, &error), &error);
-    check(style_loss_add_to_plan(test->loss, &test->plan, &image, 1), &error);
+    check(model_add_to_plan(test->model, &test->plan, &planned, 1, &error), &error);
+    check(style_loss_add_to_plan(test->loss, &test->plan, &planned, 1), &error);
     int partials = plan_add_always(&test->plan, reduction_bytes(context, 2), "partials");
     check(plan_assign(&test->plan, &error), &error);
     check(plan_allocate(&test->plan, context, &error), &error);
@@ -75,14 +76,15 @@ static void release_map(nst_context *context, struct given_map *given) {
 }
 
 /* Two style pictures of different sizes blended, then loss and gradient at a third map. */
-static void check_style(nst_context *context, struct map_size size, enum product_engine engine) {
+static void check_style(nst_context *context, struct map_size size, struct image_size planned,
+                        enum product_engine engine) {
     nst_error error;
     struct style_case test;
     const double scale = 1.0 / (double)pixels_of(size), shares[] = {0.3, 0.7};
     const struct style_loss_weights weights = {.weight = 2.5, .scale = scale};
     size_t count = (size_t)size.channels * (size_t)size.channels;
     double *target = allocate(count, sizeof *target), *gram = allocate(count, sizeof *gram), squares, got;
-    case_init(&test, context, size, engine);
+    case_init(&test, context, size, planned, engine);
 
     check(style_loss_clear_target(test.loss, &test.plan, &error), &error);
     for (int i = 0; i < 2; ++i) {
@@ -147,31 +149,40 @@ static bool engine_can(const nst_context *context, enum product_engine engine) {
     return packable || context->channel_block == 1;
 }
 
-static void check_engines(nst_context *context, struct map_size size) {
+static void check_engines(nst_context *context, struct map_size size, struct image_size planned) {
     for (int engine = PRODUCT_AUTO; engine <= PRODUCT_TILES; ++engine) {
         if (engine_can(context, engine)) {
-            check_style(context, size, engine);
+            check_style(context, size, planned, engine);
         }
     }
 }
 
 static void loss_and_gradient_agree_with_the_reference(void **state) {
     for (size_t s = 0; s < map_size_count; ++s) {
-        check_engines(*state, map_sizes[s]);
+        check_engines(*state, map_sizes[s], (struct image_size){map_sizes[s].height, map_sizes[s].width});
     }
 }
 
 /* More channels than a tile, and a chunk of pixels that is broken off: 64 channels, 40 * 53 pixels. */
 static void several_tiles_and_chunks(void **state) {
-    check_engines(*state, (struct map_size){64, 40, 53});
-    check_engines(*state, (struct map_size){150, 30, 31});
+    check_engines(*state, (struct map_size){64, 40, 53}, (struct image_size){40, 53});
+    check_engines(*state, (struct map_size){150, 30, 31}, (struct image_size){30, 31});
+}
+
+/* A job plans for its largest scale only. There, sizes that divide evenly may need less room than odd ones below. */
+static void smaller_scales_fit_the_plan_of_the_largest(void **state) {
+    static const int channels[] = {64, 70, 128};
+    for (size_t i = 0; i < COUNT_OF(channels); ++i) {
+        check_engines(*state, (struct map_size){channels[i], 31, 33}, (struct image_size){32, 64});
+        check_engines(*state, (struct map_size){channels[i], 63, 61}, (struct image_size){64, 64});
+    }
 }
 
 static void engines_are_refused_where_they_cannot_work(void **state) {
     nst_context *context = *state;
     nst_error error;
     struct style_case test;
-    case_init(&test, context, (struct map_size){5, 4, 4}, PRODUCT_AUTO);
+    case_init(&test, context, (struct map_size){5, 4, 4}, (struct image_size){4, 4}, PRODUCT_AUTO);
     struct style_loss *loss;
     for (int engine = PRODUCT_PACKED; engine <= PRODUCT_TILES; ++engine) {
         if (!engine_can(context, engine)) {
@@ -197,8 +208,10 @@ static void blend_and_difference(void **state) {
         size_t count = (size_t)counts[i];
         float *gram = random_array(1, count), *target = random_array(2, count), *got;
         double *expected = to_doubles(target, count), loss = 0, value;
-        cl_mem grams = upload(context, gram, count * sizeof *gram), goal = upload(context, target, count * sizeof *gram);
-        cl_mem out = create_zero(context, count * sizeof *gram), sums = create_zero(context, reduction_bytes(context, 1));
+        cl_mem grams = upload(context, gram, count * sizeof *gram),
+               goal = upload(context, target, count * sizeof *gram);
+        cl_mem out = create_zero(context, count * sizeof *gram),
+               sums = create_zero(context, reduction_bytes(context, 1));
         check(kernel_run(context, blend, work_range(context, count),
                          ARGUMENTS(arg_buffer(grams), arg_buffer(goal), arg_int(counts[i]), arg_float(0.75f)), &error),
               &error);
@@ -239,6 +252,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_and_gradient_agree_with_the_reference),
         cmocka_unit_test(several_tiles_and_chunks),
+        cmocka_unit_test(smaller_scales_fit_the_plan_of_the_largest),
         cmocka_unit_test(engines_are_refused_where_they_cannot_work),
         cmocka_unit_test(blend_and_difference),
     };

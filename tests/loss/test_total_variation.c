@@ -16,7 +16,8 @@ static void check_tv(nst_context *context, struct image_size size, int power, bo
     }
     double *doubles = to_doubles(image, count), *expected = to_doubles(before, count), got;
     double value = reference_tv_loss(doubles, 3, size.height, size.width, power, weight, expected);
-    cl_mem images = upload(context, image, count * sizeof *image), gradient = upload(context, before, count * sizeof *image);
+    cl_mem images = upload(context, image, count * sizeof *image),
+           gradient = upload(context, before, count * sizeof *image);
     cl_mem partials = create_zero(context, reduction_bytes(context, 3));
     check(tv_loss_create(context, power, &loss, &error), &error);
     check(tv_loss_run(loss, images, size, weight, (struct loss_output){partials, 2}, gradient, &error), &error);
@@ -44,8 +45,12 @@ static void check_power(nst_context *context, int power) {
     }
 }
 
-static void absolute_differences(void **state) { check_power(*state, 1); }
-static void squared_differences(void **state) { check_power(*state, 2); }
+static void absolute_differences(void **state) {
+    check_power(*state, 1);
+}
+static void squared_differences(void **state) {
+    check_power(*state, 2);
+}
 
 int main(void) {
     tv_loss_destroy(NULL);

@@ -1,5 +1,5 @@
-/* test_model.c: whole models on the device: stages, sizes, what is refused, forward and backward through taps, against the
- * float64 network. The losses are left out here: the gradients at the taps are random. */
+/* test_model.c: whole models on the device: stages, sizes, what is refused, forward and backward through taps, against
+ * the float64 network. The losses are left out here: the gradients at the taps are random. */
 #include "fixture.h"
 #include "network/model.h"
 #include "random_network.h"
@@ -161,7 +161,8 @@ static void set_gradient(nst_context *context, struct model *model, const struct
     cl_mem source = upload_map(context, gradient, size);
     nst_error error;
     check(buffer_copy(context, source, buffer,
-                      (size_t)blocks_of_map(context, size) * (size_t)context->channel_block * pixels_of(size) * 4, &error),
+                      (size_t)blocks_of_map(context, size) * (size_t)context->channel_block * pixels_of(size) * 4,
+                      &error),
           &error);
     check(context_finish(context, &error), &error);
     buffer_release(context, &source);

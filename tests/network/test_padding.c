@@ -21,8 +21,7 @@ static double *expected_fold(const float *padded, struct map_size size, int padd
     return expected;
 }
 
-static void check_fold(nst_context *context, struct map_size size, int padding, enum padding_mode mode,
-                       bool has_mask) {
+static void check_fold(nst_context *context, struct map_size size, int padding, enum padding_mode mode, bool has_mask) {
     nst_error error;
     cl_kernel kernel;
     struct map_size around = {size.channels, size.height + 2 * padding, size.width + 2 * padding};
@@ -32,8 +31,7 @@ static void check_fold(nst_context *context, struct map_size size, int padding, 
     cl_mem padded = upload_map(context, gradient, around), folded = upload_map(context, garbage, size);
     cl_mem mask = has_mask ? upload_mask(context, relu, size) : NULL;
     check(kernel_create(context, "padding.cl", "", "fold_padding", &kernel, &error), &error);
-    check(kernel_run(context, kernel,
-                     work_range(context, (size_t)blocks_of_map(context, size) * pixels_of(size)),
+    check(kernel_run(context, kernel, work_range(context, (size_t)blocks_of_map(context, size) * pixels_of(size)),
                      ARGUMENTS(arg_buffer(padded), arg_buffer(mask), arg_buffer(folded),
                                arg_int(blocks_of_map(context, size)), arg_int(size.height), arg_int(size.width),
                                arg_int(padding), arg_int(mode == PADDING_REFLECT), arg_int(has_mask)),
@@ -64,7 +62,9 @@ static void check_mode(nst_context *context, enum padding_mode mode) {
     }
 }
 
-static void replication(void **state) { check_mode(*state, PADDING_REPLICATE); }
+static void replication(void **state) {
+    check_mode(*state, PADDING_REPLICATE);
+}
 
 /* Down to the smallest map that can be reflected: one pixel larger than the padding. */
 static void reflection(void **state) {

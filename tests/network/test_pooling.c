@@ -82,8 +82,7 @@ static void check_maximum(nst_context *context, struct map_size size, enum conte
     }
     bool above_relu = content == BEHIND_RELU;
     reference_pooling(NST_POOLING_MAX, doubles, size.channels, size.height, size.width, expected);
-    double *gradient =
-        expected_gradient(NST_POOLING_MAX, doubles, size, pooled_gradient, above_relu ? positive : NULL);
+    double *gradient = expected_gradient(NST_POOLING_MAX, doubles, size, pooled_gradient, above_relu ? positive : NULL);
     cl_mem input = upload_map(context, map, size), output = create_pooled(context, pooled);
     cl_mem mask = create_zero(context, mask_elements(context, size) * sizeof(cl_ushort));
     check(kernel_run(context, kernel, work_range(context, tiles_of(context, size)),

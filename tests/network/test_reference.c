@@ -1,5 +1,5 @@
-/* test_reference.c: the float64 network itself: its gradient against central finite differences of its loss, for every kind
- * of layer and loss. What the device computes is then compared with it. */
+/* test_reference.c: the float64 network itself: its gradient against central finite differences of its loss, for every
+ * kind of layer and loss. What the device computes is then compared with it. */
 #include "fixture.h"
 #include "random_network.h"
 #include "reference/network.h"

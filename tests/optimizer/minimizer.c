@@ -9,12 +9,8 @@ struct optimizer_settings lbfgs_settings(int history) {
 }
 
 struct optimizer_settings adam_settings(double learning_rate) {
-    return (struct optimizer_settings){.kind = NST_ADAM,
-                                       .history = 1,
-                                       .learning_rate = learning_rate,
-                                       .beta1 = 0.9,
-                                       .beta2 = 0.999,
-                                       .epsilon = 1e-8};
+    return (struct optimizer_settings){
+        .kind = NST_ADAM, .history = 1, .learning_rate = learning_rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
 }
 
 /* Zeros behind the end. */
@@ -66,9 +62,9 @@ bool minimizer_step(struct minimizer *minimizer, const double *gradient) {
     nst_error error;
     bool finite = false;
     write_padded(minimizer->context, minimizer->gradient, gradient, minimizer->count);
-    check(optimizer_step(minimizer->optimizer, &minimizer->plan, minimizer->vector, minimizer->gradient, &finite,
-                         &error),
-          &error);
+    check(
+        optimizer_step(minimizer->optimizer, &minimizer->plan, minimizer->vector, minimizer->gradient, &finite, &error),
+        &error);
     return finite;
 }
 

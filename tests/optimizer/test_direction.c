@@ -1,4 +1,5 @@
-/* test_direction.c: the two-loop recursion on inner products (optimizer/lbfgs_direction.c) against the one on vectors. */
+/* test_direction.c: the two-loop recursion on inner products (optimizer/lbfgs_direction.c) against the one on vectors.
+ */
 #include "fixture.h"
 #include "optimizer/optimizer.h"
 #include "reference/lbfgs.h"
@@ -81,7 +82,8 @@ static void agrees_with_the_recursion_on_vectors(void **state) {
 /* With as many pairs as variables of a quadratic, and exact arithmetic, the direction leads to the minimum. */
 static void a_full_history_solves_a_quadratic(void **state) {
     (void)state;
-    /* f = (3 x^2 + y^2) / 2 at (1, 1): gradient (3, 1); pairs along the axes: s = (1, 0), (0, 1), y = (3, 0), (0, 1). */
+    /* f = (3 x^2 + y^2) / 2 at (1, 1): gradient (3, 1); pairs along the axes: s = (1, 0), (0, 1), y = (3, 0), (0, 1).
+     */
     const double basis[5][2] = {{1, 0}, {3, 0}, {0, 1}, {0, 1}, {3, 1}};
     double products[25], factors[5], direction[2] = {0, 0};
     const int order[] = {0, 1};

@@ -1,6 +1,6 @@
-/* test_lbfgs.c: every step of L-BFGS on the device against the recursion in float64, which is given the same vectors and
- * gradients: histories shorter and longer than a page, wrapping round, rejected pairs, bounds. Then what it does with bad
- * gradients and when it has to retreat. */
+/* test_lbfgs.c: every step of L-BFGS on the device against the recursion in float64, which is given the same vectors
+ * and gradients: histories shorter and longer than a page, wrapping round, rejected pairs, bounds. Then what it does
+ * with bad gradients and when it has to retreat. */
 #include "minimizer.h"
 #include "reference/lbfgs.h"
 

@@ -1,5 +1,5 @@
-/* test_minima.c: both optimisers find the known minima of functions: ill-conditioned quadratics, Rosenbrock's valley, and
- * minima on the bounds. */
+/* test_minima.c: both optimisers find the known minima of functions: ill-conditioned quadratics, Rosenbrock's valley,
+ * and minima on the bounds. */
 #include "minimizer.h"
 
 #include <math.h>

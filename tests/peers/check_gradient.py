@@ -114,6 +114,9 @@ def evaluate_nst(program, engine, path, files, case, folder):
                output]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     found = json.loads(printed)
+    if found["with_engine"] <= found["with_another"]:
+        sys.exit(f"check_gradient: only {found['with_engine']} convolutions took the {engine} engine, "
+                 f"{found['with_another']} another")
     height, width = peer.read_picture(content).shape[2:]
     gradient = torch.from_numpy(numpy.fromfile(output, numpy.float32)).reshape(1, 3, height, width)
     return found["losses"], gradient

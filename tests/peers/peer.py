@@ -242,7 +242,7 @@ class Objective:
 def run_optimizer(objective, x, evaluations, optimizer="lbfgs", report=None):
     """As neural-style-pt does it, on the network input. Returns the totals of the evaluations; `report` is called with the
     number and the total of each."""
-    x = x.detach().clone().requires_grad_()
+    x = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
     totals = []
 
     def closure():

@@ -11,7 +11,7 @@
  *     --engine NAME         plain, direct, winograd: for the convolutions that it can do [auto]
  *     --content-layers A,B  --style-layers A,B:0.5,...
  *
- * The engine is not a setting of the program, so convolution_create is wrapped by the linker (see CMakeLists.txt).
+ * The engine is not a setting of the program, so two functions are wrapped by the linker (see CMakeLists.txt).
  */
 #include "device/plan.h"
 #include "image/picture.h"
@@ -40,8 +40,13 @@ struct run {
 
 /* ---- The engine --------------------------------------------------------------------------------------------------- */
 
-static enum convolution_engine wanted_engine = CONVOLUTION_AUTO; /* the wrapper has no other way to know */
+static enum convolution_engine wanted_engine = CONVOLUTION_AUTO; /* the wrappers have no other way to know */
+static int wanted_count, other_count;                            /* convolutions with that engine, and with another */
 
+nst_status __real_model_create(nst_context *context, const nst_network *network, const struct model_options *options,
+                               struct model **model, nst_error *error);
+nst_status __wrap_model_create(nst_context *context, const nst_network *network, const struct model_options *options,
+                               struct model **model, nst_error *error);
 nst_status __real_convolution_create(nst_context *context, const struct convolution_shape *shape,
                                      enum convolution_engine engine, const float *weights, const float *bias,
                                      struct convolution **convolution, nst_error *error);
@@ -49,18 +54,26 @@ nst_status __wrap_convolution_create(nst_context *context, const struct convolut
                                      enum convolution_engine engine, const float *weights, const float *bias,
                                      struct convolution **convolution, nst_error *error);
 
-/* The wanted engine where it can do the shape, else the one asked for. */
+nst_status __wrap_model_create(nst_context *context, const nst_network *network, const struct model_options *options,
+                               struct model **model, nst_error *error) {
+    struct model_options wanted = *options;
+    wanted.engine = wanted_engine;
+    return __real_model_create(context, network, &wanted, model, error);
+}
+
+/* Where the wanted engine cannot do a shape, the usual one. */
 nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
                                      enum convolution_engine engine, const float *weights, const float *bias,
                                      struct convolution **convolution, nst_error *error) {
-    if (wanted_engine != CONVOLUTION_AUTO && weights) {
-        nst_status status =
-            __real_convolution_create(context, shape, wanted_engine, weights, bias, convolution, error);
-        if (status != NST_ERROR_ARGUMENT) {
-            return status;
-        }
+    nst_status status = __real_convolution_create(context, shape, engine, weights, bias, convolution, error);
+    if (status == NST_ERROR_ARGUMENT && engine != CONVOLUTION_AUTO) {
+        status = __real_convolution_create(context, shape, CONVOLUTION_AUTO, weights, bias, convolution, error);
     }
-    return __real_convolution_create(context, shape, engine, weights, bias, convolution, error);
+    if (!status && weights) {
+        bool is_wanted = wanted_engine == CONVOLUTION_AUTO || convolution_engine_of(*convolution) == wanted_engine;
+        ++*(is_wanted ? &wanted_count : &other_count);
+    }
+    return status;
 }
 
 /* ---- Options ------------------------------------------------------------------------------------------------------ */
@@ -153,9 +166,13 @@ static struct image_size size_of(const nst_picture *picture) {
     return (struct image_size){.height = picture->height, .width = picture->width};
 }
 
-static size_t elements_of(const nst_picture *picture) { return 3 * (size_t)picture->height * (size_t)picture->width; }
+static size_t elements_of(const nst_picture *picture) {
+    return 3 * (size_t)picture->height * (size_t)picture->width;
+}
 
-static uint64_t image_bytes(const nst_picture *picture) { return optimizer_padded(elements_of(picture)) * sizeof(float); }
+static uint64_t image_bytes(const nst_picture *picture) {
+    return optimizer_padded(elements_of(picture)) * sizeof(float);
+}
 
 static nst_status read_inputs(struct run *run, const struct options *options, nst_error *error) {
     nst_status status = nst_picture_read(options->content, &run->content, error);
@@ -183,8 +200,7 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
     }
     uint64_t content_bytes = image_bytes(&run->content), style_bytes = image_bytes(&run->style);
     struct image_size sizes[] = {size_of(&run->content), size_of(&run->style)};
-    run->image_entry =
-        plan_add_always(&run->plan, content_bytes > style_bytes ? content_bytes : style_bytes, "image");
+    run->image_entry = plan_add_always(&run->plan, content_bytes > style_bytes ? content_bytes : style_bytes, "image");
     run->gradient_entry = plan_add_always(&run->plan, content_bytes, "gradient of the image");
     status = objective_add_to_plan(run->objective, &run->plan, sizes, 2, error);
     if (!status) {
@@ -194,7 +210,8 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
 }
 
 static nst_status upload(struct run *run, const nst_picture *picture, nst_error *error) {
-    return transfer_to_device(run->context, picture, objective_center(run->objective), true, plan_buffer(&run->plan, run->image_entry), error);
+    return transfer_to_device(run->context, picture, objective_center(run->objective), true,
+                              plan_buffer(&run->plan, run->image_entry), error);
 }
 
 static nst_status evaluate(struct run *run, nst_error *error) {
@@ -252,8 +269,8 @@ static nst_status write_gradient(struct run *run, const char *path, nst_error *e
 static void print_losses(const struct run *run) {
     int count;
     const nst_layer_loss *losses = objective_losses(run->objective, &count);
-    printf("{\"device\": \"%s\", \"total\": %.17g, \"losses\": [", nst_context_device(run->context)->name,
-           objective_total(run->objective));
+    printf("{\"device\": \"%s\", \"with_engine\": %d, \"with_another\": %d, \"total\": %.17g, \"losses\": [",
+           nst_context_device(run->context)->name, wanted_count, other_count, objective_total(run->objective));
     for (int i = 0; i < count; ++i) {
         printf("%s{\"kind\": \"%s\", \"layer\": \"%s\", \"loss\": %.17g}", i ? ", " : "", losses[i].kind,
                losses[i].name, losses[i].loss);

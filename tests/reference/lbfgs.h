@@ -1,5 +1,5 @@
-/* lbfgs.h: L-BFGS in float64 by the book (Nocedal and Wright 2006, algorithm 7.4), with whole vectors and no line search:
- * the truth for the device's, which works on inner products. */
+/* lbfgs.h: L-BFGS in float64 by the book (Nocedal and Wright 2006, algorithm 7.4), with whole vectors and no line
+ * search: the truth for the device's, which works on inner products. */
 #ifndef REFERENCE_LBFGS_H
 #define REFERENCE_LBFGS_H
 
@@ -26,9 +26,9 @@ void reference_two_loop(size_t count, int pairs, double *const *s, double *const
 void reference_lbfgs_init(struct reference_lbfgs *lbfgs, size_t count, int history);
 void reference_lbfgs_free(struct reference_lbfgs *lbfgs);
 
-/* Takes in the vector and its gradient and gives the direction from there, for steps of its whole length or, while there
- * are no pairs, of any. Bounded: held elements (at a bound, with a gradient that pulls them out) have no gradient; the
- * direction says nothing about them. */
+/* Takes in the vector and its gradient and gives the direction from there, for steps of its whole length or, while
+ * there are no pairs, of any. Bounded: held elements (at a bound, with a gradient that pulls them out) have no
+ * gradient; the direction says nothing about them. */
 void reference_lbfgs_direction(struct reference_lbfgs *lbfgs, const double *vector, const double *gradient,
                                double *direction);
 

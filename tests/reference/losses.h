@@ -15,7 +15,8 @@ void reference_gram(const double *map, int channels, size_t pixels, double *gram
 double reference_style_loss(const double *map, const double *target, int channels, size_t pixels, double weight,
                             double scale, double *gradient);
 
-/* weight times the sum over neighbors in each plane of |difference|^power, power 1 or 2. image[planes][height][width] */
+/* weight times the sum over neighbors in each plane of |difference|^power, power 1 or 2. image[planes][height][width]
+ */
 double reference_tv_loss(const double *image, int planes, int height, int width, int power, double weight,
                          double *gradient);
 

@@ -40,10 +40,10 @@ void reference_network_init(struct reference_network *reference, const nst_netwo
         const struct layer *layer = &network->layers[i];
         const struct reference_map *in = &reference->maps[i];
         int grown = 2 * layer->padding - layer->kernel_size + 1;
-        reference->maps[i + 1] =
-            layer->kind == LAYER_POOLING       ? create_map(in->channels, in->height / 2, in->width / 2)
-            : layer->kind == LAYER_CONVOLUTION ? create_map(layer->out_channels, in->height + grown, in->width + grown)
-                                               : create_map(in->channels, in->height, in->width);
+        reference->maps[i + 1] = layer->kind == LAYER_POOLING ? create_map(in->channels, in->height / 2, in->width / 2)
+                                 : layer->kind == LAYER_CONVOLUTION
+                                     ? create_map(layer->out_channels, in->height + grown, in->width + grown)
+                                     : create_map(in->channels, in->height, in->width);
     }
 }
 
@@ -66,8 +66,8 @@ struct reference_map *reference_network_map(const struct reference_network *refe
 
 /* ---- Layers ---------------------------------------------------------------------------------------------------- */
 
-/* Visits every product of a convolution. Forward: out->values += weight * in->values; backward, the same read the other way:
- * in->gradient += weight * out->gradient. */
+/* Visits every product of a convolution. Forward: out->values += weight * in->values; backward, the same read the other
+ * way: in->gradient += weight * out->gradient. */
 static void convolution_products(const struct layer *layer, const struct reference_map *in,
                                  const struct reference_map *out, bool is_forward) {
     int size = layer->kernel_size;

@@ -1,5 +1,5 @@
-/* network.h: a whole network in float64, slow and plain: forward, backward, and the objective that is minimised. It mirrors
- * struct nst_network layer by layer and knows nothing of stages, masks or plans. */
+/* network.h: a whole network in float64, slow and plain: forward, backward, and the objective that is minimised. It
+ * mirrors struct nst_network layer by layer and knows nothing of stages, masks or plans. */
 #ifndef REFERENCE_NETWORK_H
 #define REFERENCE_NETWORK_H
 
@@ -24,8 +24,8 @@ void reference_network_init(struct reference_network *reference, const nst_netwo
                             int height, int width);
 void reference_network_free(struct reference_network *reference);
 
-/* image[3][height][width], 0..255. Leaves in `margin` how near the image is to a kink: the smallest magnitude before a ReLU
- * and the smallest lead of a maximum over the next in its window, relative to the RMS of their map. With a margin
+/* image[3][height][width], 0..255. Leaves in `margin` how near the image is to a kink: the smallest magnitude before a
+ * ReLU and the smallest lead of a maximum over the next in its window, relative to the RMS of their map. With a margin
  * above the rounding of float, a float network decides everywhere as this one does. */
 void reference_network_forward(struct reference_network *reference, const double *image);
 
@@ -37,7 +37,8 @@ void reference_network_backward(struct reference_network *reference, double *ima
 /* The output of the layer of that name; it must exist. */
 struct reference_map *reference_network_map(const struct reference_network *reference, const char *layer);
 
-/* ---- The objective of stylize/objective.h ---------------------------------------------------------------------------- */
+/* ---- The objective of stylize/objective.h
+ * ---------------------------------------------------------------------------- */
 
 struct reference_picture {
     int height, width;

@@ -4,8 +4,12 @@
 
 #include <stdlib.h>
 
-static size_t pixels_of(const struct reference_map *map) { return (size_t)map->height * (size_t)map->width; }
-static size_t count_of(const struct reference_map *map) { return (size_t)map->channels * pixels_of(map); }
+static size_t pixels_of(const struct reference_map *map) {
+    return (size_t)map->height * (size_t)map->width;
+}
+static size_t count_of(const struct reference_map *map) {
+    return (size_t)map->channels * pixels_of(map);
+}
 
 static double *zeros(size_t count) {
     double *values = calloc(count ? count : 1, sizeof *values);
@@ -110,8 +114,7 @@ double reference_objective_evaluate(struct reference_objective *objective, const
     reference_network_forward(&objective->network, image);
     reference_network_clear_gradients(&objective->network);
     for (int i = 0; i < settings->content_layers.count; ++i) {
-        struct reference_map *map =
-            reference_network_map(&objective->network, settings->content_layers.layers[i].name);
+        struct reference_map *map = reference_network_map(&objective->network, settings->content_layers.layers[i].name);
         const double *target = objective->content_targets[i];
         double weight = weight_of(objective, &settings->content_layers, i, target, count_of(map));
         losses[count++] = reference_content_loss(map->values, target, count_of(map), settings->content_weight * weight,
@@ -120,11 +123,11 @@ double reference_objective_evaluate(struct reference_objective *objective, const
     for (int i = 0; i < settings->style_layers.count; ++i) {
         struct reference_map *map = reference_network_map(&objective->network, settings->style_layers.layers[i].name);
         const double *target = objective->style_targets[i];
-        double weight = weight_of(objective, &settings->style_layers, i, target,
-                                  (size_t)map->channels * (size_t)map->channels);
-        losses[count++] = reference_style_loss(map->values, target, map->channels, pixels_of(map),
-                                               settings->style_weight * weight, gram_scale(objective, map),
-                                               map->gradient);
+        double weight =
+            weight_of(objective, &settings->style_layers, i, target, (size_t)map->channels * (size_t)map->channels);
+        losses[count++] =
+            reference_style_loss(map->values, target, map->channels, pixels_of(map), settings->style_weight * weight,
+                                 gram_scale(objective, map), map->gradient);
     }
     if (gradient) {
         reference_network_backward(&objective->network, gradient);

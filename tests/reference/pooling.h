@@ -1,5 +1,5 @@
-/* pooling.h: the float64 truth for 2x2 pooling with stride 2, which drops an odd last row or column. All maps are dense,
- * [channels][height][width]. */
+/* pooling.h: the float64 truth for 2x2 pooling with stride 2, which drops an odd last row or column. All maps are
+ * dense, [channels][height][width]. */
 #ifndef REFERENCE_POOLING_H
 #define REFERENCE_POOLING_H
 

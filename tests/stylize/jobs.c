@@ -28,7 +28,8 @@ nst_picture make_hills(int width, int height, int channels) {
 }
 
 nst_picture make_stripes(int width, int height) {
-    static const float colors[4][3] = {{0.9f, 0.1f, 0.1f}, {0.95f, 0.85f, 0.2f}, {0.1f, 0.2f, 0.7f}, {0.05f, 0.05f, 0.1f}};
+    static const float colors[4][3] = {
+        {0.9f, 0.1f, 0.1f}, {0.95f, 0.85f, 0.2f}, {0.1f, 0.2f, 0.7f}, {0.05f, 0.05f, 0.1f}};
     struct random_generator generator = random_from_seed(4);
     nst_picture picture;
     nst_error error;
@@ -116,7 +117,9 @@ void run_job(nst_context *context, const nst_network *network, const nst_setting
     assert_true(context->allocated_bytes == before);
 }
 
-void record_free(struct job_record *record) { nst_picture_free(&record->picture); }
+void record_free(struct job_record *record) {
+    nst_picture_free(&record->picture);
+}
 
 void run_small(nst_context *context, const nst_settings *settings, const nst_picture *content,
                struct job_record *record) {

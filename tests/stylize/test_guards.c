@@ -1,1 +1,231 @@
-int main(void) { return 0; }
+/* test_guards.c: jobs that cannot or must not work: too small, too large, values that are not finite, losses that
+ * explode, settings out of range. Always a sentence, never a picture that holds something that is not a number. */
+#include "jobs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Sizes ----------------------------------------------------------------------------------------------------- */
+
+static void too_small_pictures_are_refused(void **state) {
+    nst_settings settings = small_settings(2);
+    settings.size_px = 3;
+    struct job_record record = {0};
+    run_small(*state, &settings, NULL, &record);
+    assert_int_equal(record.status, NST_ERROR_NETWORK);
+    assert_non_null(strstr(record.error.message, "too small for the network"));
+    assert_non_null(strstr(record.error.message, "at least 4"));
+    nst_picture line = make_hills(500, 1, 3);
+    settings.size_px = 500;
+    run_small(*state, &settings, &line, &record);
+    assert_int_equal(record.status, NST_ERROR_NETWORK);
+    nst_picture_free(&line);
+}
+
+/* A style picture that is a narrow band gets too small for the network at the first scales. */
+static void narrow_styles_at_small_scales(void **state) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_picture hills = make_hills(60, 45, 3), band = make_stripes(64, 6);
+    nst_job_pictures pictures = {.content = &hills, .styles = &band, .style_count = 1};
+    nst_settings settings = small_settings(2);
+    settings.scale_count = 3;
+    struct job_record record = {0};
+    run_job(*state, network, &settings, &pictures, &record);
+    check(record.status, &record.error);
+    assert_int_equal(record.last.width, 48);
+    assert_in_unit_range(&record.picture);
+    record_free(&record);
+    nst_picture_free(&hills);
+    nst_picture_free(&band);
+    random_network_free(network);
+}
+
+/* The largest size named in a message. */
+static int size_named(const char *message) {
+    const char *at = strstr(message, "the largest size that fits is ");
+    return at ? atoi(at + strlen("the largest size that fits is ")) : 0;
+}
+
+static void check_too_large(nst_context *context, uint64_t *limit, uint64_t lowered) {
+    uint64_t usual = *limit;
+    nst_settings settings = small_settings(1);
+    settings.size_px = 1600;
+    struct job_record record = {0};
+    *limit = lowered;
+    run_small(context, &settings, NULL, &record);
+    assert_int_equal(record.status, NST_ERROR_MEMORY);
+    int fitting = size_named(record.error.message);
+    assert_in_range(fitting, 16, 1599);
+    settings.size_px = fitting;
+    run_small(context, &settings, NULL, &record);
+    check(record.status, &record.error);
+    record_free(&record);
+    settings.size_px = fitting + 16;
+    run_small(context, &settings, NULL, &record);
+    assert_int_equal(record.status, NST_ERROR_MEMORY);
+    /* Not even the smallest fits. */
+    *limit = 1000;
+    run_small(context, &settings, NULL, &record);
+    *limit = usual;
+    assert_int_equal(record.status, NST_ERROR_MEMORY);
+    assert_int_equal(size_named(record.error.message), 0);
+}
+
+static void what_does_not_fit_names_the_largest_size_that_does(void **state) {
+    nst_context *context = *state;
+    check_too_large(context, &context->info.memory_bytes, 12 << 20);
+    check_too_large(context, &context->info.memory_bytes, 2 << 20);
+    check_too_large(context, &context->info.largest_allocation_bytes, 1 << 20);
+}
+
+/* ---- Values that are not finite -------------------------------------------------------------------------------- */
+
+static void run_broken(nst_context *context, nst_network *network, const nst_picture *content,
+                       const nst_settings *settings, struct job_record *record) {
+    nst_picture stripes = make_stripes(64, 64);
+    nst_job_pictures pictures = {.content = content, .styles = &stripes, .style_count = 1};
+    run_job(context, network, settings, &pictures, record);
+    nst_picture_free(&stripes);
+}
+
+static void overflowing_networks_end_in_an_error(void **state) {
+    static const nst_optimizer optimizers[] = {NST_LBFGS, NST_ADAM};
+    for (int kind = NST_OBJECTIVE_NORMALIZED; kind <= NST_OBJECTIVE_NEURAL_STYLE; ++kind) {
+        for (int o = 0; o < 2; ++o) {
+            nst_network *network = random_network(SMALL_NETWORK, 31);
+            nst_picture hills = make_hills(60, 45, 3);
+            nst_settings settings = small_settings(50);
+            settings.objective = kind;
+            settings.optimizer = optimizers[o];
+            for (int i = 0; i < network->layers[2].in_channels * network->layers[2].out_channels * 9; ++i) {
+                network->layers[2].weights[i] *= 1e25f;
+            }
+            struct job_record record = {0};
+            run_broken(*state, network, &hills, &settings, &record);
+            assert_int_not_equal(record.status, NST_OK);
+            assert_non_null(strstr(record.error.message, "not finite"));
+            assert_true(record.notes > 0);
+            assert_in_unit_range(&record.picture);
+            record_free(&record);
+            nst_picture_free(&hills);
+            random_network_free(network);
+        }
+    }
+}
+
+static void pictures_that_hold_no_numbers_end_in_an_error(void **state) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_picture hills = make_hills(60, 45, 3);
+    nst_settings settings = small_settings(50);
+    hills.values[1000] = NAN;
+    struct job_record record = {0};
+    run_broken(*state, network, &hills, &settings, &record);
+    assert_true(record.status != NST_OK || record.picture.values != NULL);
+    if (record.picture.values) {
+        assert_in_unit_range(&record.picture);
+    }
+    record_free(&record);
+    nst_picture_free(&hills);
+    random_network_free(network);
+}
+
+/* Steps far too long: a guard steps in, says so, and the loss ends below where it began. */
+static void exploding_losses_are_caught(void **state) {
+    nst_settings settings = small_settings(60);
+    settings.optimizer = NST_ADAM;
+    settings.learning_rate = 250;
+    struct job_record record = {0};
+    run_small(*state, &settings, NULL, &record);
+    check(record.status, &record.error);
+    assert_true(record.notes > 0);
+    assert_non_null(strstr(record.last_note, "exploded: back to the last good image"));
+    assert_true(record.last_loss < record.first_loss);
+    assert_in_unit_range(&record.picture);
+    record_free(&record);
+}
+
+/* ---- Settings -------------------------------------------------------------------------------------------------- */
+
+static void assert_refused(nst_context *context, const nst_settings *settings, int style_count, nst_status status) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_picture hills = make_hills(60, 45, 3), styles[NST_MAX_STYLES + 1];
+    for (int i = 0; i < NST_MAX_STYLES + 1; ++i) {
+        styles[i] = make_stripes(20, 20);
+    }
+    nst_job_pictures pictures = {.content = &hills, .styles = styles, .style_count = style_count};
+    struct job_record record = {0};
+    run_job(context, network, settings, &pictures, &record);
+    assert_int_equal(record.status, status);
+    assert_true(record.error.message[0] != '\0' && record.error.status == status);
+    nst_picture_free(&hills);
+    for (int i = 0; i < NST_MAX_STYLES + 1; ++i) {
+        nst_picture_free(&styles[i]);
+    }
+    random_network_free(network);
+}
+
+static void settings_out_of_range_are_refused(void **state) {
+    nst_settings good = small_settings(1), bad;
+    assert_refused(*state, &good, 0, NST_ERROR_ARGUMENT);
+    assert_refused(*state, &good, NST_MAX_STYLES + 1, NST_ERROR_ARGUMENT);
+#define REFUSED(field, value, status)                                                                                  \
+    bad = good;                                                                                                        \
+    bad.field = value;                                                                                                 \
+    assert_refused(*state, &bad, 1, status)
+    REFUSED(size_px, 0, NST_ERROR_ARGUMENT);
+    REFUSED(scale_count, -1, NST_ERROR_ARGUMENT);
+    REFUSED(scale_count, NST_MAX_SCALES + 1, NST_ERROR_ARGUMENT);
+    REFUSED(iteration_count, 0, NST_ERROR_ARGUMENT);
+    REFUSED(history, 0, NST_ERROR_ARGUMENT);
+    REFUSED(style_scale, 0, NST_ERROR_ARGUMENT);
+    REFUSED(style_scale, NAN, NST_ERROR_ARGUMENT);
+    REFUSED(style_blend_count, 2, NST_ERROR_ARGUMENT);
+    REFUSED(init, NST_INIT_PICTURE, NST_ERROR_ARGUMENT);
+    REFUSED(style_weight, NAN, NST_ERROR_ARGUMENT);
+    REFUSED(style_weight, -1, NST_ERROR_ARGUMENT);
+    REFUSED(content_weight, INFINITY, NST_ERROR_ARGUMENT);
+    REFUSED(tv_weight, -0.5, NST_ERROR_ARGUMENT);
+    REFUSED(learning_rate, NAN, NST_ERROR_ARGUMENT);
+    REFUSED(style_layers.count, NST_MAX_LAYERS + 1, NST_ERROR_ARGUMENT);
+    REFUSED(content_layers.count, -1, NST_ERROR_ARGUMENT);
+    REFUSED(style_layers.layers[0].weight, NAN, NST_ERROR_ARGUMENT);
+    REFUSED(content_layers.layers[0].name[0], 'x', NST_ERROR_NETWORK);
+#undef REFUSED
+    bad = good;
+    bad.style_blend_count = 1; /* one style, of which there shall be nothing */
+    assert_refused(*state, &bad, 1, NST_ERROR_ARGUMENT);
+}
+
+/* Layers that count for nothing are no reason for a loss that is not a number. */
+static void weights_of_zero_are_fine(void **state) {
+    for (int i = 0; i < 4; ++i) {
+        nst_settings settings = small_settings(3);
+        settings.content_weight = i == 0 ? 0 : settings.content_weight;
+        settings.content_layers.layers[0].weight = i == 1 ? 0 : 1;
+        settings.content_layers.count = i == 2 ? 0 : 1;
+        settings.style_weight = i == 3 ? 0 : 1;
+        struct job_record record = {0};
+        run_small(*state, &settings, NULL, &record);
+        check(record.status, &record.error);
+        assert_true(isfinite(record.last_loss));
+        /* Without style the content itself is nearly the minimum, and the first step leads up from there. */
+        assert_true(record.notes == 0 || i == 3);
+        assert_in_unit_range(&record.picture);
+        record_free(&record);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_small_pictures_are_refused),
+        cmocka_unit_test(narrow_styles_at_small_scales),
+        cmocka_unit_test(what_does_not_fit_names_the_largest_size_that_does),
+        cmocka_unit_test(overflowing_networks_end_in_an_error),
+        cmocka_unit_test(pictures_that_hold_no_numbers_end_in_an_error),
+        cmocka_unit_test(exploding_losses_are_caught),
+        cmocka_unit_test(settings_out_of_range_are_refused),
+        cmocka_unit_test(weights_of_zero_are_fine),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}

@@ -1,4 +1,5 @@
-/* test_job.c: whole jobs on a small random network: what they reach, what they tell, and every option of the picture. */
+/* test_job.c: whole jobs on a small random network: what they reach, what they tell, and every option of the picture.
+ */
 #include "image/picture.h"
 #include "jobs.h"
 

@@ -1,5 +1,6 @@
-/* test_objective.c: every loss and the whole gradient (stylize/objective.c) against the float64 network, which agrees with
- * finite differences (network/test_reference.c): all paddings, both poolings, both objectives, losses that meet at one layer. */
+/* test_objective.c: every loss and the whole gradient (stylize/objective.c) against the float64 network, which agrees
+ * with finite differences (network/test_reference.c): all paddings, both poolings, both objectives, losses that meet at
+ * one layer. */
 #include "fixture.h"
 #include "optimizer/optimizer.h"
 #include "random_network.h"
@@ -17,7 +18,9 @@ struct test_picture {
     struct reference_picture reference;
 };
 
-static size_t count_of(struct image_size size) { return 3 * (size_t)size.height * (size_t)size.width; }
+static size_t count_of(struct image_size size) {
+    return 3 * (size_t)size.height * (size_t)size.width;
+}
 
 static struct test_picture make_picture(uint64_t seed, int height, int width) {
     struct test_picture picture = {.size = {height, width}};

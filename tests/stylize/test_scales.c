@@ -15,7 +15,8 @@ static struct image_size size_of(nst_objective objective, int width, int height,
     return scales_size(&settings, &picture, size_px);
 }
 
-static struct image_size style_size_of(nst_objective objective, double style_scale, int width, int height, int size_px) {
+static struct image_size style_size_of(nst_objective objective, double style_scale, int width, int height,
+                                       int size_px) {
     nst_settings settings = {.objective = objective, .style_scale = style_scale};
     nst_picture picture = picture_of(width, height);
     return scales_style_size(&settings, &picture, size_px);
@@ -35,12 +36,14 @@ static void sizes_are_rounded_to_nearest(void **state) {
     assert_size(size_of(NST_OBJECTIVE_NORMALIZED, 1000, 1, 10), 10, 1);
 }
 
-/* tuple([int((float(image_size) / max(image.size)) * x) for x in (height, width)]): down, and what Python makes of it. */
+/* tuple([int((float(image_size) / max(image.size)) * x) for x in (height, width)]): down, and what Python makes of it.
+ */
 static void the_peers_sizes_are_rounded_down(void **state) {
     (void)state;
     assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, 300, 200, 100), 100, 66);
     assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, 640, 480, 512), 512, 384);
-    /* 512 / 1000 * 625 = 320 exactly; 100 / 49 * 49 = 100 and 2 / 49 * 49 = 2.0 or less, as double arithmetic has it. */
+    /* 512 / 1000 * 625 = 320 exactly; 100 / 49 * 49 = 100 and 2 / 49 * 49 = 2.0 or less, as double arithmetic has it.
+     */
     assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, 1000, 625, 512), 512, 320);
     for (int side = 1; side < 3000; ++side) {
         double factor = 512.0 / side;
