@@ -1,10 +1,9 @@
 /* common.h: vectors of one channel block, and loops that suit CPUs and GPUs. Included by every kernel.
  *
- * BLOCK (1, 4, 8 or 16) is the number of channels innermost in a feature map: maps are [channels / BLOCK][height][width][BLOCK],
- * channels rounded up to a multiple of BLOCK with zeros, and kernels see them as arrays of floatB, one vector per pixel
- * and block.
- * LOOPS is 1 on devices where few work-items should each loop over a contiguous range (CPUs), else 0.
- * WORK_GROUP is the size of a work-group, a power of two (1 where LOOPS).
+ * BLOCK (1, 4, 8 or 16) is the number of channels innermost in a feature map: maps are [channels /
+ * BLOCK][height][width][BLOCK], channels rounded up to a multiple of BLOCK with zeros, and kernels see them as
+ * arrays of floatB, one vector per pixel and block. LOOPS is 1 on devices where few work-items should each loop over
+ * a contiguous range (CPUs), else 0. WORK_GROUP is the size of a work-group, a power of two (1 where LOOPS).
  */
 #ifndef BLOCK
 #define BLOCK 1
@@ -16,8 +15,8 @@
 #define WORK_GROUP 1
 #endif
 
-/* For kernels that hold many sums in registers. SUB_GROUP is the smallest number of work-items that share a thread's registers
- * on Intel GPUs, 0 elsewhere. */
+/* For kernels that hold many sums in registers. SUB_GROUP is the smallest number of work-items that share a thread's
+ * registers on Intel GPUs, 0 elsewhere. */
 #if defined(SUB_GROUP) && SUB_GROUP > 0
 #define MANY_REGISTERS __attribute__((intel_reqd_sub_group_size(SUB_GROUP)))
 #else
@@ -28,30 +27,30 @@
 typedef float floatB;
 typedef int intB;
 typedef ushort ushortB;
-#define CONVERT_INT(x) convert_int(x)
+#define CONVERT_INT(x)    convert_int(x)
 #define CONVERT_USHORT(x) convert_ushort(x)
-#define SUM(x) (x)
+#define SUM(x)            (x)
 #elif BLOCK == 4
 typedef float4 floatB;
 typedef int4 intB;
 typedef ushort4 ushortB;
-#define CONVERT_INT(x) convert_int4(x)
+#define CONVERT_INT(x)    convert_int4(x)
 #define CONVERT_USHORT(x) convert_ushort4(x)
-#define SUM(x) dot((x), (float4)(1.0f))
+#define SUM(x)            dot((x), (float4)(1.0f))
 #elif BLOCK == 8
 typedef float8 floatB;
 typedef int8 intB;
 typedef ushort8 ushortB;
-#define CONVERT_INT(x) convert_int8(x)
+#define CONVERT_INT(x)    convert_int8(x)
 #define CONVERT_USHORT(x) convert_ushort8(x)
-#define SUM(x) dot((x).lo + (x).hi, (float4)(1.0f))
+#define SUM(x)            dot((x).lo + (x).hi, (float4)(1.0f))
 #elif BLOCK == 16
 typedef float16 floatB;
 typedef int16 intB;
 typedef ushort16 ushortB;
-#define CONVERT_INT(x) convert_int16(x)
+#define CONVERT_INT(x)    convert_int16(x)
 #define CONVERT_USHORT(x) convert_ushort16(x)
-#define SUM(x) dot((x).lo.lo + (x).lo.hi + (x).hi.lo + (x).hi.hi, (float4)(1.0f))
+#define SUM(x)            dot((x).lo.lo + (x).lo.hi + (x).hi.lo + (x).hi.hi, (float4)(1.0f))
 #endif
 
 /* A comparison's result as lanes of all ones or zeros, whatever the vector width: select(no, yes, LANES(x > y)). */
@@ -85,7 +84,7 @@ typedef ushort16 ushortB;
 #define REDUCE_MEMORY
 #define REDUCE_STORE(value, partials) (partials)[get_group_id(0)] = (value)
 #else
-#define REDUCE_MEMORY __local float reduce_sums[WORK_GROUP]
+#define REDUCE_MEMORY                 __local float reduce_sums[WORK_GROUP]
 #define REDUCE_STORE(value, partials) reduce_store((value), (partials), reduce_sums)
 static void reduce_store(float value, __global float *partials, __local float *sums) {
     int item = get_local_id(0);

@@ -4,13 +4,13 @@
 #include "common.h"
 
 /* As enum convolution_epilogue and enum padding_mode on the host. */
-#define EPILOGUE_NONE     0
-#define EPILOGUE_RELU     1
-#define EPILOGUE_MASK     2
-#define EPILOGUE_MASK_ADD 3
+#define EPILOGUE_NONE      0
+#define EPILOGUE_RELU      1
+#define EPILOGUE_MASK      2
+#define EPILOGUE_MASK_ADD  3
 #define EPILOGUE_RELU_POOL 4
-#define PADDING_ZERO      0
-#define PADDING_REFLECT   1
+#define PADDING_ZERO       0
+#define PADDING_REFLECT    1
 
 #ifndef EPILOGUE
 #define EPILOGUE EPILOGUE_NONE

@@ -1,13 +1,15 @@
-/* convolution_tiled.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels of one tile of
- * 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows of the map, so that
- * small maps fill work-groups too. Launches cover the tiles from first_tile on.
+/* convolution_tiled.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels of
+ * one tile of 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows
+ * of the map, so that small maps fill work-groups too. Launches cover the tiles from first_tile on.
  *
- * convolution_tiled: implicit product of matrices, [output channels][in_channels * taps] x [in_channels * taps][pixels]. A
+ * convolution_tiled: implicit product of matrices, [output channels][in_channels * taps] x [in_channels *
+ * taps][pixels]. A
  *     work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows of both matrices at a time go through local memory,
  *     gathered from the map for one tap after the other. While one half of the local memory is multiplied, the other is filled.
  *     weights: float4 [panels of 64 output channels][in_channels][taps][16]
  *
- * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under its tile
+ * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under
+ * its tile
  *     for itself, 4 * 16 * taps products for (3 + kernel size)^2 loads.
  *     weights: float4 [panels of 4 output channels][in_channels][taps]
  */
@@ -17,7 +19,7 @@
 
 /* Stores 4 channels from `first` on. */
 INLINED void store_channels(const float4 sums[4][4], int first, __global const float *bias, __global float *output,
-                           __global ushort *mask, int out_channels, struct image out, int tile, int tile_columns) {
+                            __global ushort *mask, int out_channels, struct image out, int tile, int tile_columns) {
     size_t tiles = (size_t)((out.height + 3) / 4) * tile_columns;
 #pragma unroll
     for (int o = 0; o < 4; ++o) {
@@ -38,9 +40,9 @@ INLINED void add_products(float4 sums[4][4], float4 filter, int row, float4 pixe
 }
 
 #ifdef GROUP_TILES
-#define GROUP_PANELS 16                    /* work-items side by side in output channels: 64 of these */
-#define ITEMS (GROUP_TILES * GROUP_PANELS) /* as many as pixels: each fetches one */
-#define FETCHES ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
+#define GROUP_PANELS 16                           /* work-items side by side in output channels: 64 of these */
+#define ITEMS        (GROUP_TILES * GROUP_PANELS) /* as many as pixels: each fetches one */
+#define FETCHES      ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
 convolution_tiled(__global const float *input, __global float *output, __global ushort *mask,
@@ -131,16 +133,17 @@ convolution_tiled(__global const float *input, __global float *output, __global 
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(64, 1, 1))) void
 convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
-                                 __global const float4 *weights, __global const float *bias, int in_channels,
-                                 int out_channels, int in_height, int in_width, int padding, int padding_mode,
-                                 int first_tile) {
+                   __global const float4 *weights, __global const float *bias, int in_channels, int out_channels,
+                   int in_height, int in_width, int padding, int padding_mode, int first_tile) {
     struct image in = {in_height, in_width};
     struct image out = {in_height + 2 * padding - KERNEL_SIZE + 1, in_width + 2 * padding - KERNEL_SIZE + 1};
     int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
-    int tile = first_tile + get_global_id(0), panel = get_global_id(1);
+    int tile = first_tile + get_global_id(0),
+        panel = get_group_id(1); /* uniform, so that filters are read once for all */
     if (tile >= tiles) {
         return;
     }
+    int y = tile / tile_columns * 4 - padding, x = tile % tile_columns * 4 - padding;
     weights += (size_t)panel * in_channels * TAPS;
     float4 sums[4][4];
 #pragma unroll
@@ -152,17 +155,19 @@ convolution_narrow(__global const float *input, __global float *output, __global
     }
 #pragma unroll 1
     for (int channel = 0; channel < in_channels; ++channel) {
-        float patch[PATCH][PATCH];
-        load_patch(input + (size_t)channel * in_height * in_width, in, tile / tile_columns * 4 - padding,
-                   tile % tile_columns * 4 - padding, padding_mode, patch);
+        __global const float *plane = input + (size_t)channel * in_height * in_width;
+        /* Row by row: the whole patch and its 36 addresses would not fit the registers besides the sums. */
 #pragma unroll
-        for (int tap = 0; tap < TAPS; ++tap) {
-            float4 filter = weights[channel * TAPS + tap];
+        for (int v = 0; v < PATCH; ++v) {
+            float line[PATCH];
+            load_line(plane, in, y + v, x, padding_mode, line);
 #pragma unroll
-            for (int row = 0; row < 4; ++row) {
-                const int v = row + tap / KERNEL_SIZE, u = tap % KERNEL_SIZE;
-                add_products(sums, filter, row,
-                             (float4)(patch[v][u], patch[v][u + 1], patch[v][u + 2], patch[v][u + 3]));
+            for (int row = max(0, v - KERNEL_SIZE + 1); row <= min(v, 3); ++row) {
+#pragma unroll
+                for (int u = 0; u < KERNEL_SIZE; ++u) {
+                    add_products(sums, weights[channel * TAPS + (v - row) * KERNEL_SIZE + u], row,
+                                 (float4)(line[u], line[u + 1], line[u + 2], line[u + 3]));
+                }
             }
         }
     }

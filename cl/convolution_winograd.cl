@@ -2,9 +2,9 @@
  *
  *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A
  *
- * (Lavin and Gray 2015, arXiv:1509.09308, section 4) turns a 6x6 patch d of the input into a 4x4 tile Y of the output with 36
- * products instead of 144. The points of evaluation are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which halve the rounding
- * error of the usual 0, +-1, +-2.
+ * (Lavin and Gray 2015, arXiv:1509.09308, section 4) turns a 6x6 patch d of the input into a 4x4 tile Y of the
+ * output with 36 products instead of 144. The points of evaluation are 0, +-1/sqrt 2, +-sqrt 2 and infinity, which
+ * halve the rounding error of the usual 0, +-1, +-2.
  *
  * A work-item has a range of tiles and takes `round_tiles` of them at a time:
  *     1. V = B^T d B of all input channels            V[36][groups of TILES tiles][in_blocks][TILES], lanes: input channels
@@ -12,15 +12,15 @@
  *        channels 36 products M[s] = V[s] U[s],       M[36][PANEL][round_tiles]                              channels
  *        sums in registers
  *     3. A^T M A, bias, epilogue
- * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it need be,
- * so that the 36 do not compete for the same lines of the cache.
+ * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it
+ * need be, so that the 36 do not compete for the same lines of the cache.
  *
- * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came from; all
- * others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
+ * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
+ * from; all others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
  */
 #include "convolution.h"
-#include "winograd.h"
 #include "window.h"
+#include "winograd.h"
 
 #ifndef UNPOOL
 #define UNPOOL 0
@@ -44,8 +44,8 @@ static void store_input_tile(floatB half_way[6][6], __global floatB *v, int stri
 }
 
 #if UNPOOL
-/* V of one tile of one channel block, from the pooled input and the selection mask of the block. The patch begins one pixel
- * above and left of its tile (row, column): it shows 4x4 pooled values, and the masks of 3x3 tiles. */
+/* V of one tile of one channel block, from the pooled input and the selection mask of the block. The patch begins
+ * one pixel above and left of its tile (row, column): it shows 4x4 pooled values, and the masks of 3x3 tiles. */
 static void unpooled_tile(__global const floatB *pooled, __global const ushortB *selection, struct image in, int row,
                           int column, __global floatB *v, int stride) {
     int pooled_height = in.height / 2, pooled_width = in.width / 2;
@@ -231,10 +231,10 @@ DEFINE_MULTIPLY(multiply_2, 2)
 
 __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input, __global floatB *output,
                                                     __global ushortB *mask, __global const ushortB *selection,
-                                                    __global const floatB *weights,
-                                                    __global const floatB *bias, __global floatB *scratch,
-                                                    int in_channels, int out_blocks, int in_height, int in_width,
-                                                    int padding, int padding_mode, int round_tiles, int groups) {
+                                                    __global const floatB *weights, __global const floatB *bias,
+                                                    __global floatB *scratch, int in_channels, int out_blocks,
+                                                    int in_height, int in_width, int padding, int padding_mode,
+                                                    int round_tiles, int groups) {
     struct image in = {in_height, in_width}, out = {in_height + 2 * padding - 2, in_width + 2 * padding - 2};
     int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + PANEL - 1) / PANEL;
@@ -289,8 +289,8 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
                 size_t block = panel * PANEL + j;
                 for (int t = 0; t < count; ++t) {
                     int tile = first + t;
-                    output_tile(m + j * round_tiles + t, m_stride, bias[block], output + block * out_pixels, mask + block * tiles + tile,
-                                out, tile / tile_columns * 4, tile % tile_columns * 4);
+                    output_tile(m + j * round_tiles + t, m_stride, bias[block], output + block * out_pixels,
+                                mask + block * tiles + tile, out, tile / tile_columns * 4, tile % tile_columns * 4);
                 }
             }
         }

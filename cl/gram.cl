@@ -2,16 +2,17 @@
  *
  * Matrices are dense, float [channels][channels], of the real channels.
  *
- * gram_partial (CPUs): each work-item adds up the products of its own range of pixels into its own matrix, [PADDED][PADDED] with
- * channels padded to whole blocks. It takes CHUNK pixels at a time, few enough for their features to stay in its cache, and
- * within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in registers: lanes are columns, rows are
- * broadcast. G is symmetric: tiles below the diagonal (in units of COLUMNS blocks) are left out.
+ * gram_partial (CPUs): each work-item adds up the products of its own range of pixels into its own matrix,
+ * [PADDED][PADDED] with channels padded to whole blocks. It takes CHUNK pixels at a time, few enough for their
+ * features to stay in its cache, and within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in
+ * registers: lanes are columns, rows are broadcast. G is symmetric: tiles below the diagonal (in units of COLUMNS
+ * blocks) are left out.
  */
 #include "common.h"
 
 #ifdef CHANNELS
 #define PADDED ((CHANNELS + BLOCK - 1) / BLOCK * BLOCK)
-#define SPAN (COLUMNS * BLOCK) /* channels of one tile's columns */
+#define SPAN   (COLUMNS * BLOCK) /* channels of one tile's columns */
 
 __kernel void gram_partial(__global const floatB *map, __global floatB *partials, int pixels) {
     int item = get_global_id(0), items = get_global_size(0);
@@ -40,7 +41,8 @@ __kernel void gram_partial(__global const floatB *map, __global floatB *partials
                     for (int r = 0; r < ROWS; ++r) {
 #pragma unroll
                         for (int c = 0; c < COLUMNS; ++c) {
-                            sums[r][c] = fma((floatB)(rows[p * BLOCK + r]), columns[(size_t)c * pixels + p], sums[r][c]);
+                            sums[r][c] =
+                                fma((floatB)(rows[p * BLOCK + r]), columns[(size_t)c * pixels + p], sums[r][c]);
                         }
                     }
                 }
@@ -73,16 +75,19 @@ __kernel void gram_sum(__global const float *partials, __global float *gram, int
 
 /* target += scale * gram */
 __kernel void gram_blend(__global const float *gram, __global float *target, int count, float scale) {
-    FOR_RANGE(i, count) { target[i] += scale * gram[i]; }
+    FOR_RANGE(i, count) {
+        target[i] += scale * gram[i];
+    }
 }
 
-/* loss = weight * sum (scale G - A)^2; difference = 4 weight scale (scale G - A): the style gradient is difference * F. */
+/* loss = weight * sum (scale G - A)^2; difference = 4 weight scale (scale G - A): the style gradient is difference *
+ * F. */
 __kernel void gram_difference(__global const float *gram, __global const float *target, __global float *difference,
                               __global float *partials, int slot, int count, float weight, float scale) {
     float sum = 0.0f, lost = 0.0f;
     FOR_RANGE(i, count) {
         float d = scale * gram[i] - target[i];
-        ADD_TERM(float, sum, lost, d * d);
+        ADD_TERM(float, sum, lost, d *d);
         difference[i] = 4.0f * weight * scale * d;
     }
     REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));

@@ -1,6 +1,7 @@
 /* gram_tiles.cl: the Gram matrix G = F F^T of a planar feature map F, float [channels][pixels], on GPUs.
  *
- * gram_tiles: a work-group of 8x8 computes one tile of 64x64 channels from one range of `range` pixels: 8x8 sums in each
+ * gram_tiles: a work-group of 8x8 computes one tile of 64x64 channels from one range of `range` pixels: 8x8 sums in
+ * each
  *     work-item's registers, DEPTH pixels of both sides in local memory. G is symmetric: only tiles on and above the diagonal
  *     are computed, numbered along the rows. Launches cover the ranges from first_range on.
  *     partials: [ranges][such tiles][64][64]
@@ -8,18 +9,19 @@
  */
 #include "common.h"
 
-#define TILE 64
-#define SIDE 8   /* work-items along a side of the tile */
-#define SUMS (TILE / SIDE)
+#define TILE  64
+#define SIDE  8 /* work-items along a side of the tile */
+#define SUMS  (TILE / SIDE)
 #define DEPTH 16 /* of 8 rows side by side, 4 floats each, no two lie in the same banks of the local memory: */
-#define ROW (DEPTH / 4 + 1)
+#define ROW   (DEPTH / 4 + 1)
 
-/* Copies the tile's channels at pixels begin ... end - 1, at most DEPTH, to local memory; what does not exist is zero. */
+/* Copies the tile's channels at pixels begin ... end - 1, at most DEPTH, to local memory; what does not exist is
+ * zero. */
 static void fetch_pixels(__global const float *map, __local float4 rows[TILE][ROW], int first_channel, int channels,
                          int begin, int end, int pixels) {
     int item = get_local_id(1) * SIDE + get_local_id(0);
     int pixel = begin + item % DEPTH;
-#pragma unroll
+#pragma unroll 2 /* all at once, their addresses alone take 64 registers */
     for (int i = 0; i < TILE * DEPTH; i += SIDE * SIDE) {
         int row = (i + item) / DEPTH, channel = first_channel + row;
         ((__local float *)rows[row])[item % DEPTH] =
@@ -28,8 +30,7 @@ static void fetch_pixels(__global const float *map, __local float4 rows[TILE][RO
 }
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
-gram_tiles(__global const float *map, __global float *partials, int channels, int pixels, int range,
-           int first_range) {
+gram_tiles(__global const float *map, __global float *partials, int channels, int pixels, int range, int first_range) {
     __local float4 rows[TILE][ROW], columns[TILE][ROW];
     int tiles = (channels + TILE - 1) / TILE, tile = get_group_id(0), tile_row = 0, left = tile;
     for (; left >= tiles - tile_row; ++tile_row) {

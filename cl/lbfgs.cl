@@ -4,8 +4,8 @@
  *     s = change of the image, y = change of the gradient
  * lies in pages of up to 8 pairs, float [pairs][2][elements], s before y. `count` is in vectors of floatV.
  *
- * Where the image is bounded to low..high, an element that stands at a bound and whose gradient pulls it further out is held:
- * its gradient counts as zero and it does not move (gradient projection, Bertsekas 1982).
+ * Where the image is bounded to low..high, an element that stands at a bound and whose gradient pulls it further out
+ * is held: its gradient counts as zero and it does not move (gradient projection, Bertsekas 1982).
  */
 #include "common.h"
 
@@ -51,7 +51,8 @@ __kernel void lbfgs_norms(__global const floatV *image, __global const floatV *g
 }
 
 /* A new pair from this and the last evaluation, if there was one; then the last becomes this. Projects the gradient.
- * Without bounds s is the step as it was computed, not the difference of two images, in which small steps lose their digits. */
+ * Without bounds s is the step as it was computed, not the difference of two images, in which small steps lose their
+ * digits. */
 __kernel void lbfgs_pair(__global const floatV *image, __global floatV *gradient, __global floatV *last_image,
                          __global floatV *last_gradient, __global const floatV *direction, float last_step,
                          __global floatV *page, int pair, int has_last, int count, int bounded, float low, float high) {
@@ -70,8 +71,8 @@ __kernel void lbfgs_pair(__global const floatV *image, __global floatV *gradient
     }
 }
 
-/* Inner products of every s and y of a page with the newest s, the newest y and the gradient. Vector v of the page, v = 2 pair for
- * s and 2 pair + 1 for y, leaves them at slots 3 (first + v), + 1 and + 2. */
+/* Inner products of every s and y of a page with the newest s, the newest y and the gradient. Vector v of the page,
+ * v = 2 pair for s and 2 pair + 1 for y, leaves them at slots 3 (first + v), + 1 and + 2. */
 __kernel void lbfgs_products(__global const floatV *page, int pairs, int first, __global const floatV *newest_page,
                              int newest_pair, __global const floatV *gradient, int count, __global float *partials) {
     REDUCE_MEMORY;
@@ -113,7 +114,8 @@ __kernel void lbfgs_products(__global const floatV *page, int pairs, int first, 
     }
 }
 
-/* direction = (begins ? gradient_factor * gradient : direction) + sum over the page's vectors of factors[v] * vector v */
+/* direction = (begins ? gradient_factor * gradient : direction) + sum over the page's vectors of factors[v] * vector
+ * v */
 __kernel void lbfgs_combine(__global const floatV *page, int pairs, __global const float *factors, int first,
                             __global const floatV *gradient, float gradient_factor, int begins,
                             __global floatV *direction, int count) {

@@ -1,7 +1,8 @@
 /* padding.cl: the way back through reflected or replicated borders.
  *
- * A convolution that pads its input by reflection or replication reads some pixels several times. Its gradient is first made
- * for the padded map, (height + 2 padding) x (width + 2 padding); here each pixel collects what all its copies received:
+ * A convolution that pads its input by reflection or replication reads some pixels several times. Its gradient is
+ * first made for the padded map, (height + 2 padding) x (width + 2 padding); here each pixel collects what all its
+ * copies received:
  *     gradient[y][x] = mask * sum over the padded positions (v, u) that show pixel (y, x) of padded_gradient[v][u]
  * One element of the launch is one pixel of one channel block.
  */

@@ -1,6 +1,6 @@
 /* product_epilogue.cl: bias and epilogue of a 1x1 convolution whose sums CLBlast has left in a buffer of their own.
- * products: [channels][rows][width], rows first_row ... of the output, first_row a multiple of 4. One element is one 4x4 tile
- * of one channel.
+ * products: [channels][rows][width], rows first_row ... of the output, first_row a multiple of 4. One element is one
+ * 4x4 tile of one channel.
  */
 #define KERNEL_SIZE 1
 #include "tile.h"

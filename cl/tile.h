@@ -8,16 +8,30 @@
 #endif
 #define PATCH (KERNEL_SIZE + 3) /* side of the input that one tile of the output sees */
 
-/* Sums in registers stay there only if what is called on them is inlined: NVIDIA's back end of LLVM does not by itself. */
+/* Sums in registers stay there only if what is called on them is inlined: NVIDIA's back end of LLVM does not by
+ * itself. */
 #define INLINED static __attribute__((always_inline))
 
 struct image {
     int height, width;
 };
 
+/* Reads a line of the patch whose first pixel is (y, x), which may lie outside. */
+INLINED void load_line(__global const float *plane, struct image in, int y, int x, int padding_mode,
+                       float line[PATCH]) {
+    int row = source_index(y, in.height, padding_mode);
+    int from = row * in.width;
+    bool inside = row >= 0 && x >= 0 && x + PATCH <= in.width;
+#pragma unroll
+    for (int j = 0; j < PATCH; ++j) {
+        int column = inside ? x + j : source_index(x + j, in.width, padding_mode);
+        line[j] = row < 0 || column < 0 ? 0.0f : plane[from + column];
+    }
+}
+
 /* Reads the patch whose first pixel is (y, x), which may lie outside. */
 INLINED void load_patch(__global const float *plane, struct image in, int y, int x, int padding_mode,
-                       float patch[PATCH][PATCH]) {
+                        float patch[PATCH][PATCH]) {
     if (y >= 0 && x >= 0 && y + PATCH <= in.height && x + PATCH <= in.width) {
         plane += (size_t)y * in.width + x;
 #pragma unroll
@@ -53,10 +67,10 @@ INLINED float4 finish_row(float4 sums, int bits, float4 old) {
 #endif
 }
 
-/* Stores the tile whose first pixel is (y, x), from its four rows without bias. `output` is the channel's plane, `mask` the
- * tile's mask. */
-INLINED void store_tile(const float4 sums[4], float bias, __global float *output, __global ushort *mask, struct image out,
-                       int y, int x) {
+/* Stores the tile whose first pixel is (y, x), from its four rows without bias. `output` is the channel's plane,
+ * `mask` the tile's mask. */
+INLINED void store_tile(const float4 sums[4], float bias, __global float *output, __global ushort *mask,
+                        struct image out, int y, int x) {
     int columns = min(4, out.width - x);
     bool aligned = out.width % 4 == 0;
     int bits = reads_mask() ? *mask : 0, positive = 0;

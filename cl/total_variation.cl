@@ -29,7 +29,8 @@ static float slope_of(float difference) {
 
 __kernel void total_variation(__global const float *image, __global float *gradient, __global float *partials, int slot,
                               int height, int width, float weight) {
-    /* A CPU's element is a line, whose loop the compiler vectorizes; a GPU's is a pixel, so that neighbors load together. */
+    /* A CPU's element is a line, whose loop the compiler vectorizes; a GPU's is a pixel, so that neighbors load
+     * together. */
     int length = LOOPS ? width : 1, pieces = width / length;
     float sum = 0.0f, lost = 0.0f;
     FOR_RANGE(piece, 3 * height * pieces) {

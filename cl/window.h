@@ -1,7 +1,7 @@
 /* window.h: the 2x2 windows of maximum pooling. Included after common.h. */
 
-/* The largest of a window's four values a b / c d, whose first pixel is (y, x) in its 4x4 tile. Adds to `bits` the bit of
- * the first largest one; above a ReLU only if it is positive. */
+/* The largest of a window's four values a b / c d, whose first pixel is (y, x) in its 4x4 tile. Adds to `bits` the
+ * bit of the first largest one; above a ReLU only if it is positive. */
 static floatB window_maximum(floatB a, floatB b, floatB c, floatB d, int y, int x, int above_relu, intB *bits) {
     floatB most = fmax(fmax(a, b), fmax(c, d));
     intB is_a = LANES(a == most), is_b = LANES(b == most) & ~is_a, is_c = LANES(c == most) & ~(is_a | is_b);

@@ -1,9 +1,9 @@
-/* winograd.h: the transforms of Winograd's F(4x4, 3x3) along one axis, for the points 0, +-1/sqrt 2, +-sqrt 2 and infinity.
- * The filters' transform is on the host, src/network/winograd_weights.c. Included after common.h.
+/* winograd.h: the transforms of Winograd's F(4x4, 3x3) along one axis, for the points 0, +-1/sqrt 2, +-sqrt 2 and
+ * infinity. The filters' transform is on the host, src/network/winograd_weights.c. Included after common.h.
  */
-#define SLICES 36
+#define SLICES    36
 #define HALF_ROOT 0.70710678118654752f
-#define ROOT 1.41421356237309505f
+#define ROOT      1.41421356237309505f
 
 /* B^T along one axis. */
 static void transform_input(const floatB d[6], floatB t[6]) {

@@ -6,14 +6,16 @@
  * CLBlast:           M[s] = U[s]^T V[s] for the 36 slices s, U[36][in_channels][out_channels]
  * winograd_output:   Y = A^T M A of M[36][out_channels][batch_tiles], bias, epilogue
  *
- * One element of a launch is one tile of one channel; neighbors are neighboring tiles, so that V and M are written and read
- * in whole lines. batch_tiles is filled up to what CLBlast likes: tiles that do not exist repeat the last one.
+ * One element of a launch is one tile of one channel; neighbors are neighboring tiles, so that V and M are written
+ * and read in whole lines. batch_tiles is filled up to what CLBlast likes: tiles that do not exist repeat the last
+ * one.
  */
 #include "tile.h"
 #include "winograd.h"
 
-__kernel MANY_REGISTERS void winograd_input(__global const float *input, __global float *v, int in_channels, int in_height,
-                             int in_width, int padding, int padding_mode, int first_tile, int batch_tiles) {
+__kernel MANY_REGISTERS void winograd_input(__global const float *input, __global float *v, int in_channels,
+                                            int in_height, int in_width, int padding, int padding_mode, int first_tile,
+                                            int batch_tiles) {
     struct image in = {in_height, in_width};
     int tile_columns = (in_width + 2 * padding + 1) / 4;
     int tiles = (in_height + 2 * padding + 1) / 4 * tile_columns;
@@ -49,8 +51,8 @@ __kernel MANY_REGISTERS void winograd_input(__global const float *input, __globa
 }
 
 __kernel MANY_REGISTERS void winograd_output(__global const float *m, __global float *output, __global ushort *mask,
-                              __global const float *bias, int out_channels, int out_height, int out_width,
-                              int first_tile, int batch_tiles) {
+                                             __global const float *bias, int out_channels, int out_height,
+                                             int out_width, int first_tile, int batch_tiles) {
     struct image out = {out_height, out_width};
     int tile_columns = (out_width + 3) / 4, tiles = (out_height + 3) / 4 * tile_columns;
     int count = min(batch_tiles, tiles - first_tile);

@@ -14,7 +14,7 @@
  *   leaves one line for a person: what was wrong, what was expected and found, what to do. The error may be NULL.
  *   After a failure the output arguments hold nothing that must be freed.
  * - What a function creates belongs to the caller, who hands it to the matching destroy or free function; NULL is
- *   accepted there. Whatever a job was made from must outlive the job.
+ *   accepted there. The context must outlive the job; network and pictures may go once the job is made.
  * - No function exits, prints, or keeps state outside the objects named here. Different contexts may be used by
  *   different threads at the same time; one context, and everything made from it, by one thread at a time.
  */
@@ -60,14 +60,16 @@ typedef struct nst_error {
 
 /* ---- Pictures -------------------------------------------------------------------------------------------------- */
 
-/* A picture in host memory: sRGB-encoded values in 0..1, rows from the top, channels interleaved, [height][width][channels]. */
+/* A picture in host memory: sRGB-encoded values in 0..1, rows from the top, channels interleaved,
+ * [height][width][channels]. */
 typedef struct nst_picture {
     int width, height;
     int channels;  /* 3: red, green, blue; 4: and straight (not premultiplied) alpha */
     float *values; /* height * width * channels, from malloc */
 } nst_picture;
 
-/* One text chunk (keyword and value, UTF-8) for a PNG file; what is recorded there is enough to make the picture again. */
+/* One text chunk (keyword and value, UTF-8) for a PNG file; what is recorded there is enough to make the picture
+ * again. */
 typedef struct nst_picture_text {
     const char *keyword;
     const char *value;
@@ -81,14 +83,15 @@ typedef struct nst_picture_format {
     int text_count;
 } nst_picture_format;
 
-/* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Grey, palette and CMYK become RGB, the
- * orientation in the EXIF data is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
+/* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Grey, palette and CMYK become RGB,
+ * the orientation in the EXIF data is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
  * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY (a header that promises more than nst can handle). */
 nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *error);
 
-/* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so that
- * after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG has no
- * alpha: it is dropped. `format` must not be NULL. Errors: NST_ERROR_ARGUMENT (unknown ending), NST_ERROR_FILE. */
+/* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so
+ * that after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG
+ * has no alpha: it is dropped. `format` must not be NULL. Errors: NST_ERROR_ARGUMENT (unknown ending),
+ * NST_ERROR_FILE. */
 nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
                              nst_error *error);
 
@@ -160,10 +163,11 @@ const nst_device_info *nst_context_device(const nst_context *context);
 /* A pre-trained network in host memory: its layers in order, their weights, and what input it expects. */
 typedef struct nst_network nst_network;
 
-/* Opens a network by name (vgg19, ...; looked for in the user's data folder, the installed share folder and `weights/` of the
- * source tree, in this order) or by path (anything with a slash or an ending). Accepted: safetensors, torch.save in both forms. `input_convention` may be NULL, or "caffe" or
- * "torchvision" for a file that does not tell. Reading stops after the layer `until` (NULL: all).
- * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_NETWORK. */
+/* Opens a network by name (vgg19, ...; looked for in the user's data folder, the installed share folder and
+ * `weights/` of the source tree, in this order) or by path (anything with a slash or an ending). Accepted:
+ * safetensors, torch.save in both forms. `input_convention` may be NULL, or "caffe" or "torchvision" for a file that
+ * does not tell. Reading stops after the layer `until` (NULL: all). Errors: NST_ERROR_FILE, NST_ERROR_FORMAT,
+ * NST_ERROR_NETWORK. */
 typedef struct nst_network_options {
     const char *input_convention;
     const char *until;
@@ -248,7 +252,8 @@ typedef struct nst_progress {
     bool finished;                /* the job is done */
 } nst_progress;
 
-/* Called after each evaluation, from the thread that runs the job. What `progress` points to is valid during the call. */
+/* Called after each evaluation, from the thread that runs the job. What `progress` points to is valid during the
+ * call. */
 typedef void nst_progress_callback(const nst_progress *progress, void *user);
 
 /* One run of the optimisation: plans and allocates everything for its largest scale. */
@@ -263,7 +268,8 @@ typedef struct nst_job_pictures {
 } nst_job_pictures;
 
 /* Errors: NST_ERROR_ARGUMENT (settings), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
- * network), NST_ERROR_MEMORY (the plan needs more than the device has: the message names the largest size that fits). */
+ * network), NST_ERROR_MEMORY (the plan needs more than the device has: the message names the largest size that
+ * fits). */
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **job, nst_error *error);
 void nst_job_destroy(nst_job *job);

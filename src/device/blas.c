@@ -16,6 +16,8 @@ static void strides_of(const struct blas_product *p, size_t *a, size_t *b, size_
     *c = stride_or(p->c_stride, p->columns);
 }
 
+/* Row-major C = A B is column-major C^T = B^T A^T on the same bytes. CLBlast copies a row-major C to a transposed
+ * temporary matrix before the product and back after it; column-major it writes in place. */
 static CLBlastTranspose transpose(bool yes) {
     return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
@@ -32,8 +34,8 @@ uint64_t blas_scratch_bytes(nst_context *context, const struct blas_product *p) 
     size_t a, b, c, bytes = 0;
     strides_of(p, &a, &b, &c);
     CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
-        CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows, p->columns, p->inner,
-        p->a_offset, a, p->b_offset, b, p->c_offset, c, &context->queue, &bytes);
+        CLBlastLayoutColMajor, transpose(p->transpose_b), transpose(p->transpose_a), p->columns, p->rows, p->inner,
+        p->b_offset, b, p->a_offset, a, p->c_offset, c, &context->queue, &bytes);
     return code == CLBlastSuccess ? bytes : 0;
 }
 
@@ -41,9 +43,9 @@ nst_status blas_multiply(nst_context *context, const struct blas_product *p, nst
     size_t a, b, c;
     strides_of(p, &a, &b, &c);
     CLBlastStatusCode code =
-        CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows,
-                                   p->columns, p->inner, p->alpha, p->a, p->a_offset, a, p->b, p->b_offset, b, p->beta,
-                                   p->c, p->c_offset, c, &context->queue, NULL, p->scratch);
+        CLBlastSgemmWithTempBuffer(CLBlastLayoutColMajor, transpose(p->transpose_b), transpose(p->transpose_a),
+                                   p->columns, p->rows, p->inner, p->alpha, p->b, p->b_offset, b, p->a, p->a_offset, a,
+                                   p->beta, p->c, p->c_offset, c, &context->queue, NULL, p->scratch);
     return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmWithTempBuffer", code);
 }
 
@@ -51,8 +53,8 @@ nst_status blas_multiply_batched(nst_context *context, const struct blas_product
     size_t a, b, c;
     strides_of(p, &a, &b, &c);
     CLBlastStatusCode code = CLBlastSgemmStridedBatched(
-        CLBlastLayoutRowMajor, transpose(p->transpose_a), transpose(p->transpose_b), p->rows, p->columns, p->inner,
-        p->alpha, p->a, 0, a, p->rows * p->inner, p->b, 0, b, p->inner * p->columns, p->beta, p->c, 0, c,
+        CLBlastLayoutColMajor, transpose(p->transpose_b), transpose(p->transpose_a), p->columns, p->rows, p->inner,
+        p->alpha, p->b, 0, b, p->inner * p->columns, p->a, 0, a, p->rows * p->inner, p->beta, p->c, 0, c,
         p->rows * p->columns, batches, &context->queue, NULL);
     return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmStridedBatched", code);
 }

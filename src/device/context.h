@@ -37,8 +37,9 @@ struct nst_context {
 nst_status buffer_create(nst_context *context, size_t bytes, const char *what, cl_mem *buffer, nst_error *error);
 void buffer_release(nst_context *context, cl_mem *buffer);
 
-/* A part of a buffer as a buffer of its own, for those who take no offsets (CLBlast). `offset_bytes` is a multiple of
- * BUFFER_PART_ALIGNMENT, which suits every device. Release with buffer_release; it need not wait for what was enqueued. */
+/* A part of a buffer as a buffer of its own, for those who take no offsets (CLBlast). `offset_bytes` is a multiple
+ * of BUFFER_PART_ALIGNMENT, which suits every device. Release with buffer_release; it need not wait for what was
+ * enqueued. */
 enum { BUFFER_PART_ALIGNMENT = 4096 };
 nst_status buffer_part(nst_context *context, cl_mem buffer, size_t offset_bytes, size_t bytes, cl_mem *part,
                        nst_error *error);

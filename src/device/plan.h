@@ -1,8 +1,8 @@
 /* plan.h: every buffer of a job, with its bytes and lifetime, known before anything is allocated.
  *
- * One evaluation of the loss is a sequence of numbered steps (forward, losses, backward). An entry of the plan lives from
- * its first to its last step; entries whose lifetimes do not overlap share a buffer. Entries that keep their content
- * from one evaluation to the next live always.
+ * One evaluation of the loss is a sequence of numbered steps (forward, losses, backward). An entry of the plan lives
+ * from its first to its last step; entries whose lifetimes do not overlap share a buffer. Entries that keep their
+ * content from one evaluation to the next live always.
  */
 #ifndef DEVICE_PLAN_H
 #define DEVICE_PLAN_H
@@ -34,14 +34,16 @@ struct plan {
 #define PLAN_ALWAYS_FIRST INT_MIN
 #define PLAN_ALWAYS_LAST  INT_MAX
 
-/* Adds an entry and returns its number, by which plan_buffer finds it. `what` names it in the printed plan and in errors. */
+/* Adds an entry and returns its number, by which plan_buffer finds it. `what` names it in the printed plan and in
+ * errors. */
 int plan_add(struct plan *plan, uint64_t bytes, int first_step, int last_step, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* An entry that lives always. */
 #define plan_add_always(plan, bytes, ...) plan_add(plan, bytes, PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST, __VA_ARGS__)
 
-/* Distributes the entries over slots: the largest first, each into the first slot that is free for its whole lifetime. */
+/* Distributes the entries over slots: the largest first, each into the first slot that is free for its whole
+ * lifetime. */
 nst_status plan_assign(struct plan *plan, nst_error *error);
 
 /* Bytes of all slots. */

@@ -1,5 +1,5 @@
-/* reduction.h: sums over a whole buffer. A kernel leaves one partial sum per work-group (per work-item where kernels loop);
- * the host adds them up in double, in a fixed order, so that the same command gives the same bytes. */
+/* reduction.h: sums over a whole buffer. A kernel leaves one partial sum per work-group (per work-item where kernels
+ * loop); the host adds them up in double, in a fixed order, so that the same command gives the same bytes. */
 #ifndef DEVICE_REDUCTION_H
 #define DEVICE_REDUCTION_H
 

@@ -98,8 +98,8 @@ static nst_status read_block(int *block, nst_error *error) {
     return NST_OK;
 }
 
-/* Intel's compiler runs 8, 16 or 32 work-items in the registers of one thread; some GPUs lack 8. Left alone it takes 32 for
- * kernels with local memory, and spills. */
+/* Intel's compiler runs 8, 16 or 32 work-items in the registers of one thread; some GPUs lack 8. Left alone it takes
+ * 32 for kernels with local memory, and spills. */
 static int smallest_sub_group(const nst_context *context) {
     const cl_device_info sub_group_sizes = 0x4108; /* CL_DEVICE_SUB_GROUP_SIZES_INTEL, unknown to other drivers */
     size_t sizes[8], bytes = 0, smallest = 0;

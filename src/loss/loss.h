@@ -1,15 +1,15 @@
 /* loss.h: the losses at a layer of the network and on the image: value and gradient.
  *
- * Each loss leaves reduction_partials() partial sums in a buffer shared by all losses, at its own slot; the host adds them
- * up once per evaluation. Weights and normalisation are chosen by whoever makes the loss:
+ * Each loss leaves reduction_partials() partial sums in a buffer shared by all losses, at its own slot; the host
+ * adds them up once per evaluation. Weights and normalisation are chosen by whoever makes the loss:
  *
  *     content   loss = a |F - P|^2                  gradient = mask 2 a (F - P)
  *     style     loss = a |s F F^T - A|^2            gradient = mask 4 a s (s F F^T - A) F
  *     tv, L1    loss = a sum(|dx| + |dy|)           gradient = a (sign ...)
  *     tv, L2    loss = a sum(dx^2 + dy^2)           gradient = 2 a (...)
  *
- * F is the feature map as a matrix, channels x pixels, P the content's, A the style's Gram matrix times s (Gatys et al.
- * 2016, section 2). The gradients are with respect to what goes into the layer's ReLU, hence the mask.
+ * F is the feature map as a matrix, channels x pixels, P the content's, A the style's Gram matrix times s (Gatys et
+ * al. 2016, section 2). The gradients are with respect to what goes into the layer's ReLU, hence the mask.
  */
 #ifndef LOSS_LOSS_H
 #define LOSS_LOSS_H

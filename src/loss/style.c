@@ -31,8 +31,9 @@ const char *product_engine_name(enum product_engine engine) {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-/* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which there
- * are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a small L2. */
+/* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which
+ * there are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a
+ * small L2. */
 static nst_status create_packed(struct style_loss *loss, nst_error *error) {
     int block = loss->context->channel_block, blocks = (loss->channels + block - 1) / block;
     int rows = block == 16 ? 8 : 4, columns = blocks % 2 ? 1 : 2;

@@ -34,8 +34,8 @@ enum { LEAST_WINOGRAD_CHANNELS = 32 };
 
 static enum convolution_engine choose_engine(const nst_context *context, const struct convolution_shape *shape) {
     bool on_cpu = context->loops_in_kernel;
-    if (supports(methods_of(CONVOLUTION_WINOGRAD, on_cpu), context, shape) && shape->in_channels >= LEAST_WINOGRAD_CHANNELS &&
-        shape->out_channels >= LEAST_WINOGRAD_CHANNELS) {
+    if (supports(methods_of(CONVOLUTION_WINOGRAD, on_cpu), context, shape) &&
+        shape->in_channels >= LEAST_WINOGRAD_CHANNELS && shape->out_channels >= LEAST_WINOGRAD_CHANNELS) {
         return CONVOLUTION_WINOGRAD;
     }
     if (supports(&convolution_clblast, context, shape)) {
@@ -54,7 +54,9 @@ bool convolution_can_pool(const nst_context *context, const struct convolution_s
  * freeze the screen, or are stopped by the system. */
 static const double most_dispatch_flop = 15e9;
 
-static int ceiling_divide(int a, int b) { return (a + b - 1) / b; }
+static int ceiling_divide(int a, int b) {
+    return (a + b - 1) / b;
+}
 
 static nst_status check_shape(const struct convolution_shape *shape, const float *weights, const float *bias,
                               nst_error *error) {
@@ -65,16 +67,20 @@ static nst_status check_shape(const struct convolution_shape *shape, const float
                     shape->in_channels, shape->out_channels, (int)MOST_CHANNELS);
     }
     if (shape->kernel_size < 1 || shape->kernel_size > MOST_KERNEL_SIZE || shape->kernel_size % 2 == 0) {
-        return fail(error, NST_ERROR_ARGUMENT, "a convolution with kernel size %d is not possible: expected an odd number",
-                    shape->kernel_size);
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "a convolution with kernel size %d is not possible: expected an odd number", shape->kernel_size);
     }
     if (shape->padding < 0 || shape->padding >= shape->kernel_size) {
-        return fail(error, NST_ERROR_ARGUMENT, "a convolution with kernel size %d and padding %d is not possible: "
-                    "expected a padding of 0 to %d", shape->kernel_size, shape->padding, shape->kernel_size - 1);
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "a convolution with kernel size %d and padding %d is not possible: "
+                    "expected a padding of 0 to %d",
+                    shape->kernel_size, shape->padding, shape->kernel_size - 1);
     }
     if (!weights && shape->kernel_size != 1) {
-        return fail(error, NST_ERROR_ARGUMENT, "a convolution with kernel size %d was created without weights: only "
-                    "those of 1x1 convolutions can be set later", shape->kernel_size);
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "a convolution with kernel size %d was created without weights: only "
+                    "those of 1x1 convolutions can be set later",
+                    shape->kernel_size);
     }
     if (shape->has_bias && !bias) {
         return fail(error, NST_ERROR_ARGUMENT, "a convolution with bias was created without values for it");
@@ -158,7 +164,9 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
     free(convolution);
 }
 
-enum convolution_engine convolution_engine_of(const struct convolution *convolution) { return convolution->engine; }
+enum convolution_engine convolution_engine_of(const struct convolution *convolution) {
+    return convolution->engine;
+}
 
 const char *convolution_engine_name(enum convolution_engine engine) {
     const struct convolution_methods *methods = methods_of(engine, true);
@@ -171,7 +179,9 @@ void convolution_output_size(const struct convolution_shape *shape, int height, 
     *out_width = width + 2 * shape->padding - shape->kernel_size + 1;
 }
 
-uint64_t convolution_weight_bytes(const struct convolution *convolution) { return convolution->weight_bytes; }
+uint64_t convolution_weight_bytes(const struct convolution *convolution) {
+    return convolution->weight_bytes;
+}
 
 uint64_t convolution_scratch_bytes(const struct convolution *convolution, int height, int width) {
     return convolution->methods->scratch_bytes(convolution, height, width);
@@ -256,8 +266,8 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
 
 nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
                                       nst_error *error) {
-    nst_status status = buffer_create(context, convolution->weight_bytes, "weights of a convolution",
-                                      &convolution->weights, error);
+    nst_status status =
+        buffer_create(context, convolution->weight_bytes, "weights of a convolution", &convolution->weights, error);
     if (status || !packed) {
         return status;
     }

@@ -1,19 +1,20 @@
 /* convolution.h: one interface to every convolution engine.
  *
- * A convolution here is a stride-1 cross-correlation of a feature map with filters, with an epilogue that is fused where the
- * engine can:
+ * A convolution here is a stride-1 cross-correlation of a feature map with filters, with an epilogue that is fused
+ * where the engine can:
  *
  *     sum[o][y][x] = bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * in[i][y + dy - padding][x + dx - padding]
  *
- * The backward pass to the data is the same convolution with other weights (channels exchanged, filters turned by 180 degrees,
- * padding kernel_size - 1 - padding), so an engine knows nothing of directions.
+ * The backward pass to the data is the same convolution with other weights (channels exchanged, filters turned by
+ * 180 degrees, padding kernel_size - 1 - padding), so an engine knows nothing of directions.
  *
  * Feature maps:  float  [ceil(channels / B)][height][width][B], B = context->channel_block, unused channels zero.
- * ReLU masks:    ushort [ceil(channels / B)][ceil(height / 4)][ceil(width / 4)][B]; bit 4 * (y % 4) + x % 4 is 1 where the
+ * ReLU masks:    ushort [ceil(channels / B)][ceil(height / 4)][ceil(width / 4)][B]; bit 4 * (y % 4) + x % 4 is 1
+ * where the
  *                ReLU's output is positive.
  *
- * Channels, kernel size and epilogue are fixed when it is created; height and width come with each run, so that one set of
- * transformed weights and programs serves every scale.
+ * Channels, kernel size and epilogue are fixed when it is created; height and width come with each run, so that one
+ * set of transformed weights and programs serves every scale.
  */
 #ifndef NETWORK_CONVOLUTION_H
 #define NETWORK_CONVOLUTION_H
@@ -22,19 +23,19 @@
 #include "weights/network.h"
 
 enum convolution_engine {
-    CONVOLUTION_AUTO,    /* the default for the device and shape */
-    CONVOLUTION_PLAIN,   /* one output vector per work-item: the readable reference; any shape, any device */
-    CONVOLUTION_DIRECT,  /* tiles over pixels and output channels, in vectors (CPUs) or local memory (GPUs) */
+    CONVOLUTION_AUTO,     /* the default for the device and shape */
+    CONVOLUTION_PLAIN,    /* one output vector per work-item: the readable reference; any shape, any device */
+    CONVOLUTION_DIRECT,   /* tiles over pixels and output channels, in vectors (CPUs) or local memory (GPUs) */
     CONVOLUTION_WINOGRAD, /* F(4x4, 3x3), fused (CPUs) or around CLBlast's batched product (GPUs) */
     CONVOLUTION_CLBLAST   /* 1x1 as one product by CLBlast (GPUs) */
 };
 
 enum convolution_epilogue {
-    EPILOGUE_NONE,      /* out = sum */
-    EPILOGUE_RELU,      /* out = max(sum, 0), and the mask of it is written */
-    EPILOGUE_MASK,      /* out = mask bit ? sum : 0 (backward: the ReLU below) */
-    EPILOGUE_MASK_ADD,  /* out += mask bit ? sum : 0 (the gradient of a loss added at its layer) */
-    EPILOGUE_RELU_POOL  /* out = maxima of 2x2 windows of max(sum, 0); the mask tells which pixels they came from */
+    EPILOGUE_NONE,     /* out = sum */
+    EPILOGUE_RELU,     /* out = max(sum, 0), and the mask of it is written */
+    EPILOGUE_MASK,     /* out = mask bit ? sum : 0 (backward: the ReLU below) */
+    EPILOGUE_MASK_ADD, /* out += mask bit ? sum : 0 (the gradient of a loss added at its layer) */
+    EPILOGUE_RELU_POOL /* out = maxima of 2x2 windows of max(sum, 0); the mask tells which pixels they came from */
 };
 
 struct convolution_shape {
@@ -49,9 +50,9 @@ struct convolution_shape {
 
 struct convolution;
 
-/* Builds the kernels and puts the transformed weights on the device. `weights` is [out][in][kernel_size][kernel_size] on the
- * host, `bias` [out] or NULL; both may be freed afterwards. With weights == NULL they are set later, on the device, by
- * convolution_set_weights (1x1 only). Free with convolution_destroy.
+/* Builds the kernels and puts the transformed weights on the device. `weights` is
+ * [out][in][kernel_size][kernel_size] on the host, `bias` [out] or NULL; both may be freed afterwards. With weights
+ * == NULL they are set later, on the device, by convolution_set_weights (1x1 only). Free with convolution_destroy.
  * Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the named engine cannot do this shape. */
 nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
                               enum convolution_engine engine, const float *weights, const float *bias,
@@ -62,8 +63,8 @@ void convolution_destroy(nst_context *context, struct convolution *convolution);
 enum convolution_engine convolution_engine_of(const struct convolution *convolution);
 const char *convolution_engine_name(enum convolution_engine engine);
 
-/* True if the engine that AUTO would choose can pool in its epilogue (EPILOGUE_RELU_POOL) this shape, and unpool its input in
- * the backward pass. */
+/* True if the engine that AUTO would choose can pool in its epilogue (EPILOGUE_RELU_POOL) this shape, and unpool its
+ * input in the backward pass. */
 bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape);
 
 /* Size of the output for an input of height x width. */
@@ -75,18 +76,19 @@ uint64_t convolution_weight_bytes(const struct convolution *convolution);
 uint64_t convolution_scratch_bytes(const struct convolution *convolution, int height, int width);
 
 struct convolution_call {
-    int height, width;       /* of the input */
-    cl_mem input, output;    /* different buffers */
-    cl_mem selection;        /* for a shape that unpools: the mask of its input */
-    cl_mem mask;             /* written (RELU), read (MASK, MASK_ADD), unused (NONE); of the output's size */
-    cl_mem scratch;          /* at least convolution_scratch_bytes */
+    int height, width;    /* of the input */
+    cl_mem input, output; /* different buffers */
+    cl_mem selection;     /* for a shape that unpools: the mask of its input */
+    cl_mem mask;          /* written (RELU), read (MASK, MASK_ADD), unused (NONE); of the output's size */
+    cl_mem scratch;       /* at least convolution_scratch_bytes */
 };
 
 /* Enqueues it; does not wait. */
 nst_status convolution_run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                            nst_error *error);
 
-/* Replaces the weights of a 1x1 convolution by a matrix on the device, float [out_channels][in_channels], row-major, dense. */
+/* Replaces the weights of a 1x1 convolution by a matrix on the device, float [out_channels][in_channels], row-major,
+ * dense. */
 nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
                                    nst_error *error);
 

@@ -7,10 +7,9 @@
 struct convolution_methods {
     const char *name; /* for tables */
     bool (*supports)(const nst_context *context, const struct convolution_shape *shape);
-    /* Creates the kernels and the weight buffer; `weights` may be NULL (1x1). What it made is released by the caller, also
-     * after a failure. */
-    nst_status (*create)(nst_context *context, struct convolution *convolution, const float *weights,
-                         nst_error *error);
+    /* Creates the kernels and the weight buffer; `weights` may be NULL (1x1). What it made is released by the
+     * caller, also after a failure. */
+    nst_status (*create)(nst_context *context, struct convolution *convolution, const float *weights, nst_error *error);
     uint64_t (*scratch_bytes)(const struct convolution *convolution, int height, int width);
     nst_status (*run)(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                       nst_error *error);
@@ -36,8 +35,8 @@ struct convolution {
     cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
     cl_kernel kernel;
     cl_kernel input_kernel; /* or NULL: where the input is transformed by a kernel of its own */
-    cl_kernel mask_kernel; /* or NULL: where the engine's own kernel does not write the mask */
-    cl_kernel pack_kernel; /* or NULL: for weights set on the device */
+    cl_kernel mask_kernel;  /* or NULL: where the engine's own kernel does not write the mask */
+    cl_kernel pack_kernel;  /* or NULL: for weights set on the device */
 };
 
 /* Number of panels of output channels. */
@@ -46,9 +45,10 @@ int convolution_panels(const struct convolution *convolution);
 /* How many units of work, each of so many floating-point operations, one dispatch may do: a multiple of `multiple`. */
 int convolution_dispatch_units(const struct convolution *convolution, double unit_flop, int multiple);
 
-/* Packs weights [out][in][taps] into [panels][in_blocks][taps][channels of the block][panel_width], with zeros for output channels
- * that do not exist, and puts them on the device. With weights == NULL the buffer is only allocated, and the kernel that fills it created. Sets the fields
- * weights, weight_bytes and pack_kernel; panel_width and taps must be set. */
+/* Packs weights [out][in][taps] into [panels][in_blocks][taps][channels of the block][panel_width], with zeros for
+ * output channels that do not exist, and puts them on the device. With weights == NULL the buffer is only allocated,
+ * and the kernel that fills it created. Sets the fields weights, weight_bytes and pack_kernel; panel_width and taps
+ * must be set. */
 nst_status convolution_pack_weights(nst_context *context, struct convolution *convolution, const float *weights,
                                     nst_error *error);
 

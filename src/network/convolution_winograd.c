@@ -85,8 +85,8 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     }
     return kernel_run(context, convolution->kernel, work_items(items),
                       ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
-                                arg_buffer(call->selection), arg_buffer(convolution->weights), arg_buffer(convolution->bias),
-                                arg_buffer(call->scratch), arg_int(shape->in_channels),
+                                arg_buffer(call->selection), arg_buffer(convolution->weights),
+                                arg_buffer(convolution->bias), arg_buffer(call->scratch), arg_int(shape->in_channels),
                                 arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
                                 arg_int(shape->padding), arg_int(shape->padding_mode),
                                 arg_int(convolution->tiles_per_round), arg_int(groups)),

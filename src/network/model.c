@@ -93,7 +93,9 @@ static struct convolution_shape forward_shape(const struct stage *stage) {
         .padding = stage->padding,
         .padding_mode = stage->padding_mode,
         .has_bias = stage->layer->bias != NULL,
-        .epilogue = stage->is_pooled ? EPILOGUE_RELU_POOL : stage->has_relu ? EPILOGUE_RELU : EPILOGUE_NONE,
+        .epilogue = stage->is_pooled  ? EPILOGUE_RELU_POOL
+                    : stage->has_relu ? EPILOGUE_RELU
+                                      : EPILOGUE_NONE,
     };
 }
 

@@ -1,15 +1,16 @@
-/* model.h: a network on the device, cut off behind its deepest loss layer: forward to the loss layers, backward to the image.
+/* model.h: a network on the device, cut off behind its deepest loss layer: forward to the loss layers, backward to
+ * the image.
  *
- * The layers of the weight file become stages: a convolution with the ReLU behind it, or a pooling. A stage is known by the
- * name of its last layer (relu1_1, pool1, ...). Stages at which a loss sits are tapped: their feature maps are kept until the
- * backward pass has gone by. No input of a convolution is kept for the backward pass, since there are no weight gradients:
- * it needs the ReLU masks, and which pixel each maximum came from.
+ * The layers of the weight file become stages: a convolution with the ReLU behind it, or a pooling. A stage is known
+ * by the name of its last layer (relu1_1, pool1, ...). Stages at which a loss sits are tapped: their feature maps
+ * are kept until the backward pass has gone by. No input of a convolution is kept for the backward pass, since there
+ * are no weight gradients: it needs the ReLU masks, and which pixel each maximum came from.
  *
- * The gradient at a stage is the one with respect to what goes into its ReLU: the mask is already applied. A loss that
- * adds its gradient at a tapped stage therefore applies the mask itself.
+ * The gradient at a stage is the one with respect to what goes into its ReLU: the mask is already applied. A loss
+ * that adds its gradient at a tapped stage therefore applies the mask itself.
  *
- * Steps for the memory plan, n stages: the image becomes input at step 0, stage s runs forward at s + 1, its gradient is made at
- * 2 n - s, the image's gradient at 2 n + 1.
+ * Steps for the memory plan, n stages: the image becomes input at step 0, stage s runs forward at s + 1, its
+ * gradient is made at 2 n - s, the image's gradient at 2 n + 1.
  */
 #ifndef NETWORK_MODEL_H
 #define NETWORK_MODEL_H
@@ -74,8 +75,8 @@ cl_mem model_gradient(const struct model *model, const struct plan *plan, int st
 
 /* Sets the gradient at the deepest stage to zero: the backward pass begins. */
 nst_status model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
-/* From the gradient at stage `from` to that at the stage `to` < from; to == -1: to the image, whose gradient is written to
- * `image_gradient`, float [3][height][width]. */
+/* From the gradient at stage `from` to that at the stage `to` < from; to == -1: to the image, whose gradient is
+ * written to `image_gradient`, float [3][height][width]. */
 nst_status model_backward(struct model *model, const struct plan *plan, int from, int to, cl_mem image_gradient,
                           nst_error *error);
 

@@ -40,13 +40,13 @@ static struct stage_bytes measure_stage(const struct model *model, int s, const 
         bytes.map = at_least(bytes.map, feature_map_bytes(context, stage->out_channels, out.height, out.width));
         bytes.mask = at_least(bytes.mask, relu_mask_bytes(context, stage->out_channels, out.height, out.width));
         struct image_size selected = stage->is_pooling ? in : convolved_size(model, s, sizes[i]);
-        bytes.selection = at_least(bytes.selection,
-                                   relu_mask_bytes(context, stage->out_channels, selected.height, selected.width));
+        bytes.selection =
+            at_least(bytes.selection, relu_mask_bytes(context, stage->out_channels, selected.height, selected.width));
         if (!stage->is_pooling) {
             bytes.forward_scratch =
                 at_least(bytes.forward_scratch, convolution_scratch_bytes(stage->forward, in.height, in.width));
-            bytes.backward_scratch =
-                at_least(bytes.backward_scratch, convolution_scratch_bytes(stage->backward, selected.height, selected.width));
+            bytes.backward_scratch = at_least(
+                bytes.backward_scratch, convolution_scratch_bytes(stage->backward, selected.height, selected.width));
             bytes.padded_gradient = at_least(bytes.padded_gradient, feature_map_bytes(context, stage->in_channels,
                                                                                       in.height + 2 * stage->padding,
                                                                                       in.width + 2 * stage->padding));

@@ -1,6 +1,6 @@
-/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest pair and
- * the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs on the
- * host, on inner products in double (lbfgs_direction.c). */
+/* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest
+ * pair and the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs
+ * on the host, on inner products in double (lbfgs_direction.c). */
 #include "optimizer/optimizer_internal.h"
 
 #include "support/error.h"

@@ -4,10 +4,10 @@
  *
  *     begin, then again and again: evaluate; if the loss is good: step, else: retreat
  *
- * The vector can be kept in low..high. How: a step moves along the optimiser's direction, then every element is projected onto
- * the range. For L-BFGS, an element that stands at a bound and whose gradient pulls it outwards is held: it counts as
- * having no gradient, and does not move (gradient projection). The history keeps the steps as they were really made,
- * after the projection; a pair without positive curvature is left out of it.
+ * The vector can be kept in low..high. How: a step moves along the optimiser's direction, then every element is
+ * projected onto the range. For L-BFGS, an element that stands at a bound and whose gradient pulls it outwards is
+ * held: it counts as having no gradient, and does not move (gradient projection). The history keeps the steps as
+ * they were really made, after the projection; a pair without positive curvature is left out of it.
  */
 #ifndef OPTIMIZER_OPTIMIZER_H
 #define OPTIMIZER_OPTIMIZER_H
@@ -33,8 +33,8 @@ nst_status optimizer_create(nst_context *context, const struct optimizer_setting
                             struct optimizer **optimizer, nst_error *error);
 void optimizer_destroy(struct optimizer *optimizer);
 
-/* Elements of the buffers for a vector of `count`: rounded up, so that kernels may use whole vectors. Buffers of the vector and
- * its gradient must have that many, zeros behind the end. */
+/* Elements of the buffers for a vector of `count`: rounded up, so that kernels may use whole vectors. Buffers of the
+ * vector and its gradient must have that many, zeros behind the end. */
 size_t optimizer_padded(size_t count);
 
 /* Adds the state for vectors of up to `count` elements. */
@@ -43,8 +43,8 @@ nst_status optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan,
 /* Forgets everything and begins on a vector of `count` elements. */
 nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, size_t count, nst_error *error);
 
-/* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells whether the
- * gradient was; if not, nothing moved. Waits for the inner products. */
+/* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells
+ * whether the gradient was; if not, nothing moved. Waits for the inner products. */
 nst_status optimizer_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
                           bool *finite, nst_error *error);
 
@@ -53,11 +53,12 @@ nst_status optimizer_retreat(struct optimizer *optimizer, const struct plan *pla
 
 /* ---- For tests --------------------------------------------------------------------------------------------------- */
 
-/* L-BFGS in the coordinates of inner products ("vector-free", Chen, Wang and Zhou 2014). The basis is s[0], y[0], s[1], y[1], ...
- * in the order of slots, then the gradient; products[i * size + j] are their inner products, size = 2 * slots + 1.
- * `order` lists the used slots from the oldest pair to the newest. Writes the factors of
+/* L-BFGS in the coordinates of inner products ("vector-free", Chen, Wang and Zhou 2014). The basis is s[0], y[0],
+ * s[1], y[1], ... in the order of slots, then the gradient; products[i * size + j] are their inner products, size =
+ * 2 * slots + 1. `order` lists the used slots from the oldest pair to the newest. Writes the factors of
  *     direction = sum factors[i] * basis[i]
- * of the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) with the initial matrix s.y / y.y of the newest pair. */
+ * of the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) with the initial matrix s.y / y.y of the newest
+ * pair. */
 void lbfgs_direction(const double *products, int slots, const int *order, int order_count, double *factors);
 
 #endif

@@ -17,7 +17,6 @@ enum { MOST_RETREATS = 12 };
 
 struct nst_job {
     nst_context *context;
-    const nst_network *network;
     nst_settings settings;
     nst_picture content, init;
     nst_picture styles[NST_MAX_STYLES];
@@ -43,7 +42,9 @@ struct nst_job {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-static bool is_weight(double value) { return isfinite(value) && value >= 0; }
+static bool is_weight(double value) {
+    return isfinite(value) && value >= 0;
+}
 
 static bool are_weights(const nst_layer_list *list) {
     bool fine = list->count >= 0 && list->count <= NST_MAX_LAYERS;
@@ -56,9 +57,10 @@ static bool are_weights(const nst_layer_list *list) {
 static nst_status check_weights(const nst_settings *s, nst_error *error) {
     if (!is_weight(s->content_weight) || !is_weight(s->style_weight) || !is_weight(s->tv_weight) ||
         !is_weight(s->learning_rate)) {
-        return fail(error, NST_ERROR_ARGUMENT,
-                    "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, learning rate %g",
-                    s->content_weight, s->style_weight, s->tv_weight, s->learning_rate);
+        return fail(
+            error, NST_ERROR_ARGUMENT,
+            "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, learning rate %g",
+            s->content_weight, s->style_weight, s->tv_weight, s->learning_rate);
     }
     if (!are_weights(&s->content_layers) || !are_weights(&s->style_layers)) {
         return fail(error, NST_ERROR_ARGUMENT, "expected up to %d layers of each kind, with weights of 0 or more",
@@ -249,7 +251,6 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
         return fail_memory(error, sizeof *job, "the job");
     }
     job->context = context;
-    job->network = network;
     job->settings = *settings;
     job->scale = -1;
     clock_gettime(CLOCK_MONOTONIC, &job->begin);

@@ -7,8 +7,8 @@
  *     neural-style   content  w mean of (F - P)^2            style  w mean of (G - A)^2, G = F F^T / (channels pixels)
  *                    tv       w sum of |dx| + |dy|, of the image in 0..255
  *
- * w is the weight of the kind times that of the layer; in the normalized objective the weights of the layers of a kind are
- * divided by their sum.
+ * w is the weight of the kind times that of the layer; in the normalized objective the weights of the layers of a
+ * kind are divided by their sum.
  */
 #ifndef STYLIZE_OBJECTIVE_H
 #define STYLIZE_OBJECTIVE_H
@@ -25,13 +25,13 @@ void objective_destroy(struct objective *objective);
 
 const struct model *objective_model(const struct objective *objective);
 
-/* What images on the device are relative to, for red, green and blue: 0 in the normalized objective, whose images keep to
- * 0..255; in neural-style's the mean that the network subtracts, as there: its first steps are so small that they would
- * drown in the rounding of larger numbers. */
+/* What images on the device are relative to, for red, green and blue: 0 in the normalized objective, whose images
+ * keep to 0..255; in neural-style's the mean that the network subtracts, as there: its first steps are so small that
+ * they would drown in the rounding of larger numbers. */
 const float *objective_center(const struct objective *objective);
 
-/* Everything needed for images and styles of up to these sizes; sizes[0] is that of the result. Prepares nothing else: may be
- * called again with another plan. */
+/* Everything needed for images and styles of up to these sizes; sizes[0] is that of the result. Prepares nothing
+ * else: may be called again with another plan. */
 nst_status objective_add_to_plan(struct objective *objective, struct plan *plan, const struct image_size *sizes,
                                  int size_count, nst_error *error);
 

@@ -17,8 +17,8 @@ static void set_layers(nst_layer_list *list, const char *const *names, const dou
 static const char *const style_layers[] = {"relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"};
 static const char *const content_layers[] = {"relu4_2"};
 
-/* Our own recipe: several scales, each layer's loss relative to its target's size, so that weights mean the same for every
- * network and at every size. */
+/* Our own recipe: several scales, each layer's loss relative to its target's size, so that weights mean the same for
+ * every network and at every size. */
 static void set_default(nst_settings *settings) {
     *settings = (nst_settings){
         .objective = NST_OBJECTIVE_NORMALIZED,

@@ -1,5 +1,6 @@
-/* transfer.h: pictures on the host to images on the device and back. An image is planar, float [3][height][width], red, green,
- * blue, 0..255 minus `center` (three numbers); its buffer has optimizer_padded(3 * height * width) elements, zeros behind the end. */
+/* transfer.h: pictures on the host to images on the device and back. An image is planar, float [3][height][width],
+ * red, green, blue, 0..255 minus `center` (three numbers); its buffer has optimizer_padded(3 * height * width)
+ * elements, zeros behind the end. */
 #ifndef STYLIZE_TRANSFER_H
 #define STYLIZE_TRANSFER_H
 

@@ -335,7 +335,8 @@ static void large_kernels(void **state) {
                                                        .padding_mode = mode,
                                                        .has_bias = true});
     }
-    check_shape(*state, (struct convolution_shape){.in_channels = 3, .out_channels = 3, .kernel_size = 9, .padding = 4});
+    check_shape(*state,
+                (struct convolution_shape){.in_channels = 3, .out_channels = 3, .kernel_size = 9, .padding = 4});
 }
 
 /* ---- Weights set on the device --------------------------------------------------------------------------------- */
@@ -411,8 +412,11 @@ static void the_choice_on_gpus(void **state) {
     static const struct {
         int in, out, kernel_size;
         enum convolution_engine engine;
-    } choices[] = {{32, 32, 3, CONVOLUTION_WINOGRAD}, {3, 64, 3, CONVOLUTION_DIRECT}, {64, 3, 3, CONVOLUTION_DIRECT},
-                   {64, 64, 1, CONVOLUTION_CLBLAST},  {3, 3, 5, CONVOLUTION_PLAIN}};
+    } choices[] = {{32, 32, 3, CONVOLUTION_WINOGRAD},
+                   {3, 64, 3, CONVOLUTION_DIRECT},
+                   {64, 3, 3, CONVOLUTION_DIRECT},
+                   {64, 64, 1, CONVOLUTION_CLBLAST},
+                   {3, 3, 5, CONVOLUTION_PLAIN}};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; ++i) {
         struct convolution_shape shape = {
             .in_channels = choices[i].in, .out_channels = choices[i].out, .kernel_size = choices[i].kernel_size};
@@ -480,10 +484,14 @@ static void not_a_number_is_not_hidden(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(channels_of_every_kind),    cmocka_unit_test(paddings_of_every_kind),
-        cmocka_unit_test(large_kernels),             cmocka_unit_test(weights_set_on_the_device),
-        cmocka_unit_test(refuses_what_it_cannot_do), cmocka_unit_test(not_a_number_is_not_hidden),
-        cmocka_unit_test(the_choice_on_gpus),        cmocka_unit_test(large_maps_are_done_in_parts),
+        cmocka_unit_test(channels_of_every_kind),
+        cmocka_unit_test(paddings_of_every_kind),
+        cmocka_unit_test(large_kernels),
+        cmocka_unit_test(weights_set_on_the_device),
+        cmocka_unit_test(refuses_what_it_cannot_do),
+        cmocka_unit_test(not_a_number_is_not_hidden),
+        cmocka_unit_test(the_choice_on_gpus),
+        cmocka_unit_test(large_maps_are_done_in_parts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,8 +2,9 @@
  *
  *     print_gradient [OPTION...] CONTENT STYLE NETWORK GRADIENT
  *
- * The pictures are taken at the sizes that they have. The losses go to standard output as JSON; the gradient with respect to
- * the image, of values 0..255, goes to the file GRADIENT, float [3][height][width], red, green, blue. Options:
+ * The pictures are taken at the sizes that they have. The losses go to standard output as JSON; the gradient with
+ * respect to the image, of values 0..255, goes to the file GRADIENT, float [3][height][width], red, green, blue.
+ * Options:
  *
  *     --image FILE          where the objective is evaluated, a picture of the content's size [CONTENT]
  *     --objective NAME      normalized or neural-style [neural-style]
