@@ -60,8 +60,7 @@ bool traits_keeps_programs(const nst_device_info *device) {
 
 /* The native vector width as channel block. */
 static int cpu_channel_block(const nst_device_info *device) {
-    /* rusticl says 1 for llvmpipe (it is a scalar language to Mesa), which then computes 8 lanes at once with AVX. */
-    uint32_t width = is_llvmpipe(device) ? 8 : device->vector_width_float;
+    uint32_t width = device->vector_width_float;
     return width >= 16 ? 16 : width >= 8 ? 8 : 4;
 }
 
@@ -115,7 +114,9 @@ static int smallest_sub_group(const nst_context *context) {
 
 nst_status traits_apply(nst_context *context, nst_error *error) {
     const nst_device_info *device = &context->info;
-    bool like_cpu = device->type == NST_DEVICE_CPU;
+    /* Mesa's llvmpipe leaves every loop once a work-item has made 65535 turns in all (gallivm, LP_MAX_TGSI_LOOP_ITERATIONS;
+     * seen with 22.3: sums and maps end early). The bodies for CPUs loop for long; those for GPUs do not. */
+    bool like_cpu = device->type == NST_DEVICE_CPU && !is_llvmpipe(device);
     nst_status status = read_style(&like_cpu, error);
     if (status) {
         return status;

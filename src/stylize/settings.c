@@ -29,9 +29,9 @@ static void set_default(nst_settings *settings) {
         .optimizer = NST_LBFGS,
         .history = 20,
         .init = NST_INIT_CONTENT,
-        .content_weight = 0.02,
+        .content_weight = 0.05,
         .style_weight = 1,
-        .tv_weight = 0.05,
+        .tv_weight = 0.08,
         .style_scale = 1,
         .pooling = NST_POOLING_MAX,
     };
