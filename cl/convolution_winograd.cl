@@ -126,7 +126,7 @@ static void pool_rows(floatB above[4], floatB below[4], floatB bias, __global fl
     for (int j = 0; j < 4; j += 2) {
         if (y + row + 1 < out.height && x + j + 1 < out.width) {
             floatB most = window_maximum(above[j], above[j + 1], below[j], below[j + 1], row, j, 0, bits);
-            *bits &= LANES(most + bias > 0.0f) | ~(0x33 << (4 * row + j));
+            *bits &= LANES(most + bias > 0.0f) | ~(0x33 << (4 * row + j + 1));
             output[(y + row) / 2 * (out.width / 2) + (x + j) / 2] = relu(most + bias);
         }
     }
@@ -159,7 +159,7 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
         transform_output(half_way[i + 1], below);
         pool_rows(above, below, bias, output, &bits, out, y, x, i);
     }
-    *mask = CONVERT_USHORT(bits);
+    *mask = SELECTION_MASK(bits);
 #else
     if (reads_mask()) {
         bits = CONVERT_INT(*mask);

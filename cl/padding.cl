@@ -13,8 +13,10 @@ static int shown_pixel(int v, int size, int reflect) {
     if (!reflect) {
         return clamp(v, 0, size - 1);
     }
-    int mirrored = v < 0 ? -v : v;
-    return mirrored >= size ? 2 * (size - 1) - mirrored : mirrored;
+    if (v >= 0 && v < size) {
+        return v;
+    }
+    return v < 0 ? -v : 2 * (size - 1) - v;
 }
 
 __kernel void fold_padding(__global const floatB *padded, __global const ushortB *mask, __global floatB *gradient,

@@ -32,7 +32,7 @@ __kernel void pool_maximum(__global const floatB *input, __global floatB *output
                 }
             }
         }
-        mask[i] = CONVERT_USHORT(bits);
+        mask[i] = SELECTION_MASK(bits);
     }
 }
 

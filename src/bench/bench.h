@@ -1,0 +1,135 @@
+/* bench.h: how fast devices are at the work of this program: one struct, filled once, behind every printer.
+ *
+ * A report has a block for each device: what it is, what it can do at best (measured, not advertised), how long it
+ * takes to start, and whether its losses and gradients are right; then a row for each picture size, and on request
+ * the single layers. What fails is told in its place and stops nothing else.
+ *
+ * GFLOP are counted as for direct convolutions, so that engines which compute less can exceed the peak.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include "weights/network.h"
+
+enum { BENCH_SCHEMA = 1, BENCH_MOST_SIZES = 16, BENCH_REASON_LENGTH = 256 };
+
+enum bench_state {
+    BENCH_OK,
+    BENCH_WRONG,   /* measured, but its results are not right: its speed does not count */
+    BENCH_SKIPPED, /* would take too long */
+    BENCH_FAILED
+};
+
+struct bench_outcome {
+    enum bench_state state;
+    char reason[BENCH_REASON_LENGTH]; /* "" if ok */
+};
+
+/* Of elapsed times. */
+struct bench_timing {
+    double median_ms, least_ms;
+    double spread_percent; /* between the quartiles, of the median */
+    int samples;
+};
+
+/* One convolution in one direction. */
+struct bench_layer {
+    char name[LAYER_NAME_LENGTH], direction[12], engine[32];
+    bool pools; /* the pooling behind it, or its way back, is done along with it */
+    int in_channels, out_channels, kernel_size, height, width; /* of what goes in */
+    struct bench_outcome outcome;
+    struct bench_timing timing;
+    double gflop, gflops, share_of_peak;
+};
+
+/* One kernel, by the device's own clock, per iteration. */
+struct bench_pass {
+    char kernel[64];
+    double calls, ms, share; /* of the kernels' time */
+};
+
+/* One size: a square picture in one style of the same size, by the default recipe. */
+struct bench_row {
+    int size_px;
+    char key[512]; /* the same for the same work on the same device, whatever its driver */
+    struct bench_outcome outcome;
+    struct bench_timing iteration; /* forward, losses, backward, optimizer step */
+    double gflop, gflops, share_of_peak;
+    uint64_t memory_bytes; /* peak of the buffers on the device */
+    struct bench_layer *layers;
+    int layer_count;
+    struct bench_pass *passes;
+    int pass_count;
+};
+
+/* Losses and gradient of a small picture against the same by the plain engine. */
+struct bench_check {
+    struct bench_outcome outcome;
+    int size_px;
+    double loss_error;                   /* relative */
+    double gradient_error;               /* root of the mean square, relative */
+    double largest_error, largest_bound; /* of the gradient, relative to its largest element */
+};
+
+struct bench_device {
+    nst_device_info info;
+    struct bench_outcome outcome;      /* of opening it and of the probes */
+    double cold_seconds, warm_seconds; /* until the first loss is there; NAN: not known */
+    double peak_gflops, bandwidth_gb_per_s;
+    int peak_width, peak_chains; /* where the peak was reached */
+    struct bench_check check;
+    struct bench_row rows[BENCH_MOST_SIZES];
+    int row_count;
+};
+
+struct bench_report {
+    char version[32], date[32]; /* of the program; of the run, UTC */
+    char network[64], sha256[65];
+    bool made_up; /* a network with random weights */
+    struct bench_device *devices;
+    int device_count;
+};
+
+struct bench_options {
+    int sizes[BENCH_MOST_SIZES];
+    int size_count;
+    bool layers, no_start, no_cache;
+    double seconds;             /* for all sizes of a device, about; the start, probes, check and layers come on top */
+    const nst_network *network; /* NULL: one in the shape of VGG-19 with random weights */
+    void (*tell)(const char *what, void *user); /* called before each part of the work; may be NULL */
+    void *user;
+};
+
+/* Measures devices given as P:D. What goes wrong on a device is told in the report; the only errors returned are
+ * those of the host (NST_ERROR_MEMORY). Best called before the process has opened a device: the start is measured in
+ * a child. Free with bench_report_free, also after a failure. */
+nst_status bench_run(const char *const *devices, int device_count, const struct bench_options *options,
+                     struct bench_report *report, nst_error *error);
+void bench_report_free(struct bench_report *report);
+
+const char *bench_state_name(enum bench_state state); /* ok, wrong, skipped, error */
+
+/* ---- Known answers ------------------------------------------------------------------------------------------------ */
+
+/* One kernel or engine at one size against float64 on the host. */
+struct known_answer {
+    char name[64], detail[64]; /* "convolution 3x3 relu", "winograd F(4x4), 64 to 64, 33x17" */
+    struct bench_outcome outcome;
+    double error, bound;
+};
+
+struct known_answers {
+    nst_device_info info;
+    struct bench_outcome outcome; /* of opening the device */
+    struct known_answer *answers;
+    int count, capacity;
+};
+
+/* Runs every convolution engine and epilogue that the device would use, Gram matrix, pooling, losses and optimizer
+ * steps. Errors as above. Free with known_answers_free, also after a failure. */
+nst_status known_answers_run(const char *device, bool no_cache, struct known_answers *answers, nst_error *error);
+void known_answers_free(struct known_answers *answers);
+/* True if everything ran and every error is within its bound. */
+bool known_answers_fine(const struct known_answers *answers);
+
+#endif

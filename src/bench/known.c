@@ -1,0 +1,133 @@
+/* known.c: known answers of a device: opens it, goes through them, and what they share; see bench.h and known.h. */
+#include "bench/known.h"
+
+#include "support/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Lines -------------------------------------------------------------------------------------------------------- */
+
+static struct known_answer *add_line(struct known_answers *answers, const char *name, const char *detail,
+                                     nst_error *error) {
+    if (answers->count == answers->capacity) {
+        int capacity = answers->capacity ? 2 * answers->capacity : 64;
+        struct known_answer *larger = realloc(answers->answers, (size_t)capacity * sizeof *larger);
+        if (!larger) {
+            fail_memory(error, (size_t)capacity * sizeof *larger, "the known answers");
+            return NULL;
+        }
+        answers->answers = larger;
+        answers->capacity = capacity;
+    }
+    struct known_answer *answer = &answers->answers[answers->count++];
+    *answer = (struct known_answer){.outcome = {.state = BENCH_OK}};
+    snprintf(answer->name, sizeof answer->name, "%s", name);
+    snprintf(answer->detail, sizeof answer->detail, "%s", detail);
+    return answer;
+}
+
+nst_status known_add(struct known_answers *answers, const char *name, const char *detail, double error_found,
+                     double bound, nst_error *error) {
+    struct known_answer *answer = add_line(answers, name, detail, error);
+    if (!answer) {
+        return NST_ERROR_MEMORY;
+    }
+    answer->error = error_found;
+    answer->bound = bound;
+    if (!(error_found <= bound)) {
+        outcome_set(&answer->outcome, BENCH_WRONG, "the error is above its bound");
+    }
+    return NST_OK;
+}
+
+nst_status known_add_failure(struct known_answers *answers, const char *name, const char *detail, const nst_error *why,
+                             nst_error *error) {
+    struct known_answer *answer = add_line(answers, name, detail, error);
+    if (!answer) {
+        return NST_ERROR_MEMORY;
+    }
+    outcome_from_error(&answer->outcome, why);
+    return NST_OK;
+}
+
+/* ---- Layouts ------------------------------------------------------------------------------------------------------ */
+
+struct known_layout known_layout(const nst_context *context, int channels, int height, int width) {
+    return (struct known_layout){context->channel_block, channels, height, width};
+}
+
+static size_t blocks_of(const struct known_layout *layout) {
+    return (size_t)((layout->channels + layout->block - 1) / layout->block);
+}
+
+size_t known_map_elements(const struct known_layout *layout) {
+    return blocks_of(layout) * (size_t)layout->height * (size_t)layout->width * (size_t)layout->block;
+}
+
+size_t known_map_index(const struct known_layout *layout, int channel, int y, int x) {
+    size_t block = (size_t)(channel / layout->block), lane = (size_t)(channel % layout->block);
+    size_t pixel = (block * (size_t)layout->height + (size_t)y) * (size_t)layout->width + (size_t)x;
+    return pixel * (size_t)layout->block + lane;
+}
+
+size_t known_mask_elements(const struct known_layout *layout) {
+    return blocks_of(layout) * (size_t)((layout->height + 3) / 4) * (size_t)((layout->width + 3) / 4) *
+           (size_t)layout->block;
+}
+
+static size_t mask_index(const struct known_layout *layout, int channel, int y, int x) {
+    size_t rows = (size_t)(layout->height + 3) / 4, columns = (size_t)(layout->width + 3) / 4;
+    size_t block = (size_t)(channel / layout->block), lane = (size_t)(channel % layout->block);
+    return ((block * rows + (size_t)(y / 4)) * columns + (size_t)(x / 4)) * (size_t)layout->block + lane;
+}
+
+bool known_mask_bit(const struct known_layout *layout, const uint16_t *mask, int channel, int y, int x) {
+    return mask[mask_index(layout, channel, y, x)] >> (4 * (y % 4) + x % 4) & 1;
+}
+
+void known_mask_set(const struct known_layout *layout, uint16_t *mask, int channel, int y, int x) {
+    mask[mask_index(layout, channel, y, x)] |= (uint16_t)(1 << (4 * (y % 4) + x % 4));
+}
+
+nst_status known_buffer(nst_context *context, const void *data, size_t bytes, cl_mem *buffer, nst_error *error) {
+    nst_status status = buffer_create(context, bytes, "a known answer", buffer, error);
+    if (!status) {
+        status = data ? buffer_write(context, *buffer, 0, data, bytes, error)
+                      : buffer_fill_zero(context, *buffer, bytes, error);
+    }
+    return status ? status : context_finish(context, error);
+}
+
+/* ---- All of them -------------------------------------------------------------------------------------------------- */
+
+nst_status known_answers_run(const char *device, bool no_cache, struct known_answers *answers, nst_error *error) {
+    nst_context_options options = {.device = device, .no_cache = no_cache};
+    nst_context *context;
+    nst_error opening;
+    *answers = (struct known_answers){0};
+    if (nst_context_create(&options, &context, &opening)) {
+        outcome_from_error(&answers->outcome, &opening);
+        return NST_OK;
+    }
+    answers->info = context->info;
+    nst_status status = known_convolutions(context, answers, error);
+    if (!status) {
+        status = known_passes(context, answers, error);
+    }
+    nst_context_destroy(context);
+    return status;
+}
+
+void known_answers_free(struct known_answers *answers) {
+    free(answers->answers);
+    *answers = (struct known_answers){0};
+}
+
+bool known_answers_fine(const struct known_answers *answers) {
+    bool fine = answers->outcome.state == BENCH_OK && answers->count > 0;
+    for (int i = 0; i < answers->count; ++i) {
+        fine = fine && answers->answers[i].outcome.state == BENCH_OK;
+    }
+    return fine;
+}

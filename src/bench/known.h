@@ -1,0 +1,33 @@
+/* known.h: what the known answers share: adding a line, and feature maps and masks from and to plain arrays. */
+#ifndef BENCH_KNOWN_H
+#define BENCH_KNOWN_H
+
+#include "bench/bench_internal.h"
+#include "support/random.h"
+
+/* Adds a line. An error that is not a number, or above the bound, is wrong. */
+nst_status known_add(struct known_answers *answers, const char *name, const char *detail, double error_found,
+                     double bound, nst_error *error);
+/* Adds a line for what could not be run. */
+nst_status known_add_failure(struct known_answers *answers, const char *name, const char *detail, const nst_error *why,
+                             nst_error *error);
+
+/* A map or mask of `channels` in the device's layout (network/convolution.h). */
+struct known_layout {
+    int block, channels, height, width;
+};
+struct known_layout known_layout(const nst_context *context, int channels, int height, int width);
+size_t known_map_elements(const struct known_layout *layout);
+size_t known_map_index(const struct known_layout *layout, int channel, int y, int x);
+size_t known_mask_elements(const struct known_layout *layout);
+bool known_mask_bit(const struct known_layout *layout, const uint16_t *mask, int channel, int y, int x);
+void known_mask_set(const struct known_layout *layout, uint16_t *mask, int channel, int y, int x);
+
+/* A buffer with these bytes; `data` may be NULL, for zeros. Waits. */
+nst_status known_buffer(nst_context *context, const void *data, size_t bytes, cl_mem *buffer, nst_error *error);
+
+/* known_convolutions.c, known_passes.c: add their lines. Errors are those of the host; the device's are lines. */
+nst_status known_convolutions(nst_context *context, struct known_answers *answers, nst_error *error);
+nst_status known_passes(nst_context *context, struct known_answers *answers, nst_error *error);
+
+#endif

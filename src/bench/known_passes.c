@@ -1,0 +1,594 @@
+/* known_passes.c: what is not a convolution, against float64 on the host: Gram matrix and style loss, content loss,
+ * pooling, total variation, and steps of L-BFGS. */
+#include "bench/known.h"
+
+#include "loss/loss.h"
+#include "optimizer/optimizer.h"
+#include "support/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Relative to the largest value, or to the value itself for a loss. */
+static const double sum_bound = 1e-5, element_bound = 1e-5, step_bound = 1e-3;
+
+static double noise(struct random_generator *generator) {
+    return 2 * random_uniform(generator) - 1;
+}
+
+/* Keeps the larger one, and what is not a number. */
+static void keep_largest(double *largest, double value) {
+    if (!(value <= *largest)) {
+        *largest = value;
+    }
+}
+
+/* ---- Losses at a layer -------------------------------------------------------------------------------------------- */
+
+/* A network of one convolution and ReLU: the losses read the map that the device itself made of noise. */
+struct layer_fixture {
+    nst_context *context;
+    struct model *model;
+    struct style_loss *style;
+    struct content_loss *content;
+    struct plan plan;
+    int image, partials; /* plan entries */
+    int channels;
+    struct image_size size;
+    struct known_layout layout;
+    float *map, *target; /* read back, in the device's layout */
+};
+
+static nst_status create_model(struct layer_fixture *fixture, nst_error *error) {
+    static const char *const taps[] = {"relu"};
+    struct layer layers[2] = {{.kind = LAYER_CONVOLUTION,
+                               .name = "convolution",
+                               .in_channels = 3,
+                               .out_channels = fixture->channels,
+                               .kernel_size = 1,
+                               .weights = malloc(3 * (size_t)fixture->channels * sizeof(float))},
+                              {.kind = LAYER_RELU, .name = "relu"}};
+    nst_network network = {
+        .name = "known answers",
+        .input = {.order = {0, 1, 2}, .scale = {0.01f, 0.01f, 0.01f}, .offset = {-1.2f, -1.2f, -1.2f}},
+        .layer_count = 2,
+        .layers = layers};
+    struct model_options options = {.taps = taps, .tap_count = 1};
+    if (!layers[0].weights) {
+        return fail_memory(error, 3 * (size_t)fixture->channels * sizeof(float), "a known answer");
+    }
+    struct random_generator generator = random_from_seed(3);
+    for (int i = 0; i < 3 * fixture->channels; ++i) {
+        layers[0].weights[i] = (float)noise(&generator);
+    }
+    nst_status status = model_create(fixture->context, &network, &options, &fixture->model, error);
+    free(layers[0].weights);
+    return status;
+}
+
+static nst_status plan_layer(struct layer_fixture *fixture, nst_error *error) {
+    struct plan *plan = &fixture->plan;
+    size_t elements = 3 * (size_t)fixture->size.height * (size_t)fixture->size.width;
+    fixture->image = plan_add_always(plan, elements * sizeof(float), "image");
+    fixture->partials = plan_add_always(plan, reduction_bytes(fixture->context, 1), "losses");
+    nst_status status = model_add_to_plan(fixture->model, plan, &fixture->size, 1, error);
+    if (!status) {
+        status = style_loss_add_to_plan(fixture->style, plan, &fixture->size, 1);
+    }
+    if (!status) {
+        status = content_loss_add_to_plan(fixture->content, plan, &fixture->size, 1);
+    }
+    if (!status) {
+        status = plan_assign(plan, error);
+    }
+    return status ? status : plan_allocate(plan, fixture->context, error);
+}
+
+static nst_status create_layer(struct layer_fixture *fixture, nst_error *error) {
+    nst_status status = create_model(fixture, error);
+    if (!status) {
+        status = style_loss_create(fixture->context, fixture->model, 0, PRODUCT_AUTO, &fixture->style, error);
+    }
+    if (!status) {
+        status = content_loss_create(fixture->context, fixture->model, 0, &fixture->content, error);
+    }
+    fixture->layout = known_layout(fixture->context, fixture->channels, fixture->size.height, fixture->size.width);
+    size_t bytes = known_map_elements(&fixture->layout) * sizeof(float);
+    fixture->map = malloc(bytes);
+    fixture->target = malloc(bytes);
+    if (!status && (!fixture->map || !fixture->target)) {
+        status = fail_memory(error, bytes, "a known answer");
+    }
+    return status ? status : plan_layer(fixture, error);
+}
+
+static void release_layer(struct layer_fixture *fixture) {
+    plan_free(&fixture->plan, fixture->context);
+    style_loss_destroy(fixture->style);
+    content_loss_destroy(fixture->content);
+    model_destroy(fixture->model);
+    free(fixture->map);
+    free(fixture->target);
+}
+
+/* Runs the network on noise and reads the map. */
+static nst_status forward(struct layer_fixture *fixture, uint64_t seed, struct feature_map *map, float *values,
+                          nst_error *error) {
+    size_t elements = 3 * (size_t)fixture->size.height * (size_t)fixture->size.width;
+    cl_mem image = plan_buffer(&fixture->plan, fixture->image);
+    float *pixels = malloc(elements * sizeof *pixels);
+    if (!pixels) {
+        return fail_memory(error, elements * sizeof *pixels, "a known answer");
+    }
+    struct random_generator generator = random_from_seed(seed);
+    for (size_t i = 0; i < elements; ++i) {
+        pixels[i] = (float)(255 * random_uniform(&generator));
+    }
+    nst_status status = buffer_write(fixture->context, image, 0, pixels, elements * sizeof *pixels, error);
+    if (!status) {
+        status = context_finish(fixture->context, error);
+    }
+    free(pixels);
+    if (!status) {
+        status = model_forward(fixture->model, &fixture->plan, image, fixture->size, error);
+    }
+    *map = model_feature_map(fixture->model, &fixture->plan, 0);
+    return status ? status
+                  : buffer_read(fixture->context, map->values, 0, values,
+                                known_map_elements(&fixture->layout) * sizeof(float), error);
+}
+
+static double value_at(const struct known_layout *layout, const float *map, int channel, int pixel) {
+    return map[known_map_index(layout, channel, pixel / layout->width, pixel % layout->width)];
+}
+
+/* scale * (F F^T)[row][column] */
+static double gram_at(const struct layer_fixture *fixture, int row, int column, double scale) {
+    int pixels = fixture->layout.height * fixture->layout.width;
+    double sum = 0;
+    for (int p = 0; p < pixels; ++p) {
+        sum += value_at(&fixture->layout, fixture->map, row, p) * value_at(&fixture->layout, fixture->map, column, p);
+    }
+    return scale * sum;
+}
+
+/* The style loss against a target of zero is |s F F^T|^2, its gradient 4 s (s F F^T) F where F is positive: the
+ * second with a sample of pixels. */
+static nst_status check_style(struct layer_fixture *fixture, double *loss_error, double *gradient_error,
+                              nst_error *error) {
+    struct feature_map map;
+    int channels = fixture->channels, pixels = fixture->size.height * fixture->size.width;
+    double scale = 1.0 / pixels, loss = 0, expected_loss = 0;
+    struct loss_output output = {.partials = plan_buffer(&fixture->plan, fixture->partials)};
+    struct style_loss_weights weights = {.weight = 1, .scale = scale};
+    size_t map_bytes = known_map_elements(&fixture->layout) * sizeof(float);
+    double *gram = malloc((size_t)channels * (size_t)channels * sizeof *gram);
+    float *gradient = malloc(map_bytes);
+    cl_mem buffer = NULL;
+    nst_status status = gram && gradient ? NST_OK : fail_memory(error, map_bytes, "a known answer");
+    status = status ? status : forward(fixture, 5, &map, fixture->map, error);
+    status = status ? status : known_buffer(fixture->context, NULL, map_bytes, &buffer, error);
+    status = status ? status : style_loss_clear_target(fixture->style, &fixture->plan, error);
+    status = status ? status : style_loss_gram(fixture->style, &fixture->plan, &map, error);
+    status = status ? status : style_loss_value(fixture->style, &fixture->plan, weights, output, error);
+    status = status ? status : style_loss_add_gradient(fixture->style, &fixture->plan, &map, buffer, error);
+    status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
+    status = status ? status : buffer_read(fixture->context, buffer, 0, gradient, map_bytes, error);
+    double largest = 0, largest_error = 0;
+    for (int i = 0; !status && i < channels * channels; ++i) {
+        gram[i] = i / channels <= i % channels ? gram_at(fixture, i / channels, i % channels, scale)
+                                               : gram[i % channels * channels + i / channels];
+        expected_loss += gram[i] * gram[i];
+    }
+    for (int p = 0; !status && p < pixels; p += 7) {
+        for (int c = 0; c < channels; ++c) {
+            double sum = 0;
+            for (int k = 0; k < channels; ++k) {
+                sum += 4 * scale * gram[c * channels + k] * value_at(&fixture->layout, fixture->map, k, p);
+            }
+            sum = value_at(&fixture->layout, fixture->map, c, p) > 0 ? sum : 0;
+            keep_largest(&largest, fabs(sum));
+            keep_largest(&largest_error, fabs(value_at(&fixture->layout, gradient, c, p) - sum));
+        }
+    }
+    *loss_error = fabs(loss - expected_loss) / expected_loss;
+    *gradient_error = largest_error / largest;
+    buffer_release(fixture->context, &buffer);
+    free(gram);
+    free(gradient);
+    return status;
+}
+
+static nst_status check_content(struct layer_fixture *fixture, double *loss_error, double *gradient_error,
+                                nst_error *error) {
+    struct feature_map map;
+    size_t elements = known_map_elements(&fixture->layout), bytes = elements * sizeof(float);
+    struct loss_output output = {.partials = plan_buffer(&fixture->plan, fixture->partials)};
+    float *gradient = malloc(bytes);
+    double loss = 0, expected = 0, largest = 0, largest_error = 0;
+    cl_mem buffer = NULL;
+    nst_status status = gradient ? NST_OK : fail_memory(error, bytes, "a known answer");
+    status = status ? status : forward(fixture, 6, &map, fixture->target, error);
+    status = status ? status : content_loss_set_target(fixture->content, &fixture->plan, &map, error);
+    status = status ? status : forward(fixture, 7, &map, fixture->map, error);
+    status = status ? status : known_buffer(fixture->context, NULL, bytes, &buffer, error);
+    status = status ? status : content_loss_run(fixture->content, &fixture->plan, &map, 1, output, buffer, error);
+    status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
+    status = status ? status : buffer_read(fixture->context, buffer, 0, gradient, bytes, error);
+    for (size_t i = 0; !status && i < elements; ++i) {
+        double difference = (double)fixture->map[i] - fixture->target[i];
+        double slope = fixture->map[i] > 0 ? 2 * difference : 0;
+        expected += difference * difference;
+        keep_largest(&largest, fabs(slope));
+        keep_largest(&largest_error, fabs(gradient[i] - slope));
+    }
+    *loss_error = fabs(loss - expected) / expected;
+    *gradient_error = largest_error / largest;
+    buffer_release(fixture->context, &buffer);
+    free(gradient);
+    return status;
+}
+
+static nst_status add_losses(nst_context *context, int channels, struct image_size size, struct known_answers *answers,
+                             nst_error *error) {
+    typedef nst_status check(struct layer_fixture *, double *, double *, nst_error *);
+    static const struct {
+        const char *loss, *gradient;
+        check *run;
+    } checks[] = {{"Gram matrix and style loss", "gradient of the style loss", check_style},
+                  {"content loss", "gradient of the content loss", check_content}};
+    struct layer_fixture fixture = {.context = context, .channels = channels, .size = size};
+    char detail[64];
+    nst_error why;
+    snprintf(detail, sizeof detail, "%d channels, %d x %d", channels, size.width, size.height);
+    nst_status made = create_layer(&fixture, &why), status = NST_OK;
+    for (size_t i = 0; !status && i < sizeof checks / sizeof *checks; ++i) {
+        double loss_error = NAN, gradient_error = NAN;
+        nst_status run = made ? made : checks[i].run(&fixture, &loss_error, &gradient_error, &why);
+        if (run) {
+            status = known_add_failure(answers, checks[i].loss, detail, &why, error);
+            continue;
+        }
+        status = known_add(answers, checks[i].loss, detail, loss_error, sum_bound, error);
+        status = status ? status : known_add(answers, checks[i].gradient, detail, gradient_error, sum_bound, error);
+    }
+    release_layer(&fixture);
+    return status;
+}
+
+/* ---- Pooling ------------------------------------------------------------------------------------------------------ */
+
+struct pooling_run {
+    nst_context *context;
+    struct known_layout in, pooled;
+    cl_mem input, output, mask, gradient;
+    cl_kernel forward, backward;
+};
+
+static nst_status run_pooling(struct pooling_run *run, bool average, nst_error *error) {
+    nst_context *context = run->context;
+    int blocks = (run->in.channels + run->in.block - 1) / run->in.block;
+    size_t tiles = known_mask_elements(&run->in) / (size_t)run->in.block;
+    size_t pixels = known_map_elements(&run->pooled) / (size_t)run->in.block;
+    nst_status status =
+        average ? kernel_run(context, run->forward, work_range(context, pixels),
+                             ARGUMENTS(arg_buffer(run->input), arg_buffer(run->output), arg_int(blocks),
+                                       arg_int(run->in.height), arg_int(run->in.width)),
+                             error)
+                : kernel_run(context, run->forward, work_range(context, tiles),
+                             ARGUMENTS(arg_buffer(run->input), arg_buffer(run->output), arg_buffer(run->mask),
+                                       arg_int(blocks), arg_int(run->in.height), arg_int(run->in.width), arg_int(0)),
+                             error);
+    /* What flows back is the pooled map itself. */
+    return status ? status
+                  : kernel_run(context, run->backward, work_range(context, tiles),
+                               ARGUMENTS(arg_buffer(run->output), arg_buffer(average ? NULL : run->mask),
+                                         arg_buffer(run->gradient), arg_int(blocks), arg_int(run->in.height),
+                                         arg_int(run->in.width), arg_int(!average), arg_float(average ? 0.25f : 1.0f)),
+                               error);
+}
+
+/* The largest error of pooled values and of what flows back, values being up to 1. */
+static double compare_pooling(const struct pooling_run *run, const float *input, const float *output,
+                              const float *gradient, bool average) {
+    double worst = 0;
+    for (int c = 0; c < run->in.channels; ++c) {
+        for (int y = 0; y < run->in.height; ++y) {
+            for (int x = 0; x < run->in.width; ++x) {
+                double flows = 0, found = gradient[known_map_index(&run->in, c, y, x)];
+                if (y / 2 < run->pooled.height && x / 2 < run->pooled.width) {
+                    double most = -INFINITY, sum = 0;
+                    for (int i = 0; i < 4; ++i) {
+                        double value = input[known_map_index(&run->in, c, y / 2 * 2 + i / 2, x / 2 * 2 + i % 2)];
+                        most = fmax(most, value);
+                        sum += value;
+                    }
+                    double pooled = average ? sum / 4 : most;
+                    keep_largest(&worst, fabs(output[known_map_index(&run->pooled, c, y / 2, x / 2)] - pooled));
+                    bool chosen = average || input[known_map_index(&run->in, c, y, x)] == (float)most;
+                    flows = chosen ? (average ? pooled / 4 : pooled) : 0;
+                }
+                keep_largest(&worst, fabs(found - flows));
+            }
+        }
+    }
+    return worst;
+}
+
+static nst_status check_pooling(struct pooling_run *run, bool average, double *found, nst_error *error) {
+    nst_context *context = run->context;
+    size_t elements = known_map_elements(&run->in), pooled = known_map_elements(&run->pooled);
+    float *host = malloc((2 * elements + pooled) * sizeof *host);
+    if (!host) {
+        return fail_memory(error, (2 * elements + pooled) * sizeof *host, "a known answer");
+    }
+    float *output = host + elements, *gradient = output + pooled;
+    struct random_generator generator = random_from_seed(13);
+    for (size_t i = 0; i < elements; ++i) {
+        host[i] = (float)noise(&generator);
+    }
+    nst_status status = known_buffer(context, host, elements * sizeof *host, &run->input, error);
+    status = status ? status : known_buffer(context, NULL, pooled * sizeof *host, &run->output, error);
+    status = status ? status : known_buffer(context, NULL, elements * sizeof *host, &run->gradient, error);
+    status = status ? status : known_buffer(context, NULL, known_mask_elements(&run->in) * 2, &run->mask, error);
+    status = status ? status
+                    : kernel_create(context, "pooling.cl", "", average ? "pool_average" : "pool_maximum", &run->forward,
+                                    error);
+    status = status ? status : kernel_create(context, "pooling.cl", "", "pool_backward", &run->backward, error);
+    status = status ? status : run_pooling(run, average, error);
+    status = status ? status : buffer_read(context, run->output, 0, output, pooled * sizeof *host, error);
+    status = status ? status : buffer_read(context, run->gradient, 0, gradient, elements * sizeof *host, error);
+    *found = status ? NAN : compare_pooling(run, host, output, gradient, average);
+    free(host);
+    return status;
+}
+
+static nst_status add_pooling(nst_context *context, bool average, struct known_answers *answers, nst_error *error) {
+    enum { CHANNELS = 64, HEIGHT = 37, WIDTH = 29 };
+    const char *name = average ? "average pooling and back" : "maximum pooling and back";
+    struct pooling_run run = {.context = context,
+                              .in = known_layout(context, CHANNELS, HEIGHT, WIDTH),
+                              .pooled = known_layout(context, CHANNELS, HEIGHT / 2, WIDTH / 2)};
+    double found = NAN;
+    nst_error why;
+    nst_status status = check_pooling(&run, average, &found, &why);
+    cl_mem *const buffers[] = {&run.input, &run.output, &run.mask, &run.gradient};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i) {
+        buffer_release(context, buffers[i]);
+    }
+    kernel_release(&run.forward);
+    kernel_release(&run.backward);
+    return status ? known_add_failure(answers, name, "64 channels, 29 x 37", &why, error)
+                  : known_add(answers, name, "64 channels, 29 x 37", found, element_bound, error);
+}
+
+/* ---- Total variation ---------------------------------------------------------------------------------------------- */
+
+static double slope(double difference, int power) {
+    return power == 2 ? 2 * difference : (difference > 0) - (difference < 0);
+}
+
+static double reference_tv(const float *image, struct image_size size, int power, double *gradient) {
+    double loss = 0;
+    for (int i = 0; i < 3 * size.height * size.width; ++i) {
+        int x = i % size.width, y = i / size.width % size.height;
+        const int steps[] = {x + 1 < size.width ? 1 : 0, y + 1 < size.height ? size.width : 0};
+        for (int s = 0; s < 2; ++s) {
+            double difference = (double)image[i + steps[s]] - image[i];
+            loss += power == 2 ? difference * difference : fabs(difference);
+            gradient[i + steps[s]] += slope(difference, power);
+            gradient[i] -= slope(difference, power);
+        }
+    }
+    return loss;
+}
+
+static nst_status check_tv(nst_context *context, int power, double *loss_error, double *gradient_error,
+                           nst_error *error) {
+    enum { HEIGHT = 61, WIDTH = 47, ELEMENTS = 3 * HEIGHT * WIDTH };
+    const struct image_size size = {.height = HEIGHT, .width = WIDTH};
+    float *image = malloc(ELEMENTS * sizeof *image), *found = malloc(ELEMENTS * sizeof *found);
+    double *expected = calloc(ELEMENTS, sizeof *expected), loss = 0, largest = 0, largest_error = 0;
+    struct tv_loss *tv = NULL;
+    struct loss_output output = {0};
+    cl_mem image_buffer = NULL, gradient = NULL;
+    nst_status status =
+        image && found && expected ? NST_OK : fail_memory(error, ELEMENTS * sizeof *image, "a known answer");
+    struct random_generator generator = random_from_seed(17);
+    for (int i = 0; !status && i < ELEMENTS; ++i) {
+        image[i] = (float)(255 * random_uniform(&generator));
+    }
+    status = status ? status : known_buffer(context, image, ELEMENTS * sizeof *image, &image_buffer, error);
+    status = status ? status : known_buffer(context, NULL, ELEMENTS * sizeof *image, &gradient, error);
+    status = status ? status : known_buffer(context, NULL, reduction_bytes(context, 1), &output.partials, error);
+    status = status ? status : tv_loss_create(context, power, &tv, error);
+    status = status ? status : tv_loss_run(tv, image_buffer, size, 1, output, gradient, error);
+    status = status ? status : reduction_read(context, output.partials, 0, &loss, error);
+    status = status ? status : buffer_read(context, gradient, 0, found, ELEMENTS * sizeof *image, error);
+    if (!status) {
+        double wanted = reference_tv(image, size, power, expected);
+        for (int i = 0; i < ELEMENTS; ++i) {
+            keep_largest(&largest, fabs(expected[i]));
+            keep_largest(&largest_error, fabs(found[i] - expected[i]));
+        }
+        *loss_error = fabs(loss - wanted) / wanted;
+        *gradient_error = largest_error / largest;
+    }
+    tv_loss_destroy(tv);
+    buffer_release(context, &image_buffer);
+    buffer_release(context, &gradient);
+    buffer_release(context, &output.partials);
+    free(image);
+    free(found);
+    free(expected);
+    return status;
+}
+
+static nst_status add_tv(nst_context *context, int power, struct known_answers *answers, nst_error *error) {
+    char name[64], gradient_name[80];
+    double loss_error = NAN, gradient_error = NAN;
+    nst_error why;
+    snprintf(name, sizeof name, "total variation, power %d", power);
+    snprintf(gradient_name, sizeof gradient_name, "gradient of %s", name);
+    if (check_tv(context, power, &loss_error, &gradient_error, &why)) {
+        return known_add_failure(answers, name, "47 x 61", &why, error);
+    }
+    nst_status status = known_add(answers, name, "47 x 61", loss_error, element_bound, error);
+    return status ? status : known_add(answers, gradient_name, "47 x 61", gradient_error, element_bound, error);
+}
+
+/* ---- L-BFGS ------------------------------------------------------------------------------------------------------- */
+
+enum { STEPS = 6, COUNT = 3 * 33 * 17 };
+
+/* Vectors, gradients and pairs as the reference sees them; after each step the vector is read back from the device,
+ * so that errors do not add up. */
+struct steps {
+    double x[STEPS + 1][COUNT], gradient[STEPS + 1][COUNT];
+    float buffer[(COUNT + 15) / 16 * 16];
+};
+
+static double dot(const double *a, const double *b) {
+    double sum = 0;
+    for (int i = 0; i < COUNT; ++i) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+/* Of a bowl, steeper in some directions than in others; rounded, because the device gets it so. */
+static void bowl_gradient(const double *x, double *gradient) {
+    for (int i = 0; i < COUNT; ++i) {
+        gradient[i] = (float)((1 + 9.0 * i / COUNT) * (x[i] - 1));
+    }
+}
+
+static void difference(const double *later, const double *earlier, double *result) {
+    for (int i = 0; i < COUNT; ++i) {
+        result[i] = later[i] - earlier[i];
+    }
+}
+
+static void add_scaled(double *target, double factor, const double *vector) {
+    for (int i = 0; i < COUNT; ++i) {
+        target[i] += factor * vector[i];
+    }
+}
+
+/* The step from x[k] by the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) on all pairs so far; the
+ * first is min(1, 1 / |g|_1) times the negative gradient. */
+static void reference_step(const struct steps *steps, int k, double *step) {
+    double s[COUNT], y[COUNT], alpha[STEPS], absolute = 0;
+    for (int i = 0; i < COUNT; ++i) {
+        step[i] = -steps->gradient[k][i];
+        absolute += fabs(step[i]);
+    }
+    for (int j = k - 1; j >= 0; --j) {
+        difference(steps->x[j + 1], steps->x[j], s);
+        difference(steps->gradient[j + 1], steps->gradient[j], y);
+        alpha[j] = dot(s, step) / dot(s, y);
+        add_scaled(step, -alpha[j], y);
+    }
+    double scale = absolute > 1 ? 1 / absolute : 1;
+    if (k > 0) {
+        difference(steps->x[k], steps->x[k - 1], s);
+        difference(steps->gradient[k], steps->gradient[k - 1], y);
+        scale = dot(s, y) / dot(y, y);
+    }
+    for (int i = 0; i < COUNT; ++i) {
+        step[i] *= scale;
+    }
+    for (int j = 0; j < k; ++j) {
+        difference(steps->x[j + 1], steps->x[j], s);
+        difference(steps->gradient[j + 1], steps->gradient[j], y);
+        add_scaled(step, alpha[j] - dot(y, step) / dot(s, y), s);
+    }
+}
+
+/* The largest difference between the device's step and the reference's, relative to the largest step. */
+static double compare_step(const struct steps *steps, int k) {
+    double step[COUNT], largest = 0, largest_error = 0;
+    reference_step(steps, k, step);
+    for (int i = 0; i < COUNT; ++i) {
+        keep_largest(&largest, fabs(step[i]));
+        keep_largest(&largest_error, fabs(steps->x[k + 1][i] - steps->x[k][i] - step[i]));
+    }
+    return largest_error / largest;
+}
+
+static nst_status write_vector(nst_context *context, struct steps *steps, const double *values, cl_mem buffer,
+                               nst_error *error) {
+    for (int i = 0; i < COUNT; ++i) {
+        steps->buffer[i] = (float)values[i];
+    }
+    nst_status status = buffer_write(context, buffer, 0, steps->buffer, sizeof steps->buffer, error);
+    return status ? status : context_finish(context, error);
+}
+
+static nst_status run_steps(nst_context *context, struct optimizer *optimizer, const struct plan *plan, cl_mem vector,
+                            cl_mem gradient, struct steps *steps, double *found, nst_error *error) {
+    nst_status status = write_vector(context, steps, steps->x[0], vector, error);
+    *found = 0;
+    for (int k = 0; !status && k < STEPS; ++k) {
+        bool finite = true;
+        bowl_gradient(steps->x[k], steps->gradient[k]);
+        status = write_vector(context, steps, steps->gradient[k], gradient, error);
+        status = status ? status : optimizer_step(optimizer, plan, vector, gradient, &finite, error);
+        status = status ? status : buffer_read(context, vector, 0, steps->buffer, COUNT * sizeof(float), error);
+        for (int i = 0; i < COUNT; ++i) {
+            steps->x[k + 1][i] = steps->buffer[i];
+        }
+        keep_largest(found, !status && finite ? compare_step(steps, k) : INFINITY);
+    }
+    return status;
+}
+
+static nst_status check_lbfgs(nst_context *context, struct steps *steps, double *found, nst_error *error) {
+    struct optimizer_settings settings = {.kind = NST_LBFGS, .history = STEPS + 2, .learning_rate = 1};
+    struct optimizer *optimizer = NULL;
+    struct plan plan = {0};
+    int vector = plan_add_always(&plan, sizeof steps->buffer, "vector");
+    int gradient = plan_add_always(&plan, sizeof steps->buffer, "gradient");
+    nst_status status = optimizer_create(context, &settings, &optimizer, error);
+    status = status ? status : optimizer_add_to_plan(optimizer, &plan, COUNT, error);
+    status = status ? status : plan_assign(&plan, error);
+    status = status ? status : plan_allocate(&plan, context, error);
+    status = status ? status : optimizer_begin(optimizer, &plan, COUNT, error);
+    struct random_generator generator = random_from_seed(23);
+    for (int i = 0; i < COUNT; ++i) {
+        steps->x[0][i] = (float)(4 * noise(&generator));
+    }
+    status = status ? status
+                    : run_steps(context, optimizer, &plan, plan_buffer(&plan, vector), plan_buffer(&plan, gradient),
+                                steps, found, error);
+    optimizer_destroy(optimizer);
+    plan_free(&plan, context);
+    return status;
+}
+
+static nst_status add_lbfgs(nst_context *context, struct known_answers *answers, nst_error *error) {
+    static const char name[] = "L-BFGS", detail[] = "6 steps of 1683 elements";
+    struct steps *steps = calloc(1, sizeof *steps);
+    double found = NAN;
+    nst_error why;
+    if (!steps) {
+        return fail_memory(error, sizeof *steps, "a known answer");
+    }
+    nst_status status = check_lbfgs(context, steps, &found, &why);
+    free(steps);
+    return status ? known_add_failure(answers, name, detail, &why, error)
+                  : known_add(answers, name, detail, found, step_bound, error);
+}
+
+/* ---- All of them -------------------------------------------------------------------------------------------------- */
+
+nst_status known_passes(nst_context *context, struct known_answers *answers, nst_error *error) {
+    nst_status status = add_losses(context, 64, (struct image_size){.height = 41, .width = 33}, answers, error);
+    status = status ? status : add_losses(context, 256, (struct image_size){.height = 17, .width = 15}, answers, error);
+    status = status ? status : add_pooling(context, false, answers, error);
+    status = status ? status : add_pooling(context, true, answers, error);
+    status = status ? status : add_tv(context, 1, answers, error);
+    status = status ? status : add_tv(context, 2, answers, error);
+    return status ? status : add_lbfgs(context, answers, error);
+}

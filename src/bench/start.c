@@ -1,0 +1,114 @@
+/* start.c: how long it takes from opening a device to the first loss: programs are built, weights transformed. Once
+ * with empty caches and once with what the first time left there, each in a child process, for drivers keep programs
+ * in memory too. */
+#define _XOPEN_SOURCE 700 /* nftw, mkdtemp */
+#include "bench/bench_internal.h"
+
+#include <math.h>
+
+#ifdef _WIN32
+
+void start_measure(const char *device, const nst_network *network, double *cold_seconds, double *warm_seconds) {
+    (void)device, (void)network;
+    *cold_seconds = *warm_seconds = NAN;
+}
+
+#else
+
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SIZE_PX = 32, PATIENCE_MS = 180000, PATH_LENGTH = 512 };
+
+/* Where drivers and this program look for their caches. XDG_CACHE_HOME is honored by nst, PoCL, Mesa and Intel's
+ * driver, so the others are only unset. */
+static void use_cache_folder(const char *folder) {
+    static const char *const overrides[] = {"NST_CACHE_DIR", "POCL_CACHE_DIR", "MESA_SHADER_CACHE_DIR",
+                                            "NEO_CACHE_DIR"};
+    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; ++i) {
+        unsetenv(overrides[i]);
+    }
+    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv("CUDA_CACHE_PATH", folder, 1); /* NVIDIA */
+}
+
+static nst_status first_loss(const char *device, const nst_network *network, double *seconds) {
+    double start = seconds_now();
+    nst_context_options options = {.device = device};
+    nst_context *context = NULL;
+    nst_job *job = NULL;
+    nst_progress progress;
+    nst_status status = nst_context_create(&options, &context, NULL);
+    if (!status) {
+        status = workload_job(context, network, SIZE_PX, &job, NULL);
+    }
+    if (!status) {
+        status = nst_job_step(job, &progress, NULL);
+    }
+    *seconds = seconds_now() - start;
+    nst_job_destroy(job);
+    nst_context_destroy(context); /* writes the cache */
+    return status;
+}
+
+/* In the child: does not return. */
+static void run_child(const char *device, const nst_network *network, const char *folder, int pipe_end) {
+    double seconds = NAN;
+    use_cache_folder(folder);
+    if (first_loss(device, network, &seconds)) {
+        seconds = NAN;
+    }
+    ssize_t written = write(pipe_end, &seconds, sizeof seconds);
+    _exit(written == sizeof seconds ? 0 : 1);
+}
+
+static double measure_child(const char *device, const nst_network *network, const char *folder) {
+    int ends[2];
+    double seconds = NAN;
+    fflush(NULL);
+    if (pipe(ends) != 0) {
+        return NAN;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        run_child(device, network, folder, ends[1]);
+    }
+    close(ends[1]);
+    if (child > 0) {
+        struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+        if (poll(&wait, 1, PATIENCE_MS) != 1 || read(ends[0], &seconds, sizeof seconds) != sizeof seconds) {
+            seconds = NAN; /* a driver that hangs or crashes: what else it does is told where it is measured */
+            kill(child, SIGKILL);
+        }
+        waitpid(child, NULL, 0);
+    }
+    close(ends[0]);
+    return seconds;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk) {
+    (void)status, (void)kind, (void)walk;
+    return remove(path);
+}
+
+void start_measure(const char *device, const nst_network *network, double *cold_seconds, double *warm_seconds) {
+    const char *temporary = getenv("TMPDIR");
+    char folder[PATH_LENGTH];
+    int length = snprintf(folder, sizeof folder, "%s/nst-bench-XXXXXX", temporary && *temporary ? temporary : "/tmp");
+    *cold_seconds = *warm_seconds = NAN;
+    if (length >= (int)sizeof folder || !mkdtemp(folder)) {
+        return;
+    }
+    *cold_seconds = measure_child(device, network, folder);
+    if (isfinite(*cold_seconds)) {
+        *warm_seconds = measure_child(device, network, folder);
+    }
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#endif

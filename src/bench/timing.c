@@ -1,0 +1,60 @@
+/* timing.c: how long something takes: warming up, choosing a number of samples, median and spread. */
+#include "bench/bench_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { LEAST_SAMPLES = 3, MOST_SAMPLES = 50, MOST_RUNS = 1000 };
+
+/* A sample lasts at least so long: much longer than reading the clock and waiting for the device. */
+static const double shortest_sample_seconds = 2e-3;
+
+double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare_numbers(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The value at this share of the sorted samples, between two of them in proportion. */
+static double quantile(const double *sorted, int count, double share) {
+    double place = share * (count - 1);
+    int below = (int)place, above = below + 1 < count ? below + 1 : below;
+    return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}
+
+static struct bench_timing summarize(double *samples_ms, int count) {
+    qsort(samples_ms, (size_t)count, sizeof *samples_ms, compare_numbers);
+    double median_ms = quantile(samples_ms, count, 0.5);
+    double range_ms = quantile(samples_ms, count, 0.75) - quantile(samples_ms, count, 0.25);
+    return (struct bench_timing){.median_ms = median_ms,
+                                 .least_ms = samples_ms[0],
+                                 .spread_percent = median_ms > 0 ? 100 * range_ms / median_ms : 0,
+                                 .samples = count};
+}
+
+nst_status timing_measure(timed_work *work, void *user, double seconds, struct bench_timing *timing, nst_error *error) {
+    nst_status status = work(user, 1, error);
+    double start = seconds_now();
+    if (!status) {
+        status = work(user, 1, error);
+    }
+    double once = fmax(seconds_now() - start, 1e-7);
+    int runs = (int)fmin(ceil(shortest_sample_seconds / once), MOST_RUNS);
+    int count = (int)fmin(fmax(seconds / (once * runs), LEAST_SAMPLES), MOST_SAMPLES);
+    double samples_ms[MOST_SAMPLES];
+    for (int i = 0; !status && i < count; ++i) {
+        start = seconds_now();
+        status = work(user, runs, error);
+        samples_ms[i] = (seconds_now() - start) * 1e3 / runs;
+    }
+    if (!status) {
+        *timing = summarize(samples_ms, count);
+    }
+    return status;
+}
