@@ -3,15 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/device_list.h"
 #include "support/error.h"
 #include "support/file.h"
 #include "weights/locate.h"
-
-enum { MOST_DEVICES = 16 };
 
 struct bench_command_options {
     const char *device, *network, *input_convention, *output, *html;
@@ -195,7 +192,7 @@ static int bench(const struct arguments *arguments) {
 
 const struct command command_bench = {
     .name = "bench",
-    .usage = "[compare FILE...] [OPTION...]",
+    .usage = "[compare FILE...]",
     .summary = "measure how fast devices are",
     .details = "  nst bench                          the default device, about a minute\n"
                "  nst bench -d all --json -o A.json  every device, every figure, into a file\n"

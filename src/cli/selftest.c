@@ -137,7 +137,7 @@ static int selftest(const struct arguments *arguments) {
 
 const struct command command_selftest = {
     .name = "selftest",
-    .usage = "[OPTION...]",
+    .usage = "[-d SPEC]",
     .summary = "check that devices compute rightly",
     .details = "Runs the kernels on small inputs whose results the program computes itself, in double precision.\n"
                "Exit status: 0 if every error is within its bound, else 1.",
