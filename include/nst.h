@@ -109,6 +109,9 @@ typedef enum nst_device_type {
     NST_DEVICE_OTHER
 } nst_device_type;
 
+/* "cpu", "gpu", "accelerator" or "other". */
+const char *nst_device_type_name(nst_device_type type);
+
 /* What is known of one OpenCL device: filled in one place, printed by every printer. */
 typedef struct nst_device_info {
     int platform_index, device_index; /* P:D */

@@ -75,8 +75,8 @@ static struct duration measure_peak(nst_context *context) {
     cl_kernel kernel;
     cl_mem result;
     char options[64];
-    snprintf(options, sizeof options, "-D BLOCK=%d -D LOOPS=%d", context->channel_block, context->loops_in_kernel);
-    check(kernel_create(context, "probe.cl", options, "probe_fma", &kernel, &error), &error);
+    snprintf(options, sizeof options, "-D WIDTH=%d -D CHAINS=%d", context->channel_block, CHAINS);
+    check(kernel_create(context, "bench_probe.cl", options, "bench_fma", &kernel, &error), &error);
     size_t bytes = (size_t)context->work_items * context->channel_block * sizeof(float);
     check(buffer_create(context, bytes, "result of the probe", &result, &error), &error);
     struct duration best = {INFINITY, INFINITY};

@@ -19,20 +19,6 @@ static const struct option options[] = {
 };
 static const struct option_table devices_table = {options, sizeof options / sizeof options[0]};
 
-static const char *type_name(nst_device_type type) {
-    switch (type) {
-    case NST_DEVICE_CPU:
-        return "cpu";
-    case NST_DEVICE_GPU:
-        return "gpu";
-    case NST_DEVICE_ACCELERATOR:
-        return "accelerator";
-    case NST_DEVICE_OTHER:
-        break;
-    }
-    return "other";
-}
-
 /* ---- Table ----------------------------------------------------------------------------------------------------- */
 
 enum { COLUMNS = 11, CELL_LENGTH = 64 };
@@ -44,7 +30,7 @@ static void fill_row(const nst_device_info *device, char row[COLUMNS][CELL_LENGT
     snprintf(row[0], CELL_LENGTH, "%d:%d", device->platform_index, device->device_index);
     option_quote(*device->board ? device->board : device->name, row[1], CELL_LENGTH);
     snprintf(row[2], CELL_LENGTH, "%s%s", device->integrated && device->type == NST_DEVICE_GPU ? "integrated " : "",
-             type_name(device->type));
+             nst_device_type_name(device->type));
     snprintf(row[3], CELL_LENGTH, "%u", device->compute_units);
     snprintf(row[4], CELL_LENGTH, "%u MHz", device->clock_mhz);
     text_bytes(device->memory_bytes, row[5], CELL_LENGTH);
@@ -126,7 +112,7 @@ static json_t *device_json(const nst_device_info *device) {
     json_object_set_new(object, "driver", text(device->driver));
     json_object_set_new(object, "opencl_version", text(device->opencl_version));
     json_object_set_new(object, "opencl_c_version", text(device->opencl_c_version));
-    json_object_set_new(object, "type", text(type_name(device->type)));
+    json_object_set_new(object, "type", text(nst_device_type_name(device->type)));
     json_object_set_new(object, "integrated", json_boolean(device->integrated));
     json_object_set_new(object, "compute_units", json_integer(device->compute_units));
     json_object_set_new(object, "clock_mhz", json_integer(device->clock_mhz));

@@ -7,9 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* ---- Messages -------------------------------------------------------------------------------------------------- */
-
-static const char *type_name(nst_device_type type) {
+const char *nst_device_type_name(nst_device_type type) {
     switch (type) {
     case NST_DEVICE_CPU:
         return "cpu";
@@ -23,6 +21,8 @@ static const char *type_name(nst_device_type type) {
     return "other";
 }
 
+/* ---- Messages -------------------------------------------------------------------------------------------------- */
+
 /* One line for each device, as many as fit. */
 static void format_list(const nst_device_info *devices, size_t count, char *text, size_t size) {
     size_t used = 0;
@@ -30,8 +30,8 @@ static void format_list(const nst_device_info *devices, size_t count, char *text
     for (size_t i = 0; i < count; ++i) {
         char line[256];
         int length = snprintf(line, sizeof line, "\n  %d:%d  %.70s (%s, %.40s)%s%.60s", devices[i].platform_index,
-                              devices[i].device_index, devices[i].name, type_name(devices[i].type), devices[i].platform,
-                              devices[i].usable ? "" : ": ", devices[i].reason);
+                              devices[i].device_index, devices[i].name, nst_device_type_name(devices[i].type),
+                              devices[i].platform, devices[i].usable ? "" : ": ", devices[i].reason);
         if (used + (size_t)length + sizeof "\n  ..." > size) {
             snprintf(text + used, size - used, "\n  ...");
             return;

@@ -92,13 +92,6 @@ static nst_status check_settings(const nst_settings *s, const nst_job_pictures *
         return fail(error, NST_ERROR_ARGUMENT, "%d blend weights are given for %d style pictures", s->style_blend_count,
                     pictures->style_count);
     }
-    double blend_sum = s->style_blend_count ? 0 : 1;
-    for (int i = 0; i < s->style_blend_count; ++i) {
-        blend_sum += s->style_blend[i];
-    }
-    if (!(blend_sum > 0)) {
-        return fail(error, NST_ERROR_ARGUMENT, "the blend weights add up to %g: expected more than 0", blend_sum);
-    }
     if (s->init == NST_INIT_PICTURE && !pictures->init) {
         return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
     }
@@ -521,32 +514,22 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
 
 /* ---- Result ------------------------------------------------------------------------------------------------------ */
 
-static nst_status recolor(const nst_job *job, nst_picture *picture, nst_error *error) {
-    nst_picture content = {0}, recolored = {0};
-    nst_status status =
-        picture_resize(&job->content, picture->width, picture->height, RESIZE_LANCZOS3, &content, error);
-    if (!status) {
-        status = picture_recolor(picture, &content, &recolored, error);
-    }
-    nst_picture_free(&content);
-    if (!status) {
-        nst_picture_free(picture);
-        *picture = recolored;
-    }
-    return status;
-}
+/* What takes something from another picture of the same size: picture_recolor, picture_with_alpha. */
+typedef nst_status merge_pictures(const nst_picture *picture, const nst_picture *other, nst_picture *result,
+                                  nst_error *error);
 
-static nst_status add_alpha(const nst_job *job, nst_picture *picture, nst_error *error) {
-    nst_picture content = {0}, with_alpha = {0};
+/* Replaces the picture by what `merge` makes of it and of the content at its size. */
+static nst_status merge_content(const nst_job *job, nst_picture *picture, merge_pictures *merge, nst_error *error) {
+    nst_picture content = {0}, merged = {0};
     nst_status status =
         picture_resize(&job->content, picture->width, picture->height, RESIZE_LANCZOS3, &content, error);
     if (!status) {
-        status = picture_with_alpha(picture, &content, &with_alpha, error);
+        status = merge(picture, &content, &merged, error);
     }
     nst_picture_free(&content);
     if (!status) {
         nst_picture_free(picture);
-        *picture = with_alpha;
+        *picture = merged;
     }
     return status;
 }
@@ -560,10 +543,10 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
         transfer_from_device(job->context, plan_buffer(&job->plan, job->image), job->scales[job->scale].size,
                              objective_center(job->objective), picture, error);
     if (!status && job->settings.original_colors) {
-        status = recolor(job, picture, error);
+        status = merge_content(job, picture, picture_recolor, error);
     }
     if (!status && job->content.channels == 4) {
-        status = add_alpha(job, picture, error);
+        status = merge_content(job, picture, picture_with_alpha, error);
     }
     if (status) {
         nst_picture_free(picture);
