@@ -249,7 +249,7 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
     clock_gettime(CLOCK_MONOTONIC, &job->begin);
     status = copy_pictures(job, pictures, error);
     if (!status) {
-        status = objective_create(context, network, settings, &job->objective, error);
+        status = objective_create(context, network, settings, CONVOLUTION_AUTO, &job->objective, error);
     }
     if (!status) {
         struct optimizer_settings chosen = optimizer_settings(settings);

@@ -95,7 +95,7 @@ static nst_status create_terms(struct objective *objective, const nst_settings *
 }
 
 nst_status objective_create(nst_context *context, const nst_network *network, const nst_settings *settings,
-                            struct objective **result, nst_error *error) {
+                            enum convolution_engine engine, struct objective **result, nst_error *error) {
     *result = NULL;
     struct objective *objective = calloc(1, sizeof *objective);
     if (!objective) {
@@ -111,7 +111,7 @@ nst_status objective_create(nst_context *context, const nst_network *network, co
     const char *taps[2 * NST_MAX_LAYERS];
     struct model_options options = {.taps = taps,
                                     .pooling = settings->pooling,
-                                    .engine = CONVOLUTION_AUTO,
+                                    .engine = engine,
                                     .centered = settings->objective == NST_OBJECTIVE_NEURAL_STYLE};
     for (int c = 0; options.centered && c < 3; ++c) {
         objective->center[network->input.order[c]] = -network->input.offset[c] / network->input.scale[c];
@@ -246,6 +246,15 @@ nst_status objective_end_styles(struct objective *objective, const struct plan *
         term->weight = objective->style_weight * term->layer_weight * one_over(divisor);
     }
     return status;
+}
+
+void objective_copy_weights(struct objective *objective, const struct objective *other) {
+    for (int i = 0; i < objective->content_count; ++i) {
+        objective->content[i].weight = other->content[i].weight;
+    }
+    for (int i = 0; i < objective->style_count; ++i) {
+        objective->style[i].weight = other->style[i].weight;
+    }
 }
 
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */

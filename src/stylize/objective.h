@@ -18,9 +18,9 @@
 
 struct objective;
 
-/* Free with objective_destroy. */
+/* `engine` is CONVOLUTION_AUTO, but where engines are compared. Free with objective_destroy. */
 nst_status objective_create(nst_context *context, const nst_network *network, const nst_settings *settings,
-                            struct objective **objective, nst_error *error);
+                            enum convolution_engine engine, struct objective **objective, nst_error *error);
 void objective_destroy(struct objective *objective);
 
 const struct model *objective_model(const struct objective *objective);
@@ -44,6 +44,10 @@ nst_status objective_begin_styles(struct objective *objective, const struct plan
 nst_status objective_add_style(struct objective *objective, const struct plan *plan, cl_mem image,
                                struct image_size size, double share, nst_error *error);
 nst_status objective_end_styles(struct objective *objective, const struct plan *plan, nst_error *error);
+
+/* Takes over what another objective of the same settings divides its losses by, once both have their targets: then the
+ * losses of the two compare, and a wrong scale does not cancel out against a wrong target. */
+void objective_copy_weights(struct objective *objective, const struct objective *other);
 
 /* Losses and gradient at an image of the content's size. Waits for the losses. */
 nst_status objective_evaluate(struct objective *objective, const struct plan *plan, cl_mem image, cl_mem gradient,

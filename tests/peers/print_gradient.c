@@ -12,7 +12,7 @@
  *     --engine NAME         plain, direct, winograd: for the convolutions that it can do [auto]
  *     --content-layers A,B  --style-layers A,B:0.5,...
  *
- * The engine is not a setting of the program, so two functions are wrapped by the linker (see CMakeLists.txt).
+ * The engine is not a setting of the program, so the making of a convolution is wrapped by the linker (see CMakeLists.txt).
  */
 #include "device/plan.h"
 #include "image/picture.h"
@@ -44,23 +44,12 @@ struct run {
 static enum convolution_engine wanted_engine = CONVOLUTION_AUTO; /* the wrappers have no other way to know */
 static int wanted_count, other_count;                            /* convolutions with that engine, and with another */
 
-nst_status __real_model_create(nst_context *context, const nst_network *network, const struct model_options *options,
-                               struct model **model, nst_error *error);
-nst_status __wrap_model_create(nst_context *context, const nst_network *network, const struct model_options *options,
-                               struct model **model, nst_error *error);
 nst_status __real_convolution_create(nst_context *context, const struct convolution_shape *shape,
                                      enum convolution_engine engine, const float *weights, const float *bias,
                                      struct convolution **convolution, nst_error *error);
 nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
                                      enum convolution_engine engine, const float *weights, const float *bias,
                                      struct convolution **convolution, nst_error *error);
-
-nst_status __wrap_model_create(nst_context *context, const nst_network *network, const struct model_options *options,
-                               struct model **model, nst_error *error) {
-    struct model_options wanted = *options;
-    wanted.engine = wanted_engine;
-    return __real_model_create(context, network, &wanted, model, error);
-}
 
 /* Where the wanted engine cannot do a shape, the usual one. */
 nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
@@ -194,7 +183,8 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
     nst_status status = nst_context_create(NULL, &run->context, error);
     if (!status) {
         wanted_engine = options->engine;
-        status = objective_create(run->context, run->network, &options->settings, &run->objective, error);
+        status =
+            objective_create(run->context, run->network, &options->settings, options->engine, &run->objective, error);
     }
     if (status) {
         return status;

@@ -134,7 +134,7 @@ static void check_objective(nst_context *context, const struct objective_case *t
     struct objective *objective;
     struct plan plan = {0};
     struct image_size sizes[] = {content.size, styles[0].size, styles[1].size};
-    check(objective_create(context, network, &settings, &objective, &error), &error);
+    check(objective_create(context, network, &settings, CONVOLUTION_AUTO, &objective, &error), &error);
     check(objective_add_to_plan(objective, &plan, sizes, 3, &error), &error);
     check(plan_assign(&plan, &error), &error);
     check(plan_allocate(&plan, context, &error), &error);
@@ -195,7 +195,7 @@ static void layers_that_never_fire_cost_nothing(void **state) {
     const double share = 1;
     struct objective *objective;
     struct plan plan = {0};
-    check(objective_create(context, network, &settings, &objective, &error), &error);
+    check(objective_create(context, network, &settings, CONVOLUTION_AUTO, &objective, &error), &error);
     check(objective_add_to_plan(objective, &plan, &content.size, 1, &error), &error);
     check(plan_assign(&plan, &error), &error);
     check(plan_allocate(&plan, context, &error), &error);
