@@ -8,6 +8,7 @@
  *     nst_job_create         everything planned and allocated      -> nst_job
  *     nst_job_run            the optimisation loop of Gatys et al.
  *     nst_job_picture        the result                            -> nst_picture
+ *     nst_judge              its distances from content and style  -> nst_judgement
  *
  * Conventions
  * - Every function that can fail returns an nst_status, and takes an nst_error as its last argument, in which it
@@ -294,6 +295,31 @@ uint64_t nst_job_memory_bytes(const nst_job *job);
 
 /* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine. */
 void nst_job_print_plan(const nst_job *job, FILE *stream);
+
+/* ---- Judging --------------------------------------------------------------------------------------------------- */
+
+typedef struct nst_layer_distance {
+    char name[32]; /* of the layer */
+    double distance;
+} nst_layer_distance;
+
+/* How far a picture is from the style and from the content that it should have. F are the features of a layer as a
+ * matrix, channels x pixels, G = F F^T / pixels its Gram matrix, and * marks those of the style or the content:
+ *     style    |G - G*|^2 / |G*|^2        content    |F - F*|^2 / |F*|^2 */
+typedef struct nst_judgement {
+    int width, height;     /* of the picture */
+    double style, content; /* means over the layers */
+    int style_count, content_count;
+    nst_layer_distance style_layers[NST_MAX_LAYERS], content_layers[NST_MAX_LAYERS];
+} nst_judgement;
+
+/* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
+ * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count.
+ * Errors: NST_ERROR_ARGUMENT (no layers), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
+ * network), NST_ERROR_MEMORY. */
+nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
+                     const nst_picture *picture, const nst_picture *content, const nst_picture *style,
+                     nst_judgement *judgement, nst_error *error);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

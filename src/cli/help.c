@@ -78,9 +78,9 @@ void help_program(const struct command *const *commands, size_t count, FILE *str
     fprintf(stream, "nst %s: neural style transfer on any OpenCL device\n\n", NST_VERSION);
     fprintf(stream, "nst [%s] %s\n", commands[0]->name, commands[0]->usage);
     for (size_t i = 1; i < count; i++)
-        fprintf(stream, "nst %s %-*s %s\n", commands[i]->name, 25 - (int)strlen(commands[i]->name), commands[i]->usage,
+        fprintf(stream, "nst %s %-*s %s\n", commands[i]->name, 36 - (int)strlen(commands[i]->name), commands[i]->usage,
                 commands[i]->summary);
-    fprintf(stream, "nst %-26s %s\nnst %-26s %s\n\n", "help [COMMAND]", "print this, or the help of a command",
+    fprintf(stream, "nst %-37s %s\nnst %-37s %s\n\n", "help [COMMAND]", "print this, or the help of a command",
             "--version", "print the version");
     print_options(commands[0], stream);
 }

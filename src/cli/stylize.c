@@ -7,12 +7,12 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/log.h"
+#include "cli/network_choice.h"
 #include "cli/progress.h"
 #include "cli/record.h"
 #include "cli/stylize_options.h"
 #include "support/error.h"
 #include "support/text.h"
-#include "weights/network.h"
 
 /* Everything that one run holds. */
 struct run {
@@ -77,49 +77,9 @@ static nst_status open_device(struct run *run, nst_error *error) {
     return status;
 }
 
-/* The deeper of two layers by names such as relu4_2: block 4, place 2, there the ReLU behind the convolution. NULL if
- * either name tells no depth. */
-static const char *deeper_layer(const char *a, const char *b) {
-    int block_a, place_a, end_a = 0, block_b, place_b, end_b = 0;
-    if (sscanf(a, "%*[a-z]%4d_%4d%n", &block_a, &place_a, &end_a) != 2 || a[end_a] ||
-        sscanf(b, "%*[a-z]%4d_%4d%n", &block_b, &place_b, &end_b) != 2 || b[end_b])
-        return NULL;
-    if (block_a != block_b)
-        return block_a > block_b ? a : b;
-    if (place_a != place_b)
-        return place_a > place_b ? a : b;
-    return *a == 'r' ? a : b;
-}
-
-static const char *deepest_layer(const nst_settings *settings) {
-    const nst_layer_list *lists[] = {&settings->content_layers, &settings->style_layers};
-    const char *deepest = lists[0]->layers[0].name;
-    for (int list = 0; list < 2; list++)
-        for (int i = 0; deepest && i < lists[list]->count; i++)
-            deepest = deeper_layer(deepest, lists[list]->layers[i].name);
-    return deepest;
-}
-
-static bool has_all_layers(const nst_network *network, const nst_settings *settings) {
-    const nst_layer_list *lists[] = {&settings->content_layers, &settings->style_layers};
-    for (int list = 0; list < 2; list++)
-        for (int i = 0; i < lists[list]->count; i++)
-            if (network_find_layer(network, lists[list]->layers[i].name) < 0)
-                return false;
-    return true;
-}
-
-/* Reads no more of the network than its layers' names say is needed, and all of it where they mislead. */
 static nst_status open_network(struct run *run, nst_error *error) {
-    const nst_settings *settings = &run->options.settings;
-    nst_network_options options = {.input_convention = run->options.input_convention, .until = deepest_layer(settings)};
-    nst_status status = nst_network_open(run->options.network, &options, &run->network, error);
-    if (status == NST_OK && options.until && !has_all_layers(run->network, settings)) {
-        nst_network_destroy(run->network);
-        run->network = NULL;
-        options.until = NULL;
-        status = nst_network_open(run->options.network, &options, &run->network, error);
-    }
+    nst_status status = network_choice_open(run->options.network, run->options.input_convention, &run->options.settings,
+                                            &run->network, error);
     if (status == NST_OK && run->options.verbose)
         fprintf(stderr, "network %s, %s, sha256 %s\n", nst_network_name(run->network), nst_network_path(run->network),
                 nst_network_sha256(run->network));

@@ -74,6 +74,15 @@ static const struct row {
     {"devices --jsno", 2, .words = {"--jsno", "did you mean --json"}},
     {"devices all", 2, .words = {"all"}},
 
+/* Judging */
+#define JUDGE "judge content.png --content content.png --network ./small.safetensors "
+    {JUDGE, 2, .words = {"judge", "--style"}},
+    {"judge --content content.png --style style.png", 2, .words = {"judge", "one picture"}},
+    {"judge content.png style.png --content content.png --style style.png", 2, .words = {"judge", "one picture"}},
+    {JUDGE "--style missing.png", 1, .words = {"missing.png"}},
+    {JUDGE "--style style.png --style-scale 0.05", 1, .words = {"style", "small"}},
+    {JUDGE "--style style.png --network ./shape.safetensors", 1, .words = {"shape.safetensors"}},
+
     /* Devices */
     {PICTURES NETWORK OUT, 1, .words = {"no OpenCL device", "install"}, .lists = true,
      .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "folder/"}},

@@ -35,8 +35,8 @@ static void test_version_and_help(void **state) {
     assert_fine("--version", outcome);
     assert_string_equal(outcome->out, "nst " NST_VERSION "\n");
     assert_string_equal(NST_VERSION, NST_PROJECT_VERSION);
-    static const char *const lines[] = {"help",           "--help",       "-h",         "help stylize",
-                                        "stylize --help", "help devices", "devices -h", "help weights"};
+    static const char *const lines[] = {"help",         "--help",     "-h",           "help stylize", "stylize --help",
+                                        "help devices", "devices -h", "help weights", "help judge"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         outcome = program_run(lines[i], NULL);
         assert_fine(lines[i], outcome);
@@ -256,6 +256,36 @@ static void test_weights(void **state) {
     }
 }
 
+/* Text and JSON tell the same; the content is no way from itself. */
+static void test_judge(void **state) {
+    (void)state;
+    static const char line[] =
+        "judge content.png --content content.png --style style.png --network ./small.safetensors";
+    char with_json[160];
+    snprintf(with_json, sizeof with_json, "%s --json", line);
+    const struct outcome *outcome = program_run(with_json, NULL);
+    assert_fine(with_json, outcome);
+    json_t *whole = json_loads(outcome->out, 0, NULL), *style = json_object_get(whole, "style");
+    assert_non_null(whole);
+    assert_int_equal(json_integer_value(json_object_get(whole, "width")), 48);
+    double distance = json_number_value(json_object_get(style, "distance")), sum = 0;
+    assert_int_equal(json_object_size(json_object_get(style, "layers")), 5);
+    const char *layer;
+    json_t *value;
+    json_object_foreach(json_object_get(style, "layers"), layer, value) sum += json_number_value(value);
+    assert_true(distance > 0.01 && sum / 5 > 0.999 * distance && sum / 5 < 1.001 * distance);
+    value = json_object_get(json_object_get(whole, "content"), "distance");
+    assert_true(json_is_real(value) && json_number_value(value) < 1e-9);
+    json_decref(whole);
+
+    char expected[32];
+    snprintf(expected, sizeof expected, "%.5f\n", distance);
+    outcome = program_run(line, NULL);
+    assert_fine(line, outcome);
+    assert_non_null(strstr(outcome->out, expected));
+    assert_non_null(strstr(outcome->out, "relu4_2"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_and_help),
@@ -267,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_judge),
     };
     return cmocka_run_group_tests(tests, fixtures_create, fixtures_remove);
 }

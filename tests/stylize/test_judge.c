@@ -1,0 +1,121 @@
+/* test_judge.c: the distances of a picture from content and style (stylize/judge.c) against the float64 network, and
+ * where they must be nothing. */
+#include "jobs.h"
+#include "reference/network.h"
+
+#include <stdlib.h>
+
+/* As the reference wants it: planes of 0..255. */
+static struct reference_picture to_reference(const nst_picture *picture) {
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    struct reference_picture reference = {picture->height, picture->width, allocate(3 * pixels, sizeof(double))};
+    for (size_t i = 0; i < pixels; ++i) {
+        for (size_t c = 0; c < 3; ++c) {
+            reference.image[c * pixels + i] = 255.0 * picture->values[i * (size_t)picture->channels + c];
+        }
+    }
+    return reference;
+}
+
+/* Settings whose weights must not count. */
+static nst_settings odd_settings(void) {
+    nst_settings settings = small_settings(1);
+    settings.objective = NST_OBJECTIVE_NEURAL_STYLE;
+    settings.content_weight = 7;
+    settings.style_weight = 0;
+    settings.style_layers.layers[1].weight = 30;
+    return settings;
+}
+
+static void distances_agree_with_the_reference(void **state) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_settings settings = odd_settings(), plain = small_settings(1);
+    plain.content_weight = plain.style_weight = 1;
+    plain.tv_weight = 0;
+    nst_picture content = make_hills(41, 30, 3), style = make_stripes(33, 37), picture = make_stripes(41, 30);
+    struct reference_picture references[] = {to_reference(&content), to_reference(&style), to_reference(&picture)};
+    struct reference_objective reference;
+    const double share = 1;
+    double losses[2 * NST_MAX_LAYERS + 1];
+    reference_objective_init(&reference, network, &plain, &references[0], &references[1], &share, 1);
+    reference_objective_evaluate(&reference, references[2].image, losses, NULL);
+
+    nst_judgement judgement;
+    nst_error error;
+    check(nst_judge(*state, network, &settings, &picture, &content, &style, &judgement, &error), &error);
+    assert_int_equal(judgement.width, 41);
+    assert_int_equal(judgement.height, 30);
+    assert_int_equal(judgement.content_count, 1);
+    assert_int_equal(judgement.style_count, 3);
+    assert_string_equal(judgement.content_layers[0].name, "relu2_2");
+    assert_close("content", judgement.content, losses[0], 5e-5);
+    assert_close("relu2_2", judgement.content_layers[0].distance, losses[0], 5e-5);
+    double sum = 0;
+    for (int i = 0; i < 3; ++i) { /* the reference divides each by the number of layers */
+        assert_string_equal(judgement.style_layers[i].name, settings.style_layers.layers[i].name);
+        assert_close(judgement.style_layers[i].name, judgement.style_layers[i].distance, 3 * losses[1 + i], 5e-5);
+        sum += losses[1 + i];
+    }
+    assert_close("style", judgement.style, sum, 5e-5);
+
+    reference_objective_free(&reference);
+    for (int i = 0; i < 3; ++i) {
+        free(references[i].image);
+    }
+    nst_picture_free(&content);
+    nst_picture_free(&style);
+    nst_picture_free(&picture);
+    random_network_free(network);
+}
+
+/* A picture is no way from itself, also where the content must be resized to it; alpha does not count. */
+static void nothing_is_far_from_itself(void **state) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_settings settings = small_settings(1);
+    nst_picture picture = make_hills(48, 36, 4), large = make_hills(96, 72, 3);
+    nst_judgement judgement;
+    nst_error error;
+    check(nst_judge(*state, network, &settings, &picture, &picture, &picture, &judgement, &error), &error);
+    assert_true(judgement.content >= 0 && judgement.content < 1e-9);
+    assert_true(judgement.style >= 0 && judgement.style < 1e-9);
+    check(nst_judge(*state, network, &settings, &picture, &large, &large, &judgement, &error), &error);
+    assert_int_equal(judgement.width, 48);
+    assert_true(judgement.content < 0.01);
+    assert_true(judgement.style < 0.01);
+    nst_picture_free(&picture);
+    nst_picture_free(&large);
+    random_network_free(network);
+}
+
+static void what_cannot_be_judged(void **state) {
+    nst_context *context = *state;
+    uint64_t before = context->allocated_bytes;
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_settings settings = small_settings(1), without = settings, unknown = settings;
+    nst_picture picture = make_hills(48, 36, 3), tiny = make_hills(3, 3, 3);
+    nst_judgement judgement;
+    nst_error error;
+    without.content_layers.count = 0;
+    assert_int_equal(nst_judge(context, network, &without, &picture, &picture, &picture, &judgement, &error),
+                     NST_ERROR_ARGUMENT);
+    snprintf(unknown.style_layers.layers[0].name, sizeof unknown.style_layers.layers[0].name, "relu7_1");
+    assert_int_equal(nst_judge(context, network, &unknown, &picture, &picture, &picture, &judgement, &error),
+                     NST_ERROR_NETWORK);
+    assert_int_equal(nst_judge(context, network, &settings, &tiny, &picture, &picture, &judgement, &error),
+                     NST_ERROR_NETWORK);
+    assert_int_equal(nst_judge(context, network, &settings, &picture, &picture, &tiny, &judgement, &error),
+                     NST_ERROR_NETWORK);
+    assert_true(context->allocated_bytes == before);
+    nst_picture_free(&picture);
+    nst_picture_free(&tiny);
+    random_network_free(network);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(distances_agree_with_the_reference),
+        cmocka_unit_test(nothing_is_far_from_itself),
+        cmocka_unit_test(what_cannot_be_judged),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
