@@ -89,6 +89,9 @@ nst_status nst_context_create(const nst_context_options *options, nst_context **
         status = open_queue(created, profiling, error);
     }
     if (!status) {
+        if (!options || !options->no_cache) {
+            tuning_read(&created->info, &created->tuning);
+        }
         created->programs = program_store_create(&created->info, options && options->no_cache);
         created->profile = profiling ? profile_create() : NULL;
         if (!created->programs || (profiling && !created->profile)) {
@@ -111,6 +114,7 @@ void nst_context_destroy(nst_context *context) {
         clFinish(context->queue);
     }
     profile_free(context->profile);
+    tuning_free(&context->tuning);
     program_store_free(context);
     if (context->queue) {
         clReleaseCommandQueue(context->queue);

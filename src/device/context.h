@@ -3,7 +3,7 @@
 #ifndef DEVICE_CONTEXT_H
 #define DEVICE_CONTEXT_H
 
-#include "nst.h"
+#include "device/tuning.h"
 
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
@@ -24,6 +24,8 @@ struct nst_context {
     int work_items;       /* for kernels that loop: how many to launch */
     size_t work_group;    /* for kernels that do not: size of a work-group */
     int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
+
+    struct tuning_table tuning; /* empty if the device was not tuned */
 
     uint64_t allocated_bytes, peak_bytes; /* device buffers */
     struct program_store *programs;

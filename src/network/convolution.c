@@ -1,54 +1,10 @@
-/* convolution.c: the interface to the convolution engines: choice, life and death, weights that change. The engines
- * themselves are convolution_*.c. */
+/* convolution.c: the interface to the convolution engines: life and death, weights that change. Which engine it is, is
+ * chosen in convolution_choice.c; the engines themselves are the other files convolution_*.c. */
 #include "network/convolution_engine.h"
 #include "support/error.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const struct convolution_methods *methods_of(enum convolution_engine engine, bool on_cpu) {
-    switch (engine) {
-    case CONVOLUTION_PLAIN:
-        return &convolution_plain;
-    case CONVOLUTION_DIRECT:
-        return on_cpu ? &convolution_direct : &convolution_tiled;
-    case CONVOLUTION_WINOGRAD:
-        return on_cpu ? &convolution_winograd : &convolution_winograd_clblast;
-    case CONVOLUTION_CLBLAST:
-        return &convolution_clblast;
-    case CONVOLUTION_AUTO:
-        break;
-    }
-    return NULL;
-}
-
-/* Whether an engine can do a shape. Only one pools and unpools. */
-static bool supports(const struct convolution_methods *methods, const nst_context *context,
-                     const struct convolution_shape *shape) {
-    bool pools = shape->epilogue == EPILOGUE_RELU_POOL || shape->unpools;
-    return (!pools || methods == &convolution_winograd) && methods->supports(context, shape);
-}
-
-/* Below this many channels on either side the transforms cost more than Winograd saves. */
-enum { LEAST_WINOGRAD_CHANNELS = 32 };
-
-static enum convolution_engine choose_engine(const nst_context *context, const struct convolution_shape *shape) {
-    bool on_cpu = context->loops_in_kernel;
-    if (supports(methods_of(CONVOLUTION_WINOGRAD, on_cpu), context, shape) &&
-        shape->in_channels >= LEAST_WINOGRAD_CHANNELS && shape->out_channels >= LEAST_WINOGRAD_CHANNELS) {
-        return CONVOLUTION_WINOGRAD;
-    }
-    if (supports(&convolution_clblast, context, shape)) {
-        return CONVOLUTION_CLBLAST;
-    }
-    return supports(methods_of(CONVOLUTION_DIRECT, on_cpu), context, shape) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
-}
-
-bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape) {
-    struct convolution_shape pooling = *shape;
-    pooling.epilogue = EPILOGUE_RELU_POOL;
-    return shape->padding == 1 && choose_engine(context, &pooling) == CONVOLUTION_WINOGRAD;
-}
 
 /* A dispatch of this many floating-point operations takes a slow integrated GPU (150 GFLOP/s) 0.1 s. Much longer ones
  * freeze the screen, or are stopped by the system. */
@@ -109,16 +65,20 @@ static nst_status create_bias(nst_context *context, struct convolution *convolut
 nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
                               enum convolution_engine engine, const float *weights, const float *bias,
                               struct convolution **result, nst_error *error) {
+    struct convolution_choice choice = convolution_choose(context, shape, engine);
+    return convolution_create_chosen(context, shape, &choice, weights, bias, result, error);
+}
+
+nst_status convolution_create_chosen(nst_context *context, const struct convolution_shape *shape,
+                                     const struct convolution_choice *choice, const float *weights, const float *bias,
+                                     struct convolution **result, nst_error *error) {
     *result = NULL;
     nst_status status = check_shape(shape, weights, bias, error);
     if (status) {
         return status;
     }
-    if (engine == CONVOLUTION_AUTO) {
-        engine = choose_engine(context, shape);
-    }
-    const struct convolution_methods *methods = methods_of(engine, context->loops_in_kernel);
-    if (!supports(methods, context, shape)) {
+    const struct convolution_methods *methods = convolution_methods_of(choice->engine, context->loops_in_kernel);
+    if (!convolution_supports(methods, context, shape)) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "the %s engine cannot do a %dx%d convolution with channel blocks of %d on this device; leave the "
                     "choice of the engine to the program",
@@ -129,7 +89,8 @@ nst_status convolution_create(nst_context *context, const struct convolution_sha
         return fail_memory(error, sizeof *convolution, "a convolution");
     }
     convolution->shape = *shape;
-    convolution->engine = engine;
+    convolution->engine = choice->engine;
+    memcpy(convolution->parameters, choice->parameters, sizeof convolution->parameters);
     convolution->dispatch_flop = most_dispatch_flop;
     convolution->methods = methods;
     convolution->block = context->channel_block;
@@ -169,7 +130,7 @@ enum convolution_engine convolution_engine_of(const struct convolution *convolut
 }
 
 const char *convolution_engine_name(enum convolution_engine engine) {
-    const struct convolution_methods *methods = methods_of(engine, true);
+    const struct convolution_methods *methods = convolution_methods_of(engine, true);
     return methods ? methods->name : "auto";
 }
 

@@ -48,6 +48,13 @@ struct convolution_shape {
     bool unpools; /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
 };
 
+/* An engine, and the numbers that it is built with, in that engine's order. */
+enum { CONVOLUTION_MOST_PARAMETERS = 4 };
+struct convolution_choice {
+    enum convolution_engine engine;
+    int parameters[CONVOLUTION_MOST_PARAMETERS];
+};
+
 struct convolution;
 
 /* Builds the kernels and puts the transformed weights on the device. `weights` is
@@ -57,7 +64,33 @@ struct convolution;
 nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
                               enum convolution_engine engine, const float *weights, const float *bias,
                               struct convolution **convolution, nst_error *error);
+nst_status convolution_create_chosen(nst_context *context, const struct convolution_shape *shape,
+                                     const struct convolution_choice *choice, const float *weights, const float *bias,
+                                     struct convolution **convolution, nst_error *error);
 void convolution_destroy(nst_context *context, struct convolution *convolution);
+
+/* ---- Choice: convolution_choice.c -------------------------------------------------------------------------------- */
+
+/* What is built in for the device and shape: `engine` itself, unless it is AUTO. */
+struct convolution_choice convolution_default_choice(const nst_context *context, const struct convolution_shape *shape,
+                                                     enum convolution_engine engine);
+/* What convolution_create takes: the choice in the device's table (device/tuning.h), else what is built in. */
+struct convolution_choice convolution_choose(const nst_context *context, const struct convolution_shape *shape,
+                                             enum convolution_engine engine);
+
+/* How the table calls a shape; an engine, in rows that tell that it computes wrongly; and a choice, there and back.
+ * Each fits its field of struct tuning_row. Parsing fails for what this program and device cannot do. */
+void convolution_work(const nst_context *context, const struct convolution_shape *shape, char *work, size_t size);
+void convolution_engine_work(enum convolution_engine engine, char *work, size_t size);
+void convolution_choice_format(const nst_context *context, const struct convolution_choice *choice, char *text,
+                               size_t size);
+bool convolution_choice_parse(const nst_context *context, const struct convolution_shape *shape, const char *text,
+                              struct convolution_choice *choice);
+
+/* The choice that differs from this one in one parameter, given by its number and the number of the value to try. False
+ * when the parameter has no such value; for value 0, when the engine has no such parameter. */
+bool convolution_next_choice(const nst_context *context, const struct convolution_choice *choice, int parameter,
+                             int value_index, struct convolution_choice *next);
 
 /* Which engine was chosen, and its name for tables ("winograd F(4x4)"). */
 enum convolution_engine convolution_engine_of(const struct convolution *convolution);

@@ -144,8 +144,8 @@ static nst_status winograd_run(nst_context *context, struct convolution *convolu
     return status;
 }
 
-const struct convolution_methods convolution_winograd_clblast = {"winograd F(4x4)", winograd_supports, winograd_create,
-                                                                 winograd_scratch_bytes, winograd_run};
+const struct convolution_methods convolution_winograd_clblast = {
+    "winograd F(4x4)", winograd_supports, winograd_create, winograd_scratch_bytes, winograd_run, NULL, NULL};
 
 /* ---- 1x1: one product -------------------------------------------------------------------------------------------- */
 
@@ -238,5 +238,5 @@ static nst_status product_run(nst_context *context, struct convolution *convolut
     return status;
 }
 
-const struct convolution_methods convolution_clblast = {"clblast", product_supports, product_create,
-                                                        product_scratch_bytes, product_run};
+const struct convolution_methods convolution_clblast = {
+    "clblast", product_supports, product_create, product_scratch_bytes, product_run, NULL, NULL};

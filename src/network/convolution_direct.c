@@ -15,6 +15,25 @@ static bool supports(const nst_context *context, const struct convolution_shape 
 /* Up to this many output channels, vectors hold input channels instead. */
 enum { MOST_OUTPUTS = 4 };
 
+static bool has_few_outputs(const struct convolution_shape *shape) {
+    return shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
+}
+
+/* A tile in registers has two rows of so many columns, each of so many vectors of output channels. */
+enum { COLUMNS, VECTORS };
+static const struct convolution_parameter parameters[] = {
+    {"columns", {2, 3, 4, 6, 8, 12}}, {"vectors", {1, 2, 4}}, {NULL, {0}}};
+
+/* AVX-512 has 32 vector registers, the others are taken to have 16: that many allow 12 sums. */
+static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
+    bool many_registers = context->channel_block == 16, few_outputs = has_few_outputs(shape);
+    values[VECTORS] = shape->out_channels > context->channel_block ? 2 : 1;
+    values[COLUMNS] = many_registers ? 4 : few_outputs ? 2 : 3;
+    if (values[VECTORS] == 1 && !few_outputs) {
+        values[COLUMNS] *= 2;
+    }
+}
+
 /* Packs weights [out][in][taps] into [in_blocks][taps][out][block]: lanes are input channels, zero where there is none.
  */
 static nst_status pack_for_few_outputs(nst_context *context, struct convolution *convolution, const float *weights,
@@ -42,19 +61,13 @@ static nst_status pack_for_few_outputs(nst_context *context, struct convolution 
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
                          nst_error *error) {
     const struct convolution_shape *shape = &convolution->shape;
-    bool few_outputs = weights && shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
-    /* AVX-512 has 32 vector registers, the others are taken to have 16: that many allow 12 sums. */
-    bool many_registers = convolution->block == 16;
-    int vectors = convolution->out_blocks > 1 ? 2 : 1;
-    int tile_columns = many_registers ? 4 : few_outputs ? 2 : 3;
-    if (vectors == 1 && !few_outputs) {
-        tile_columns *= 2;
-    }
+    bool few_outputs = weights && has_few_outputs(shape);
+    int columns = convolution->parameters[COLUMNS], vectors = convolution->parameters[VECTORS];
     convolution->panel_width = vectors * convolution->block;
     convolution->taps = shape->kernel_size * shape->kernel_size;
     char options[96];
     snprintf(options, sizeof options, "-D KERNEL_SIZE=%d -D VECTORS=%d -D TILE_COLUMNS=%d -D OUTPUTS=%d",
-             shape->kernel_size, vectors, tile_columns, few_outputs ? shape->out_channels : 0);
+             shape->kernel_size, vectors, columns, few_outputs ? shape->out_channels : 0);
     nst_status status = convolution_kernel(context, convolution, "convolution_direct.cl", options, "convolution_direct",
                                            &convolution->kernel, error);
     if (status) {
@@ -90,4 +103,5 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_direct = {"direct", supports, create, scratch_bytes, run};
+const struct convolution_methods convolution_direct = {"direct", supports,   create,      scratch_bytes,
+                                                       run,      parameters, set_defaults};

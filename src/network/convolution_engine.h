@@ -4,6 +4,12 @@
 
 #include "network/convolution.h"
 
+/* One number of an engine that is worth tuning. */
+struct convolution_parameter {
+    const char *name;
+    int values[8]; /* those worth trying, all above 0; 0 ends them */
+};
+
 struct convolution_methods {
     const char *name; /* for tables */
     bool (*supports)(const nst_context *context, const struct convolution_shape *shape);
@@ -13,6 +19,10 @@ struct convolution_methods {
     uint64_t (*scratch_bytes)(const struct convolution *convolution, int height, int width);
     nst_status (*run)(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                       nst_error *error);
+    /* What `nst tune` may change, a NULL name behind the last; and what is built in. NULL: nothing. */
+    const struct convolution_parameter *parameters;
+    void (*set_defaults)(const nst_context *context, const struct convolution_shape *shape,
+                         int parameters[CONVOLUTION_MOST_PARAMETERS]);
 };
 
 /* CPUs; the plain one everywhere. */
@@ -20,10 +30,17 @@ extern const struct convolution_methods convolution_plain, convolution_direct, c
 /* GPUs: CONVOLUTION_DIRECT, _WINOGRAD and _CLBLAST. */
 extern const struct convolution_methods convolution_tiled, convolution_winograd_clblast, convolution_clblast;
 
+const struct convolution_methods *convolution_methods_of(enum convolution_engine engine, bool on_cpu);
+
+/* Whether an engine can do a shape. */
+bool convolution_supports(const struct convolution_methods *methods, const nst_context *context,
+                          const struct convolution_shape *shape);
+
 struct convolution {
     struct convolution_shape shape;
     enum convolution_engine engine;
-    nst_context *context; /* CLBLAST only, to ask for its temporary memory */
+    int parameters[CONVOLUTION_MOST_PARAMETERS]; /* in the order of methods->parameters */
+    nst_context *context;                        /* CLBLAST only, to ask for its temporary memory */
     const struct convolution_methods *methods;
     int block, work_items; /* of the context */
     int in_blocks, out_blocks;

@@ -46,4 +46,4 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_plain = {"plain", supports, create, scratch_bytes, run};
+const struct convolution_methods convolution_plain = {"plain", supports, create, scratch_bytes, run, NULL, NULL};

@@ -4,9 +4,21 @@
 
 #include <stdio.h>
 
-/* A work-item computes 4 output channels of a 4x4 tile. A wide work-group has 16 x 8 of them, 64 channels x 128 pixels:
- * the 12 KiB of local memory and the registers let four of them share a compute unit (docs/gpu-kernels.md). */
-enum { ITEM_CHANNELS = 4, GROUP_PANELS = 16, GROUP_TILES = 8, NARROW_GROUP = 64 };
+/* A work-item computes 4 output channels of a 4x4 tile. */
+enum { ITEM_CHANNELS = 4, GROUP_PANELS = 16, NARROW_GROUP = 64 };
+
+/* A wide work-group has 16 x GROUP_TILES work-items, and DEPTH rows of both matrices in local memory. */
+enum { GROUP_TILES, DEPTH };
+static const struct convolution_parameter parameters[] = {{"tiles", {4, 8, 16}}, {"depth", {4, 8, 16}}, {NULL, {0}}};
+
+/* 64 channels x 128 pixels: the 12 KiB of local memory and the registers let four such groups share a compute unit
+ * (docs/gpu-kernels.md). */
+enum { USUAL_GROUP_TILES = 8 };
+static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
+    (void)context;
+    values[GROUP_TILES] = USUAL_GROUP_TILES;
+    values[DEPTH] = shape->in_channels <= 4 ? 4 : 8;
+}
 
 /* Up to this many output channels, the wide kernel would compute mostly channels that do not exist. */
 enum { MOST_NARROW_CHANNELS = 16 };
@@ -17,7 +29,8 @@ static bool is_narrow(const struct convolution_shape *shape) {
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
     return !context->loops_in_kernel && context->channel_block == 1 &&
-           context->work_group >= GROUP_PANELS * GROUP_TILES && (shape->kernel_size == 1 || shape->kernel_size == 3);
+           context->work_group >= GROUP_PANELS * USUAL_GROUP_TILES &&
+           (shape->kernel_size == 1 || shape->kernel_size == 3);
 }
 
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
@@ -29,8 +42,8 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     char options[96];
     int length = snprintf(options, sizeof options, "-D KERNEL_SIZE=%d", shape->kernel_size);
     if (!narrow) {
-        snprintf(options + length, sizeof options - (size_t)length, " -D GROUP_TILES=%d -D DEPTH=%d", (int)GROUP_TILES,
-                 shape->in_channels <= 4 ? 4 : 8);
+        snprintf(options + length, sizeof options - (size_t)length, " -D GROUP_TILES=%d -D DEPTH=%d",
+                 convolution->parameters[GROUP_TILES], convolution->parameters[DEPTH]);
     }
     nst_status status =
         convolution_kernel(context, convolution, "convolution_tiled.cl", options,
@@ -53,7 +66,8 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     int out_height, out_width;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
     int tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4);
-    size_t panels = (size_t)convolution_panels(convolution), local = is_narrow(shape) ? NARROW_GROUP : GROUP_TILES;
+    size_t panels = (size_t)convolution_panels(convolution), group_tiles = (size_t)convolution->parameters[GROUP_TILES],
+           local = is_narrow(shape) ? NARROW_GROUP : group_tiles;
     double tile_flop = 2.0 * 16 * convolution->taps * shape->in_channels * (double)panels * convolution->panel_width;
     int most = convolution_dispatch_units(convolution, tile_flop, NARROW_GROUP);
     for (int first = 0; first < tiles; first += most) {
@@ -77,4 +91,5 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     return NST_OK;
 }
 
-const struct convolution_methods convolution_tiled = {"tiled", supports, create, scratch_bytes, run};
+const struct convolution_methods convolution_tiled = {"tiled", supports,   create,      scratch_bytes,
+                                                      run,     parameters, set_defaults};

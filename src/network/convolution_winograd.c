@@ -7,12 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SLICES = WINOGRAD_SLICES, VECTORS = 2, PANEL = 4 };
+enum { SLICES = WINOGRAD_SLICES, VECTORS = 2 };
 
-/* Tiles whose products are summed up in registers at once: AVX-512 has 32 vector registers, the others are taken to
- * have 16. */
-static int tiles_in_registers(int block) {
-    return block == 16 ? 8 : 6;
+/* Tiles whose products are summed up in registers at once; vectors of output channels for which M is kept; and how many
+ * times as many tiles are transformed at once. */
+enum { TILES, PANEL, ROUNDS };
+static const struct convolution_parameter parameters[] = {
+    {"tiles", {4, 6, 8, 12}}, {"panel", {2, 4, 8}}, {"rounds", {1, 2, 4, 8, 16}}, {NULL, {0}}};
+
+/* AVX-512 has 32 vector registers, the others are taken to have 16. V should fit the caches. */
+static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
+    values[TILES] = context->channel_block == 16 ? 8 : 6;
+    values[PANEL] = 4;
+    values[ROUNDS] = shape->in_channels > 64 ? 8 : 4;
 }
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
@@ -20,10 +27,10 @@ static bool supports(const nst_context *context, const struct convolution_shape 
            (!shape->unpools || shape->padding == 1);
 }
 
-/* U[panels][36][PANEL / VECTORS][in_channels][VECTORS][block] */
+/* U[panels][36][panel / VECTORS][in_channels][VECTORS][block] */
 static void transform_filters(const struct convolution *convolution, const float *weights, float *u) {
     size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;
-    size_t width = (size_t)VECTORS * convolution->block, parts = PANEL / VECTORS;
+    size_t width = (size_t)VECTORS * convolution->block, parts = (size_t)convolution->parameters[PANEL] / VECTORS;
     for (size_t o = 0; o < out; ++o) {
         size_t panel = o / width / parts, part = o / width % parts, lane = o % width;
         for (size_t i = 0; i < in; ++i) {
@@ -38,13 +45,12 @@ static void transform_filters(const struct convolution *convolution, const float
 
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
                          nst_error *error) {
-    int tiles = tiles_in_registers(convolution->block);
-    convolution->panel_width = PANEL * convolution->block;
+    int tiles = convolution->parameters[TILES], panel = convolution->parameters[PANEL];
+    convolution->panel_width = panel * convolution->block;
     convolution->taps = SLICES;
-    convolution->tiles_per_round =
-        (convolution->shape.in_channels > 64 ? 8 : 4) * tiles; /* so that V fits the caches */
+    convolution->tiles_per_round = convolution->parameters[ROUNDS] * tiles;
     char options[96];
-    snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d -D UNPOOL=%d", tiles, VECTORS, PANEL,
+    snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d -D UNPOOL=%d", tiles, VECTORS, panel,
              convolution->shape.unpools);
     nst_status status = convolution_kernel(context, convolution, "convolution_winograd.cl", options,
                                            "convolution_winograd", &convolution->kernel, error);
@@ -66,7 +72,8 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
 
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)height, (void)width;
-    uint64_t vectors = (uint64_t)convolution->tiles_per_round * (convolution->in_blocks + PANEL) + 2;
+    uint64_t vectors =
+        (uint64_t)convolution->tiles_per_round * (convolution->in_blocks + convolution->parameters[PANEL]) + 2;
     return convolution->work_items * SLICES * vectors * convolution->block * sizeof(cl_float);
 }
 
@@ -93,4 +100,5 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_winograd = {"winograd F(4x4)", supports, create, scratch_bytes, run};
+const struct convolution_methods convolution_winograd = {"winograd F(4x4)", supports,    create, scratch_bytes, run,
+                                                         parameters,        set_defaults};
