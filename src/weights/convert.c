@@ -113,7 +113,7 @@ nst_status weights_convert(const char *in, const char *out, const nst_network_op
         return fail(error, NST_ERROR_ARGUMENT, "cannot convert to %s: the name must end in %s", out, ending);
     nst_network *network = NULL;
     struct description description;
-    nst_status status = network_open_described(in, options, &network, &description, error);
+    nst_status status = network_open_described(in, options, false, &network, &description, error);
     if (status != NST_OK)
         return status;
     status = make_folder_of(out, error);

@@ -156,8 +156,8 @@ static nst_status read_free_text(const struct reader *reader, const json_t *obje
     return *text == NULL ? fail_memory(error, strlen(buffer) + 1, key) : NST_OK;
 }
 
-static nst_status read_description(const char *source, const char *text, size_t length, struct description *description,
-                                   nst_error *error) {
+nst_status description_parse(const char *source, const char *text, size_t length, struct description *description,
+                             nst_error *error) {
     json_error_t problem;
     struct reader reader = {.source = source};
     int format = 0;
@@ -214,7 +214,7 @@ static nst_status read_sidecar(const char *path, struct description *description
     if (*found)
         status = file_read(sidecar, "description of a network", SIDECAR_LIMIT_BYTES, &data, &bytes, error);
     if (*found && status == NST_OK)
-        status = read_description(sidecar, (const char *)data, bytes, description, error);
+        status = description_parse(sidecar, (const char *)data, bytes, description, error);
     free(data);
     free(sidecar);
     return status;
@@ -238,8 +238,8 @@ nst_status description_find(const struct tensor_list *list, struct description *
     if (found && !json_is_string(own))
         return fail(error, NST_ERROR_FORMAT, "%s: the metadata's " DESCRIPTION_KEY " is not a text", list->path);
     if (found)
-        status = read_description(list->path, json_string_value(own), json_string_length(own), description, error);
-    else
+        status = description_parse(list->path, json_string_value(own), json_string_length(own), description, error);
+    else if (list->memory == NULL)
         status = read_sidecar(list->path, description, &found, error);
     if (status == NST_OK && !found)
         status = architecture_recognize(list, description, error);

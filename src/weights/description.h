@@ -59,10 +59,21 @@ extern const struct tensor_suffixes tensor_suffixes_default;
 nst_status description_find(const struct tensor_list *list, struct description *description, nst_error *error);
 void description_free(struct description *description);
 
-/* Opens and checks a file, and returns the network together with the description it was made from; see
- * nst_network_open. */
-nst_status network_open_described(const char *name_or_path, const nst_network_options *options, nst_network **network,
-                                  struct description *description, nst_error *error);
+/* Reads the JSON text of a description. `source` is the file that it comes from, for messages; what the text does not say
+ * stays as it is in `description`. Errors: NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
+nst_status description_parse(const char *source, const char *text, size_t length, struct description *description,
+                             nst_error *error);
+
+/* Reads the network in an opened file: finds the layers and the input convention, checks that they fit together, and
+ * reads the layers that are needed. `asked_name` is the name by which the file was found, or NULL. Free both results,
+ * the network with nst_network_destroy. Errors: as nst_network_open. */
+nst_status network_read(const struct tensor_list *list, const nst_network_options *options, const char *asked_name,
+                        nst_network **network, struct description *description, nst_error *error);
+
+/* nst_network_open, with the description that the network was made from. Values that are not finite are an error unless
+ * they are to be accepted, to be looked at. */
+nst_status network_open_described(const char *name_or_path, const nst_network_options *options, bool accept_not_finite,
+                                  nst_network **network, struct description *description, nst_error *error);
 
 /* The JSON text for a network that is being written with nst's own tensor names: LAYER.weight, LAYER.bias. `name` is ""
  * if only the name of its file was known. From malloc; NULL if there is no memory. */

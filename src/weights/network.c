@@ -51,7 +51,7 @@ void nst_network_destroy(nst_network *network) {
 nst_status nst_network_open(const char *name_or_path, const nst_network_options *options, nst_network **network,
                             nst_error *error) {
     struct description description;
-    nst_status status = network_open_described(name_or_path, options, network, &description, error);
+    nst_status status = network_open_described(name_or_path, options, false, network, &description, error);
     description_free(&description);
     return status;
 }
@@ -293,30 +293,20 @@ static nst_status assemble(const struct tensor_list *list, const nst_network_opt
     return status;
 }
 
-nst_status network_open_described(const char *name_or_path, const nst_network_options *options, nst_network **network,
-                                  struct description *description, nst_error *error) {
+nst_status network_read(const struct tensor_list *list, const nst_network_options *options, const char *asked_name,
+                        nst_network **network, struct description *description, nst_error *error) {
     static const nst_network_options defaults = {NULL, NULL};
-    bool is_path = network_is_path(name_or_path);
     *network = NULL;
     *description = (struct description){0};
-    if (name_or_path[0] == 0)
-        return fail(error, NST_ERROR_ARGUMENT, "the name of the network is empty");
     nst_network *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return fail_memory(error, sizeof *opened, "a network");
     nst_status status = NST_OK;
-    if (is_path && (opened->path = copy_text(name_or_path)) == NULL)
-        status = fail_memory(error, strlen(name_or_path) + 1, "a file name");
-    if (!is_path)
-        status = network_locate(name_or_path, &opened->path, error);
-    if (status == NST_OK) {
-        struct tensor_list list;
-        status = tensor_list_open(opened->path, &list, error);
-        if (status == NST_OK)
-            status = assemble(&list, options == NULL ? &defaults : options, is_path ? NULL : name_or_path, opened,
-                              description, error);
-        tensor_list_close(&list);
-    }
+    opened->path = copy_text(list->path);
+    if (opened->path == NULL)
+        status = fail_memory(error, strlen(list->path) + 1, "a file name");
+    if (status == NST_OK)
+        status = assemble(list, options == NULL ? &defaults : options, asked_name, opened, description, error);
     if (status != NST_OK) {
         nst_network_destroy(opened);
         description_free(description);
@@ -324,4 +314,27 @@ nst_status network_open_described(const char *name_or_path, const nst_network_op
     }
     *network = opened;
     return NST_OK;
+}
+
+nst_status network_open_described(const char *name_or_path, const nst_network_options *options, bool accept_not_finite,
+                                  nst_network **network, struct description *description, nst_error *error) {
+    struct tensor_list list;
+    bool is_path = network_is_path(name_or_path);
+    char *path = NULL;
+    nst_status status = NST_OK;
+    *network = NULL;
+    *description = (struct description){0};
+    if (name_or_path[0] == 0)
+        return fail(error, NST_ERROR_ARGUMENT, "the name of the network is empty");
+    if (!is_path)
+        status = network_locate(name_or_path, &path, error);
+    if (status == NST_OK)
+        status = tensor_list_open(is_path ? name_or_path : path, &list, error);
+    free(path);
+    if (status != NST_OK)
+        return status;
+    list.accept_not_finite = accept_not_finite;
+    status = network_read(&list, options, is_path ? NULL : name_or_path, network, description, error);
+    tensor_list_close(&list);
+    return status;
 }

@@ -81,13 +81,15 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     return fail(error, NST_ERROR_FORMAT, "%s is not a network: expected safetensors or torch.save", list->path);
 }
 
-nst_status tensor_list_open(const char *path, struct tensor_list *list, nst_error *error) {
-    *list = (struct tensor_list){0};
+/* Opens the file at `path` if `list` has no bytes in memory. */
+static nst_status open_list(const char *path, struct tensor_list *list, nst_error *error) {
+    nst_status status = NST_OK;
     list->path = malloc(strlen(path) + 1);
     if (list->path == NULL)
         return fail_memory(error, strlen(path) + 1, "a file name");
     strcpy(list->path, path);
-    nst_status status = open_stream(list, error);
+    if (list->memory == NULL)
+        status = open_stream(list, error);
     if (status == NST_OK)
         status = list_tensors(list, error);
     if (status == NST_OK)
@@ -95,6 +97,17 @@ nst_status tensor_list_open(const char *path, struct tensor_list *list, nst_erro
     if (status != NST_OK)
         tensor_list_close(list);
     return status;
+}
+
+nst_status tensor_list_open(const char *path, struct tensor_list *list, nst_error *error) {
+    *list = (struct tensor_list){0};
+    return open_list(path, list, error);
+}
+
+nst_status tensor_list_open_memory(const char *name, const void *data, size_t bytes, struct tensor_list *list,
+                                   nst_error *error) {
+    *list = (struct tensor_list){.memory = data, .file_bytes = bytes};
+    return open_list(name, list, error);
 }
 
 void tensor_list_close(struct tensor_list *list) {
@@ -188,6 +201,10 @@ nst_status tensor_list_read(const struct tensor_list *list, uint64_t offset_byte
         return fail(error, NST_ERROR_FORMAT,
                     "%s is truncated: %s needs %llu bytes at %llu, the file has %llu; get it again", list->path, what,
                     (unsigned long long)bytes, (unsigned long long)offset_bytes, (unsigned long long)list->file_bytes);
+    if (list->memory != NULL) {
+        memcpy(data, list->memory + offset_bytes, bytes);
+        return NST_OK;
+    }
     if (fseeko(list->stream, (off_t)offset_bytes, SEEK_SET) != 0 || fread(data, 1, bytes, list->stream) != bytes)
         return fail(error, NST_ERROR_FILE, "cannot read %s: %s failed at byte %llu", list->path, what,
                     (unsigned long long)offset_bytes);
@@ -247,15 +264,16 @@ static float element_value(const unsigned char *bytes, enum tensor_type type) {
     }
 }
 
-/* Converts the elements, walking through the shape like an odometer. False if one is not finite. */
-static bool convert_elements(const struct tensor *tensor, const unsigned char *data, float *values) {
+/* Converts the elements, walking through the shape like an odometer. Returns the place of the first that is not finite,
+ * in elements of the file, or UINT64_MAX. */
+static uint64_t convert_elements(const struct tensor *tensor, const unsigned char *data, float *values) {
     uint64_t index[TENSOR_MAX_DIMENSIONS] = {0};
-    uint64_t position = 0;
+    uint64_t position = 0, not_finite = UINT64_MAX;
     size_t bytes = types[tensor->type].bytes;
     for (uint64_t i = 0; i < tensor->count; i++) {
         values[i] = element_value(data + position * bytes, tensor->type);
-        if (!isfinite(values[i]))
-            return false;
+        if (!isfinite(values[i]) && not_finite == UINT64_MAX)
+            not_finite = position;
         for (int d = tensor->dimensions - 1; d >= 0; d--) {
             position += tensor->strides[d];
             if (++index[d] < tensor->shape[d])
@@ -264,7 +282,17 @@ static bool convert_elements(const struct tensor *tensor, const unsigned char *d
             index[d] = 0;
         }
     }
-    return true;
+    return not_finite;
+}
+
+static nst_status fail_not_finite(const struct tensor_list *list, const struct tensor *tensor, uint64_t place,
+                                  nst_error *error) {
+    return fail(error, NST_ERROR_FORMAT,
+                "%s: the tensor %s holds values that are not finite, the first at byte %llu of %s; the file is "
+                "damaged, get it again",
+                list->path, tensor->name,
+                (unsigned long long)(tensor->offset_bytes + place * types[tensor->type].bytes),
+                tensor->zip_entry >= 0 ? "its storage" : "the file");
 }
 
 nst_status tensor_read(const struct tensor_list *list, const struct tensor *tensor, float **values, nst_error *error) {
@@ -284,10 +312,11 @@ nst_status tensor_read(const struct tensor_list *list, const struct tensor *tens
         status = torch_zip_read(list, tensor, data, bytes, error);
     else
         status = tensor_list_read(list, tensor->offset_bytes, data, bytes, tensor->name, error);
-    if (status == NST_OK && !convert_elements(tensor, data, floats))
-        status = fail(error, NST_ERROR_FORMAT,
-                      "%s: the tensor %s holds values that are not finite; the file is damaged, get it again",
-                      list->path, tensor->name);
+    if (status == NST_OK) {
+        uint64_t not_finite = convert_elements(tensor, data, floats);
+        if (not_finite != UINT64_MAX && !list->accept_not_finite)
+            status = fail_not_finite(list, tensor, not_finite, error);
+    }
     free(data);
     if (status != NST_OK)
         free(floats);

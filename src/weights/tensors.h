@@ -39,12 +39,14 @@ struct tensor {
 struct zip;
 
 struct tensor_list {
-    char *path;
+    char *path; /* in messages; in memory: what stands for it */
     FILE *stream;
+    const unsigned char *memory; /* instead of the stream, for a list opened from memory */
     uint64_t file_bytes;
-    const char *format;  /* "safetensors", "torch.save (zip)", "torch.save (legacy)" */
-    struct zip *archive; /* for zip files, else NULL */
-    json_t *metadata;    /* safetensors' __metadata__, an object of strings, or NULL */
+    const char *format;     /* "safetensors", "torch.save (zip)", "torch.save (legacy)" */
+    struct zip *archive;    /* for zip files, else NULL */
+    bool accept_not_finite; /* tensor_read does not refuse values that are not finite */
+    json_t *metadata;       /* safetensors' __metadata__, an object of strings, or NULL */
     struct tensor *tensors;
     size_t count, capacity;
 };
@@ -53,13 +55,18 @@ struct tensor_list {
  * executed. Every tensor is checked to lie within the file. Close with tensor_list_close, which also accepts a zeroed
  * list. Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
 nst_status tensor_list_open(const char *path, struct tensor_list *list, nst_error *error);
+
+/* The same for a file that lies in memory, as `bytes` at `data`, which must outlive the list; `name` stands for its path
+ * in messages. */
+nst_status tensor_list_open_memory(const char *name, const void *data, size_t bytes, struct tensor_list *list,
+                                   nst_error *error);
 void tensor_list_close(struct tensor_list *list);
 
 /* The tensor of that name, or NULL. */
 const struct tensor *tensor_find(const struct tensor_list *list, const char *name);
 
 /* Reads the values of a tensor, converted to float, in the order of its shape with the last dimension innermost.
- * `*values` (tensor->count of them) is from malloc. Values that are not finite are refused. */
+ * `*values` (tensor->count of them) is from malloc. Values that are not finite are refused unless the list accepts them. */
 nst_status tensor_read(const struct tensor_list *list, const struct tensor *tensor, float **values, nst_error *error);
 
 /* "64 x 3 x 3 x 3", into `buffer`, which is returned. */

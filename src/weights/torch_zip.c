@@ -158,23 +158,33 @@ static nst_status locate_storage(const struct tensor_list *list, char *name, siz
     return NST_OK;
 }
 
+static nst_status open_archive(struct tensor_list *list, nst_error *error) {
+    zip_error_t problem;
+    nst_status status = NST_OK;
+    zip_error_init(&problem);
+    zip_source_t *source = list->memory != NULL ? zip_source_buffer_create(list->memory, list->file_bytes, 0, &problem)
+                                                : zip_source_file_create(list->path, 0, -1, &problem);
+    if (source != NULL)
+        list->archive = zip_open_from_source(source, ZIP_RDONLY, &problem);
+    if (list->archive == NULL) {
+        status = fail(error, NST_ERROR_FORMAT, "%s is truncated or damaged: as a zip file: %s; get it again",
+                      list->path, zip_error_strerror(&problem));
+        zip_source_free(source); /* which the archive would have taken over */
+    }
+    zip_error_fini(&problem);
+    return status;
+}
+
 nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
     list->format = "torch.save (zip)";
-    int code = 0;
-    list->archive = zip_open(list->path, ZIP_RDONLY, &code);
-    if (list->archive == NULL) {
-        zip_error_t problem;
-        zip_error_init_with_code(&problem, code);
-        nst_status status = fail(error, NST_ERROR_FORMAT, "%s is truncated or damaged: as a zip file: %s; get it again",
-                                 list->path, zip_error_strerror(&problem));
-        zip_error_fini(&problem);
+    nst_status status = open_archive(list, error);
+    if (status != NST_OK)
         return status;
-    }
     zip_uint64_t entry = 0;
     size_t prefix = 0, bytes = 0;
     char name[ENTRY_NAME_LENGTH];
     unsigned char *data = NULL;
-    nst_status status = find_pickle(list, &entry, &prefix, error);
+    status = find_pickle(list, &entry, &prefix, error);
     if (status == NST_OK && prefix > ENTRY_NAME_LENGTH / 2)
         status = fail(error, NST_ERROR_FORMAT, "%s: the names in the zip file are too long", list->path);
     if (status == NST_OK)

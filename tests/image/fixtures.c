@@ -1,5 +1,6 @@
 /* fixtures.c: see fixtures.h. Failures of the fixtures themselves end the test by an assertion. */
 #include "fixtures.h"
+#include "corpus.h"
 #include "image/picture.h"
 
 #include <dirent.h>
@@ -263,6 +264,7 @@ void fixture_write_jpeg(const char *name, const struct fixture_jpeg *kind) {
 nst_picture fixture_read_picture(const char *name) {
     nst_picture picture;
     nst_error error = {0};
+    corpus_keep(fixture_path(name));
     nst_status status = nst_picture_read(fixture_path(name), &picture, &error);
     if (status != NST_OK)
         fail_msg("%s", error.message);
@@ -273,6 +275,7 @@ nst_picture fixture_read_picture(const char *name) {
 void fixture_expect_failure(const char *name, nst_status status, const char *part, const char *other_part) {
     nst_picture picture;
     nst_error error = {0};
+    corpus_keep(fixture_path(name));
     assert_int_equal(nst_picture_read(fixture_path(name), &picture, &error), status);
     assert_null(picture.values);
     assert_int_equal(error.status, status);

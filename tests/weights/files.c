@@ -1,5 +1,6 @@
 /* files.c: temporary files for the suites of the weights room. See files.h. */
 #include "files.h"
+#include "corpus.h"
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,9 @@ const char *write_bytes(const char *name, const void *data, size_t bytes) {
 }
 
 const char *write_text(const char *name, const char *text) {
-    return write_bytes(name, text, strlen(text));
+    const char *path = write_bytes(name, text, strlen(text));
+    corpus_keep(path);
+    return path;
 }
 
 const char *write_safetensors(const char *name, const char *header, const void *data, size_t bytes) {
@@ -75,6 +78,7 @@ const char *write_safetensors(const char *name, const char *header, const void *
 void assert_open_fails(const char *path, const nst_network_options *options, nst_status status, const char *part) {
     nst_network *network = NULL;
     nst_error error = {NST_OK, ""};
+    corpus_keep(path);
     nst_status found = nst_network_open(path, options, &network, &error);
     if (found == NST_OK) {
         nst_network_destroy(network);

@@ -1,5 +1,6 @@
 /* Suite weights.network: names, architectures, conventions, codebooks, conversion: from a file to a checked network. */
 #include "weights/network.h"
+#include "corpus.h"
 #include "files.h"
 #include "weights/convention.h"
 #include "weights/safetensors.h"
@@ -53,6 +54,7 @@ static const char *write_vgg(const char *name, const struct vgg_file *file) {
 static nst_network *open_network(const char *name_or_path, const nst_network_options *options) {
     nst_network *network = NULL;
     nst_error error = {NST_OK, ""};
+    corpus_keep(name_or_path);
     if (nst_network_open(name_or_path, options, &network, &error) != NST_OK)
         fail_msg("%s: %s", name_or_path, error.message);
     return network;
@@ -247,6 +249,7 @@ static void test_bad_descriptions(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nst_error error = {NST_OK, ""};
         const char *sidecar = write_text("bad.json", cases[i].description);
+        corpus_keep(sidecar);
         assert_int_equal(nst_network_open(path, &caffe, &network, &error), NST_ERROR_FORMAT);
         if (strstr(error.message, cases[i].part) == NULL || strstr(error.message, sidecar) == NULL)
             fail_msg("expected \"%s\" and %s, found: %s", cases[i].part, sidecar, error.message);

@@ -1,5 +1,6 @@
 /* Suite weights.torch: the readers of torch.save's two forms, on files written by torch itself, on damaged ones, and on
  * pickles that want more than a dictionary of tensors. */
+#include "corpus.h"
 #include "files.h"
 #include "samples.h"
 #include "weights/network.h"
@@ -43,6 +44,7 @@ static void test_samples(void **state) {
         nst_network *network = NULL;
         nst_error error = {NST_OK, ""};
         const char *path = write_bytes("sample.pth", samples[i].data, samples[i].bytes);
+        corpus_keep(path);
         if (nst_network_open(path, NULL, &network, &error) != NST_OK)
             fail_msg("%s: %s", samples[i].name, error.message);
         const struct layer *layer = &network->layers[0];
