@@ -21,6 +21,7 @@
 #include "convolution.h"
 #include "window.h"
 #include "winograd.h"
+#include "winograd_filters.h"
 
 #ifndef UNPOOL
 #define UNPOOL 0
@@ -229,6 +230,24 @@ DEFINE_MULTIPLY(multiply_full, TILES)
 DEFINE_MULTIPLY(multiply_4, 4)
 DEFINE_MULTIPLY(multiply_2, 2)
 
+/* One slice of `count` tiles by VECTORS vectors of output channels. m: [VECTORS] rows `row` apart, [tiles]. */
+static void multiply_slice(__global const floatB *v, __global const floatB *u, __global floatB *m, int row, int count,
+                           int in_channels) {
+    int in_blocks = (in_channels + BLOCK - 1) / BLOCK, t = 0;
+    for (; t + TILES <= count; t += TILES) {
+        multiply_full((__global const float *)(v + t * in_blocks), u, m + t, row, in_channels);
+    }
+    __global const float *rest = (__global const float *)(v + t * in_blocks);
+    for (; t + 4 <= count; t += 4) {
+        multiply_4(rest, u, m + t, row, in_channels);
+        rest += 4 * BLOCK;
+    }
+    for (; t < count; t += 2) {
+        multiply_2(rest, u, m + t, row, in_channels);
+        rest += 2 * BLOCK;
+    }
+}
+
 __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input, __global floatB *output,
                                                     __global ushortB *mask, __global const ushortB *selection,
                                                     __global const floatB *weights, __global const floatB *bias,
@@ -241,7 +260,16 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
     int v_stride = round_tiles * in_blocks + 1, m_stride = round_tiles * PANEL + 1;
     int out_pixels = EPILOGUE == EPILOGUE_RELU_POOL ? (out.height / 2) * (out.width / 2) : out.height * out.width;
     int item = get_global_id(0), ranges = get_global_size(0) / groups;
-    __global floatB *v = scratch + (size_t)item * SLICES * (v_stride + m_stride), *m = v + SLICES * v_stride;
+#if TRANSFORM_FILTERS
+    int u_stride = in_channels * VECTORS + 1;
+    scratch += (size_t)item * (SLICES * (v_stride + m_stride) + 6 * u_stride);
+    __global floatB *v = scratch, *m = v + SLICES * v_stride, *u = m + SLICES * m_stride;
+#else
+    int u_stride = in_channels * PANEL;
+    scratch += (size_t)item * SLICES * (v_stride + m_stride);
+    __global floatB *v = scratch, *m = v + SLICES * v_stride;
+    __global const floatB *u;
+#endif
 
     /* The work-items of one range share out its panels, where there are too few tiles for all of them. */
     int range = item / groups, group = item % groups;
@@ -264,24 +292,20 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
         }
         for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
             int vectors = min(PANEL, out_blocks - panel * PANEL);
-            for (int s = 0; s < SLICES; ++s) {
+            for (int row = 0; row < 6; ++row) {
                 for (int part = 0; part * VECTORS < vectors; ++part) {
-                    __global const floatB *u =
-                        weights + ((size_t)(panel * SLICES + s) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
-                    __global floatB *product = m + s * m_stride + part * VECTORS * round_tiles;
-                    int t = 0;
-                    for (; t + TILES <= count; t += TILES) {
-                        multiply_full((__global const float *)(v + s * v_stride + t * in_blocks), u, product + t,
-                                      round_tiles, in_channels);
-                    }
-                    __global const float *rest = (__global const float *)(v + s * v_stride + t * in_blocks);
-                    for (; t + 4 <= count; t += 4) {
-                        multiply_4(rest, u, product + t, round_tiles, in_channels);
-                        rest += 4 * BLOCK;
-                    }
-                    for (; t < count; t += 2) {
-                        multiply_2(rest, u, product + t, round_tiles, in_channels);
-                        rest += 2 * BLOCK;
+#if TRANSFORM_FILTERS
+                    transform_filters(weights + (size_t)(panel * (PANEL / VECTORS) + part) * in_channels * 9 * VECTORS,
+                                      row, in_channels, u, u_stride);
+#else
+                    u = weights +
+                        ((size_t)(panel * SLICES + 6 * row) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
+#endif
+                    for (int column = 0; column < 6; ++column) {
+                        int s = 6 * row + column;
+                        multiply_slice(v + s * v_stride, u + column * u_stride,
+                                       m + s * m_stride + part * VECTORS * round_tiles, round_tiles, count,
+                                       in_channels);
                     }
                 }
             }

@@ -1,11 +1,9 @@
-/* convolution_winograd.c: Winograd F(4x4, 3x3), fused, on CPUs: transforms the filters and divides the work. See
+/* convolution_winograd.c: Winograd F(4x4, 3x3), fused, on CPUs: prepares the filters and divides the work. See
  * cl/convolution_winograd.cl, also for the order of U. */
 #include "network/convolution_engine.h"
 #include "network/winograd_weights.h"
-#include "support/error.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { SLICES = WINOGRAD_SLICES, VECTORS = 2 };
 
@@ -15,11 +13,19 @@ enum { TILES, PANEL, ROUNDS };
 static const struct convolution_parameter parameters[] = {
     {"tiles", {4, 6, 8, 12}}, {"panel", {2, 4, 8}}, {"rounds", {1, 2, 4, 8, 16}}, {NULL, {0}}};
 
-/* AVX-512 has 32 vector registers, the others are taken to have 16. V should fit the caches. */
+/* Whether a work-item transforms the filters whenever it reads them: transformed ones take four times the memory, and
+ * where there are many channels, so that there are few pixels, each is read only a few times. */
+static bool transforms_filters(const struct convolution_shape *shape) {
+    enum { MOST_STORED = 128 * 256 };
+    return shape->in_channels * shape->out_channels > MOST_STORED;
+}
+
+/* AVX-512 has 32 vector registers, the others are taken to have 16. The more tiles, the fewer times the filters are read
+ * and transformed; but V must fit the caches. */
 static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
     values[TILES] = context->channel_block == 16 ? 8 : 6;
     values[PANEL] = 4;
-    values[ROUNDS] = shape->in_channels > 64 ? 8 : 4;
+    values[ROUNDS] = transforms_filters(shape) && shape->in_channels <= 256 ? 16 : 8;
 }
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
@@ -27,54 +33,68 @@ static bool supports(const nst_context *context, const struct convolution_shape 
            (!shape->unpools || shape->padding == 1);
 }
 
-/* U[panels][36][panel / VECTORS][in_channels][VECTORS][block] */
-static void transform_filters(const struct convolution *convolution, const float *weights, float *u) {
-    size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;
-    size_t width = (size_t)VECTORS * convolution->block, parts = (size_t)convolution->parameters[PANEL] / VECTORS;
-    for (size_t o = 0; o < out; ++o) {
-        size_t panel = o / width / parts, part = o / width % parts, lane = o % width;
-        for (size_t i = 0; i < in; ++i) {
-            double transformed[SLICES];
-            winograd_transform_filter(weights + (o * in + i) * 9, transformed);
-            for (size_t s = 0; s < SLICES; ++s) {
-                u[(((panel * SLICES + s) * parts + part) * in + i) * width + lane] = (float)transformed[s];
-            }
-        }
+/* Parts of panels: VECTORS vectors of output channels. */
+static int parts(const struct convolution *convolution) {
+    return (convolution->out_blocks + VECTORS - 1) / VECTORS;
+}
+static int panels(const struct convolution *convolution) {
+    int panel = convolution->parameters[PANEL];
+    return (convolution->out_blocks + panel - 1) / panel;
+}
+
+/* Replaces the packed filters by transformed ones. */
+static nst_status store_transformed(nst_context *context, struct convolution *convolution, const char *options,
+                                    nst_error *error) {
+    cl_mem filters = convolution->weights;
+    cl_kernel kernel = NULL;
+    convolution->weights = NULL;
+    convolution->weight_bytes = (uint64_t)panels(convolution) * convolution->parameters[PANEL] * convolution->block *
+                                SLICES * (uint64_t)convolution->shape.in_channels * sizeof(cl_float);
+    nst_status status = convolution_upload_weights(context, convolution, NULL, error);
+    if (!status) {
+        status = kernel_create(context, "winograd_filters.cl", options, "winograd_filters", &kernel, error);
     }
+    if (!status) {
+        status = kernel_run(context, kernel, work_range(context, 6 * (size_t)parts(convolution)),
+                            ARGUMENTS(arg_buffer(filters), arg_buffer(convolution->weights),
+                                      arg_int(convolution->shape.in_channels), arg_int(parts(convolution))),
+                            error);
+    }
+    kernel_release(&kernel);
+    buffer_release(context, &filters);
+    return status;
 }
 
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
                          nst_error *error) {
-    int tiles = convolution->parameters[TILES], panel = convolution->parameters[PANEL];
-    convolution->panel_width = panel * convolution->block;
-    convolution->taps = SLICES;
-    convolution->tiles_per_round = convolution->parameters[ROUNDS] * tiles;
-    char options[96];
-    snprintf(options, sizeof options, "-D TILES=%d -D VECTORS=%d -D PANEL=%d -D UNPOOL=%d", tiles, VECTORS, panel,
-             convolution->shape.unpools);
-    nst_status status = convolution_kernel(context, convolution, "convolution_winograd.cl", options,
-                                           "convolution_winograd", &convolution->kernel, error);
-    if (status) {
-        return status;
+    const struct convolution_shape *shape = &convolution->shape;
+    const int *chosen = convolution->parameters;
+    bool transforms = transforms_filters(shape);
+    convolution->panel_width = VECTORS * convolution->block;
+    convolution->taps = 9;
+    convolution->tiles_per_round = chosen[ROUNDS] * chosen[TILES];
+    char options[128];
+    int length = snprintf(options, sizeof options, "-D VECTORS=%d -D PANEL=%d", VECTORS, chosen[PANEL]);
+    nst_status status = convolution_pack_weights(context, convolution, weights, error);
+    if (!status && !transforms) {
+        status = store_transformed(context, convolution, options, error);
     }
-    size_t count =
-        (size_t)convolution_panels(convolution) * convolution->panel_width * SLICES * convolution->shape.in_channels;
-    convolution->weight_bytes = count * sizeof(float);
-    float *u = calloc(count, sizeof *u);
-    if (!u) {
-        return fail_memory(error, count * sizeof *u, "the transformed weights of a convolution");
-    }
-    transform_filters(convolution, weights, u);
-    status = convolution_upload_weights(context, convolution, u, error);
-    free(u);
-    return status;
+    snprintf(options + length, sizeof options - (size_t)length, " -D TILES=%d -D UNPOOL=%d -D TRANSFORM_FILTERS=%d",
+             chosen[TILES], shape->unpools, transforms);
+    return status ? status
+                  : convolution_kernel(context, convolution, "convolution_winograd.cl", options, "convolution_winograd",
+                                       &convolution->kernel, error);
 }
 
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)height, (void)width;
     uint64_t vectors =
-        (uint64_t)convolution->tiles_per_round * (convolution->in_blocks + convolution->parameters[PANEL]) + 2;
-    return convolution->work_items * SLICES * vectors * convolution->block * sizeof(cl_float);
+        SLICES *
+        ((uint64_t)convolution->tiles_per_round * (convolution->in_blocks + convolution->parameters[PANEL]) + 2);
+    if (transforms_filters(&convolution->shape)) {
+        vectors += 6 * ((uint64_t)convolution->shape.in_channels * VECTORS + 1);
+    }
+    return convolution->work_items * vectors * convolution->block * sizeof(cl_float);
 }
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
@@ -83,11 +103,11 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     int out_height, out_width, items = convolution->work_items;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
     int tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4);
-    int panels = convolution_panels(convolution), groups = 1;
+    int groups = 1;
     /* Where there is not even one full round of tiles for each work-item, they would read the filters for too few tiles
      * each: then `groups` of them transform the same tiles and share out the panels. */
     while ((long long)tiles * groups < (long long)convolution->tiles_per_round * items && items % (2 * groups) == 0 &&
-           2 * groups <= panels) {
+           2 * groups <= panels(convolution)) {
         groups *= 2;
     }
     return kernel_run(context, convolution->kernel, work_items(items),

@@ -1,0 +1,49 @@
+/* winograd_filters.h: the transform G g G^T of filters for Winograd's F(4x4, 3x3), a row of six slices at a time. Rows
+ * of G are (1, p, p^2) / product of (p - q) over the other finite points q, and (0, 0, 1) for infinity. Included after
+ * winograd.h.
+ *
+ * filters: floatB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs weights.
+ */
+__constant float filter_rows[6][3] = {{1.0f, 0.0f, 0.0f},
+                                      {-2.0f / 3.0f, -2.0f / 3.0f * HALF_ROOT, -1.0f / 3.0f},
+                                      {-2.0f / 3.0f, 2.0f / 3.0f * HALF_ROOT, -1.0f / 3.0f},
+                                      {1.0f / 6.0f, ROOT / 6.0f, 1.0f / 3.0f},
+                                      {1.0f / 6.0f, -ROOT / 6.0f, 1.0f / 3.0f},
+                                      {0.0f, 0.0f, 1.0f}};
+
+/* G along one axis. */
+static void transform_filter(const floatB g[3], floatB t[6]) {
+    floatB even = -2.0f / 3.0f * g[0] - 1.0f / 3.0f * g[2], odd = -2.0f / 3.0f * HALF_ROOT * g[1];
+    t[0] = g[0];
+    t[1] = even + odd;
+    t[2] = even - odd;
+    even = 1.0f / 6.0f * g[0] + 1.0f / 3.0f * g[2];
+    odd = ROOT / 6.0f * g[1];
+    t[3] = even + odd;
+    t[4] = even - odd;
+    t[5] = g[2];
+}
+
+/* Slices 6 row .. 6 row + 5 of U, `stride` vectors apart, each [in_channels][VECTORS]. */
+static void transform_filters(__global const floatB *filters, int row, int in_channels, __global floatB *u,
+                              int stride) {
+    float g0 = filter_rows[row][0], g1 = filter_rows[row][1], g2 = filter_rows[row][2];
+    for (int first = 0; first < in_channels; first += BLOCK) {
+        int taps = min(BLOCK, in_channels - first) * VECTORS; /* from one tap to the next */
+        for (int i = 0; i < taps; ++i) {
+            floatB half_way[3], t[6];
+#pragma unroll
+            for (int j = 0; j < 3; ++j) {
+                half_way[j] =
+                    g0 * filters[j * taps + i] + g1 * filters[(3 + j) * taps + i] + g2 * filters[(6 + j) * taps + i];
+            }
+            transform_filter(half_way, t);
+#pragma unroll
+            for (int j = 0; j < 6; ++j) {
+                u[j * stride + i] = t[j];
+            }
+        }
+        filters += 9 * taps;
+        u += taps;
+    }
+}
