@@ -60,6 +60,17 @@ typedef ushort16 ushortB;
 #define LANES(comparison) (comparison)
 #endif
 
+/* Fetches what lies at an address into the cache, ahead of its use; the address may lie outside the buffer. OpenCL's own
+ * prefetch() does nothing on CPUs. */
+#if LOOPS && defined(__has_builtin)
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(address) __builtin_prefetch((const void *)(uintptr_t)(address))
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(address)
+#endif
+
 /* Visits i = 0 .. count - 1 once over all work-items of a one-dimensional launch. */
 #if LOOPS
 #define FOR_RANGE(i, count)                                                                                            \

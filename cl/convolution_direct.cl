@@ -1,4 +1,4 @@
-/* convolution_direct.cl: direct convolution for CPUs, 1x1 and 3x3, with sums in registers.
+/* convolution_direct.cl: direct 3x3 convolution for CPUs, with sums in registers.
  *
  *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
  * p])

@@ -39,6 +39,14 @@ static const struct layer_case cases[] = {
     {"128->128@256 1x1 mask-add", 128, 128, 1, 256, EPILOGUE_MASK_ADD},
     {"256->256@128 1x1 mask-add", 256, 256, 1, 128, EPILOGUE_MASK_ADD},
     {"512->512@64 1x1 mask-add", 512, 512, 1, 64, EPILOGUE_MASK_ADD},
+    {"32->64@512 1x1", 32, 64, 1, 512, EPILOGUE_RELU},
+    {"64->32@512 1x1 mask", 64, 32, 1, 512, EPILOGUE_NONE},
+    {"64->128@256 1x1", 64, 128, 1, 256, EPILOGUE_RELU},
+    {"128->64@256 1x1 mask", 128, 64, 1, 256, EPILOGUE_NONE},
+    {"96->256@128 1x1", 96, 256, 1, 128, EPILOGUE_RELU},
+    {"256->96@128 1x1 mask", 256, 96, 1, 128, EPILOGUE_NONE},
+    {"160->512@64 1x1", 160, 512, 1, 64, EPILOGUE_RELU},
+    {"512->160@64 1x1 mask", 512, 160, 1, 64, EPILOGUE_NONE},
 };
 
 /* Elapsed time, and processor time per work-item of the device. */

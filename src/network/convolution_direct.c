@@ -1,11 +1,12 @@
-/* convolution_direct.c: direct convolution in register tiles on CPUs. See cl/convolution_direct.cl. */
+/* convolution_direct.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct.cl and
+ * cl/convolution_pointwise.cl. */
 #include "network/convolution_engine.h"
 #include "support/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AREA_ROWS = 4, AREA_COLUMNS = 24 }; /* as in the kernel */
+enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels */
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
     return context->loops_in_kernel && context->channel_block >= 4 &&
@@ -16,7 +17,7 @@ static bool supports(const nst_context *context, const struct convolution_shape 
 enum { MOST_OUTPUTS = 4 };
 
 static bool has_few_outputs(const struct convolution_shape *shape) {
-    return shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
+    return shape->kernel_size > 1 && shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
 }
 
 /* A tile in registers has two rows of so many columns, each of so many vectors of output channels. */
@@ -61,15 +62,19 @@ static nst_status pack_for_few_outputs(nst_context *context, struct convolution 
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
                          nst_error *error) {
     const struct convolution_shape *shape = &convolution->shape;
-    bool few_outputs = weights && has_few_outputs(shape);
+    bool few_outputs = has_few_outputs(shape), is_pointwise = shape->kernel_size == 1;
     int columns = convolution->parameters[COLUMNS], vectors = convolution->parameters[VECTORS];
     convolution->panel_width = vectors * convolution->block;
     convolution->taps = shape->kernel_size * shape->kernel_size;
     char options[96];
-    snprintf(options, sizeof options, "-D KERNEL_SIZE=%d -D VECTORS=%d -D TILE_COLUMNS=%d -D OUTPUTS=%d",
-             shape->kernel_size, vectors, columns, few_outputs ? shape->out_channels : 0);
-    nst_status status = convolution_kernel(context, convolution, "convolution_direct.cl", options, "convolution_direct",
-                                           &convolution->kernel, error);
+    int length = snprintf(options, sizeof options, "-D VECTORS=%d -D TILE_COLUMNS=%d", vectors, columns);
+    if (!is_pointwise) {
+        snprintf(options + length, sizeof options - (size_t)length, " -D KERNEL_SIZE=%d -D OUTPUTS=%d",
+                 shape->kernel_size, few_outputs ? shape->out_channels : 0);
+    }
+    nst_status status = convolution_kernel(
+        context, convolution, is_pointwise ? "convolution_pointwise.cl" : "convolution_direct.cl", options,
+        is_pointwise ? "convolution_pointwise" : "convolution_direct", &convolution->kernel, error);
     if (status) {
         return status;
     }
@@ -80,8 +85,10 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)height, (void)width;
     int border = convolution->shape.kernel_size - 1;
-    return (uint64_t)convolution->work_items * convolution->in_blocks * convolution->block * (AREA_ROWS + border) *
-           (AREA_COLUMNS + border) * sizeof(cl_float);
+    int patch_pixels = border > 0 ? (AREA_ROWS + border) * (AREA_COLUMNS + border)
+                                  : TILE_ROWS * convolution->parameters[COLUMNS]; /* of a tile that is cut off */
+    return (uint64_t)convolution->work_items * convolution->in_blocks * convolution->block * patch_pixels *
+           sizeof(cl_float);
 }
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
@@ -93,6 +100,15 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     int panels = convolution_panels(convolution), groups = 1;
     while (areas * groups < 8 * convolution->work_items && 2 * groups <= panels) {
         groups *= 2;
+    }
+    if (shape->kernel_size == 1) {
+        return kernel_run(context, convolution->kernel, work_items(convolution->work_items),
+                          ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
+                                    arg_buffer(convolution->weights), arg_buffer(convolution->bias),
+                                    arg_buffer(call->scratch), arg_int(shape->in_channels),
+                                    arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
+                                    arg_int(groups)),
+                          error);
     }
     return kernel_run(context, convolution->kernel, work_items(convolution->work_items),
                       ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
