@@ -61,13 +61,10 @@ typedef ushort16 ushortB;
 #endif
 
 /* Fetches what lies at an address into the cache, ahead of its use; the address may lie outside the buffer. OpenCL's own
- * prefetch() does nothing on CPUs. */
-#if LOOPS && defined(__has_builtin)
-#if __has_builtin(__builtin_prefetch)
+ * prefetch() does nothing on CPUs. PREFETCHES is 1 where the compiler can. */
+#if defined(PREFETCHES) && PREFETCHES
 #define PREFETCH(address) __builtin_prefetch((const void *)(uintptr_t)(address))
-#endif
-#endif
-#ifndef PREFETCH
+#else
 #define PREFETCH(address)
 #endif
 

@@ -31,10 +31,9 @@ static nst_status complete_options(const nst_context *context, const char *file,
         const char *macro;
         int value;
     } defaults[] = {
-        {"BLOCK", context->channel_block},
-        {"LOOPS", context->loops_in_kernel},
-        {"WORK_GROUP", (int)context->work_group},
-        {"SUB_GROUP", context->sub_group},
+        {"BLOCK", context->channel_block},        {"LOOPS", context->loops_in_kernel},
+        {"WORK_GROUP", (int)context->work_group}, {"SUB_GROUP", context->sub_group},
+        {"PREFETCHES", context->prefetches},
     };
     int length = snprintf(complete, LONGEST_OPTIONS, "-cl-std=CL1.2 -cl-mad-enable");
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; ++i) {

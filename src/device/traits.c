@@ -112,6 +112,11 @@ static int smallest_sub_group(const nst_context *context) {
     return (int)smallest;
 }
 
+/* Known to work there. Oclgrind ends the process at a prefetch. */
+static bool knows_prefetch(const char *platform) {
+    return strcmp(platform, "Portable Computing Language") == 0 || strncmp(platform, "Intel", 5) == 0;
+}
+
 nst_status traits_apply(nst_context *context, nst_error *error) {
     const nst_device_info *device = &context->info;
     /* Mesa's llvmpipe leaves every loop once a work-item has made 65535 turns in all (gallivm, LP_MAX_TGSI_LOOP_ITERATIONS;
@@ -126,5 +131,6 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
     context->work_items = device->compute_units > 0 ? (int)device->compute_units : 1;
     context->work_group = like_cpu ? 1 : power_of_two_below(device->largest_work_group, USUAL_WORK_GROUP);
     context->sub_group = smallest_sub_group(context);
+    context->prefetches = like_cpu && knows_prefetch(device->platform);
     return read_block(&context->channel_block, error);
 }

@@ -339,6 +339,28 @@ static void large_kernels(void **state) {
                 (struct convolution_shape){.in_channels = 3, .out_channels = 3, .kernel_size = 9, .padding = 4});
 }
 
+/* So many channels that Winograd's filters are not stored transformed. */
+static void many_channels(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    struct convolution_shape shape = {
+        .in_channels = 185, .out_channels = 180, .kernel_size = 3, .padding = 1, .has_bias = true};
+    struct random_generator generator = random_from_seed(5);
+    float *weights = random_array(&generator, (size_t)9 * 185 * 180), *bias = random_array(&generator, 180);
+    for (int epilogue = EPILOGUE_RELU; epilogue <= EPILOGUE_MASK; ++epilogue) {
+        struct convolution *convolution;
+        struct problem problem;
+        shape.epilogue = epilogue;
+        check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
+        problem_init(&problem, &shape, (struct size){is_small_only() ? 5 : 41, 7}, weights, bias, &generator);
+        check_problem(context, convolution, &problem, epilogue);
+        problem_free(&problem);
+        convolution_destroy(context, convolution);
+    }
+    free(weights);
+    free(bias);
+}
+
 /* ---- Weights set on the device --------------------------------------------------------------------------------- */
 
 static void weights_set_on_the_device(void **state) {
@@ -487,6 +509,7 @@ int main(void) {
         cmocka_unit_test(channels_of_every_kind),
         cmocka_unit_test(paddings_of_every_kind),
         cmocka_unit_test(large_kernels),
+        cmocka_unit_test(many_channels),
         cmocka_unit_test(weights_set_on_the_device),
         cmocka_unit_test(refuses_what_it_cannot_do),
         cmocka_unit_test(not_a_number_is_not_hidden),
