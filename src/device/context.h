@@ -19,12 +19,13 @@ struct nst_context {
     cl_command_queue queue; /* in order */
 
     /* Decided once, when the device is opened (see device/traits.c). */
-    bool loops_in_kernel; /* CPUs: few work-items, each looping over a contiguous range; else one per element */
-    int channel_block;    /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
-    int work_items;       /* for kernels that loop: how many to launch */
-    size_t work_group;    /* for kernels that do not: size of a work-group */
-    bool prefetches;      /* the compiler of kernels knows __builtin_prefetch */
-    int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
+    bool loops_in_kernel;  /* CPUs: few work-items, each looping over a contiguous range; else one per element */
+    int channel_block;     /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
+    int work_items;        /* for kernels that loop: how many to launch */
+    size_t work_group;     /* for kernels that do not: size of a work-group */
+    bool prefetches;       /* the compiler of kernels knows __builtin_prefetch */
+    int sub_group;         /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
+    bool fills_by_writing; /* zeros are sent from the host instead of by clEnqueueFillBuffer */
 
     struct tuning_table tuning; /* empty if the device was not tuned */
 

@@ -374,6 +374,10 @@ static nst_status begin_scale(nst_job *job, nst_error *error) {
     if (!status) {
         size_t elements = 3 * (size_t)scale->size.height * (size_t)scale->size.width;
         status = optimizer_begin(job->optimizer, &job->plan, elements, error);
+        if (!status) { /* what lies behind its end stays zero from now on, as the optimizer wants it */
+            status = buffer_fill_zero(job->context, plan_buffer(&job->plan, job->gradient),
+                                      optimizer_padded(elements) * sizeof(float), error);
+        }
     }
     if (status) {
         return status;
