@@ -99,6 +99,16 @@ nst_status known_buffer(nst_context *context, const void *data, size_t bytes, cl
     return status ? status : context_finish(context, error);
 }
 
+double known_noise(struct random_generator *generator) {
+    return 2 * random_uniform(generator) - 1;
+}
+
+void known_keep_largest(double *largest, double value) {
+    if (!(value <= *largest)) {
+        *largest = value;
+    }
+}
+
 /* ---- All of them -------------------------------------------------------------------------------------------------- */
 
 nst_status known_answers_run(const char *device, bool no_cache, struct known_answers *answers, nst_error *error) {

@@ -3,6 +3,7 @@
 #define BENCH_KNOWN_H
 
 #include "bench/bench_internal.h"
+#include "loss/loss.h"
 #include "support/random.h"
 
 /* Adds a line. An error that is not a number, or above the bound, is wrong. */
@@ -26,8 +27,32 @@ void known_mask_set(const struct known_layout *layout, uint16_t *mask, int chann
 /* A buffer with these bytes; `data` may be NULL, for zeros. Waits. */
 nst_status known_buffer(nst_context *context, const void *data, size_t bytes, cl_mem *buffer, nst_error *error);
 
-/* known_convolutions.c, known_passes.c: add their lines. Errors are those of the host; the device's are lines. */
+/* From -1 to 1. */
+double known_noise(struct random_generator *generator);
+/* Keeps the larger one, and what is not a number. */
+void known_keep_largest(double *largest, double value);
+
+/* A convolution of noise, and its results in float64. Free with known_convolution_free, which accepts NULL. */
+struct known_convolution;
+nst_status known_convolution_create(nst_context *context, const struct convolution_shape *shape, int height, int width,
+                                    struct known_convolution **known, nst_error *error);
+void known_convolution_free(struct known_convolution *known);
+/* The largest error of that engine with these parameters, relative to the largest result, infinite where a mask does not
+ * fit; and what it may be. Errors: NST_ERROR_ARGUMENT where the engine cannot do the shape, and the device's. */
+nst_status known_convolution_check(const struct known_convolution *known, const struct convolution_choice *choice,
+                                   double *found, nst_error *error);
+double known_convolution_bound(enum convolution_engine engine);
+
+/* The same for a Gram product, by the style loss and its gradient on a small map; and the time of the product. */
+nst_status known_product_check(nst_context *context, enum product_engine product, int channels, double *found,
+                               nst_error *error);
+nst_status known_product_time(nst_context *context, enum product_engine product, int channels, struct image_size size,
+                              double seconds, struct bench_timing *timing, nst_error *error);
+
+/* known_convolutions.c, known_losses.c, known_passes.c: add their lines. Errors are those of the host; the device's are lines. */
 nst_status known_convolutions(nst_context *context, struct known_answers *answers, nst_error *error);
+nst_status known_losses(nst_context *context, int channels, struct image_size size, struct known_answers *answers,
+                        nst_error *error);
 nst_status known_passes(nst_context *context, struct known_answers *answers, nst_error *error);
 
 #endif

@@ -21,7 +21,7 @@ static const struct known_case cases[] = {
 /* Relative to the largest sum: rounding of up to 2304 products, and of Winograd's transforms. */
 static const double direct_bound = 1e-5, winograd_bound = 3e-5;
 
-struct fixture {
+struct known_convolution {
     nst_context *context;
     struct convolution_shape shape;
     struct known_layout in, out; /* out: before pooling */
@@ -33,11 +33,7 @@ struct fixture {
 
 /* ---- On the host -------------------------------------------------------------------------------------------------- */
 
-static double noise(struct random_generator *generator) {
-    return 2 * random_uniform(generator) - 1;
-}
-
-static void reference_sums(struct fixture *fixture) {
+static void reference_sums(struct known_convolution *fixture) {
     const struct convolution_shape *shape = &fixture->shape;
     int k = shape->kernel_size, height = fixture->in.height, width = fixture->in.width;
     size_t pixels = (size_t)height * (size_t)width;
@@ -65,13 +61,13 @@ static void reference_sums(struct fixture *fixture) {
     }
 }
 
-static double sum_at(const struct fixture *fixture, int channel, int y, int x) {
+static double sum_at(const struct known_convolution *fixture, int channel, int y, int x) {
     return fixture
         ->sums[((size_t)channel * (size_t)fixture->out.height + (size_t)y) * (size_t)fixture->out.width + (size_t)x];
 }
 
 /* Leaves of each 2x2 window of the input one pixel, as a pooling's backward pass does, and says which. */
-static void select_pixels(struct fixture *fixture, struct random_generator *generator) {
+static void select_pixels(struct known_convolution *fixture, struct random_generator *generator) {
     const struct known_layout *in = &fixture->in;
     for (int c = 0; c < in->channels; ++c) {
         float *plane = fixture->input + (size_t)c * (size_t)in->height * (size_t)in->width;
@@ -91,22 +87,18 @@ static void select_pixels(struct fixture *fixture, struct random_generator *gene
     }
 }
 
-static nst_status create_fixture(nst_context *context, const struct known_case *known, bool unpools,
-                                 struct fixture *fixture, nst_error *error) {
-    size_t pixels = (size_t)known->height * (size_t)known->width;
-    size_t in = (size_t)known->in_channels, out = (size_t)known->out_channels;
-    size_t weights = in * out * (size_t)(known->kernel_size * known->kernel_size);
+static nst_status fill_fixture(nst_context *context, const struct convolution_shape *shape, int height, int width,
+                               struct known_convolution *fixture, nst_error *error) {
+    size_t pixels = (size_t)height * (size_t)width;
+    size_t in = (size_t)shape->in_channels, out = (size_t)shape->out_channels;
+    size_t weights = in * out * (size_t)(shape->kernel_size * shape->kernel_size);
+    bool unpools = shape->unpools;
     struct random_generator generator = random_from_seed(7);
-    *fixture = (struct fixture){
+    *fixture = (struct known_convolution){
         .context = context,
-        .shape = {.in_channels = known->in_channels,
-                  .out_channels = known->out_channels,
-                  .kernel_size = known->kernel_size,
-                  .padding = known->kernel_size / 2,
-                  .has_bias = !unpools,
-                  .unpools = unpools},
-        .in = known_layout(context, known->in_channels, known->height, known->width),
-        .out = known_layout(context, known->out_channels, known->height, known->width),
+        .shape = *shape,
+        .in = known_layout(context, shape->in_channels, height, width),
+        .out = known_layout(context, shape->out_channels, height, width),
         .input = malloc(in * pixels * sizeof(float)),
         .weights = malloc(weights * sizeof(float)),
         .bias = malloc(out * sizeof(float)),
@@ -118,13 +110,13 @@ static nst_status create_fixture(nst_context *context, const struct known_case *
     }
     double scale = 1 / sqrt((double)weights / (double)out);
     for (size_t i = 0; i < weights; ++i) {
-        fixture->weights[i] = (float)(scale * noise(&generator));
+        fixture->weights[i] = (float)(scale * known_noise(&generator));
     }
     for (size_t i = 0; i < out; ++i) {
-        fixture->bias[i] = (float)(0.1 * noise(&generator));
+        fixture->bias[i] = (float)(0.1 * known_noise(&generator));
     }
     for (size_t i = 0; i < in * pixels; ++i) {
-        fixture->input[i] = (float)noise(&generator);
+        fixture->input[i] = (float)known_noise(&generator);
     }
     if (unpools) {
         select_pixels(fixture, &generator);
@@ -133,12 +125,32 @@ static nst_status create_fixture(nst_context *context, const struct known_case *
     return NST_OK;
 }
 
-static void free_fixture(struct fixture *fixture) {
+void known_convolution_free(struct known_convolution *fixture) {
+    if (!fixture) {
+        return;
+    }
     free(fixture->input);
     free(fixture->weights);
     free(fixture->bias);
     free(fixture->sums);
     free(fixture->selection);
+    free(fixture);
+}
+
+nst_status known_convolution_create(nst_context *context, const struct convolution_shape *shape, int height, int width,
+                                    struct known_convolution **known, nst_error *error) {
+    *known = NULL;
+    struct known_convolution *fixture = calloc(1, sizeof *fixture);
+    if (!fixture) {
+        return fail_memory(error, sizeof *fixture, "a known answer");
+    }
+    nst_status status = fill_fixture(context, shape, height, width, fixture, error);
+    if (status) {
+        known_convolution_free(fixture);
+        return status;
+    }
+    *known = fixture;
+    return NST_OK;
 }
 
 /* ---- On the device ------------------------------------------------------------------------------------------------ */
@@ -155,7 +167,8 @@ static bool pools(const struct convolution_shape *shape) {
     return shape->epilogue == EPILOGUE_RELU_POOL;
 }
 
-static nst_status create_exchange(const struct fixture *fixture, struct exchange *exchange, nst_error *error) {
+static nst_status create_exchange(const struct known_convolution *fixture, struct exchange *exchange,
+                                  nst_error *error) {
     const struct convolution_shape *shape = &fixture->shape;
     int in_divisor = shape->unpools ? 2 : 1, out_divisor = pools(shape) ? 2 : 1;
     exchange->input = fixture->in;
@@ -188,7 +201,7 @@ static nst_status create_exchange(const struct fixture *fixture, struct exchange
                     known_mask_set(out, exchange->mask, c, y, x);
                 }
                 if (!pools(shape)) { /* what MASK_ADD adds to */
-                    exchange->out[known_map_index(out, c, y, x)] = (float)noise(&generator);
+                    exchange->out[known_map_index(out, c, y, x)] = (float)known_noise(&generator);
                 }
             }
         }
@@ -196,7 +209,7 @@ static nst_status create_exchange(const struct fixture *fixture, struct exchange
     return NST_OK;
 }
 
-static nst_status create_buffers(const struct fixture *fixture, struct convolution *convolution,
+static nst_status create_buffers(const struct known_convolution *fixture, struct convolution *convolution,
                                  struct exchange *exchange, nst_error *error) {
     nst_context *context = fixture->context;
     struct convolution_call *call = &exchange->call;
@@ -235,7 +248,7 @@ static void release_exchange(nst_context *context, struct exchange *exchange) {
 
 /* The error of one value, infinite where a mask does not fit it. `out` and `mask` are what the device wrote,
  * `before` what was there. */
-static double error_at(const struct fixture *fixture, const struct exchange *exchange, const float *out,
+static double error_at(const struct known_convolution *fixture, const struct exchange *exchange, const float *out,
                        const uint16_t *mask, int c, int y, int x) {
     size_t index = known_map_index(&exchange->output, c, y, x);
     double sum = sum_at(fixture, c, y, x), value = out[index];
@@ -255,8 +268,8 @@ static double error_at(const struct fixture *fixture, const struct exchange *exc
 }
 
 /* The same for a pooled value: the pixel that the mask names must be as large as the largest. */
-static double pooled_error_at(const struct fixture *fixture, const struct exchange *exchange, const float *out,
-                              const uint16_t *mask, int c, int y, int x) {
+static double pooled_error_at(const struct known_convolution *fixture, const struct exchange *exchange,
+                              const float *out, const uint16_t *mask, int c, int y, int x) {
     double value = out[known_map_index(&exchange->output, c, y, x)], largest = 0, chosen = 0;
     int bits = 0;
     for (int i = 0; i < 4; ++i) {
@@ -273,7 +286,7 @@ static double pooled_error_at(const struct fixture *fixture, const struct exchan
 }
 
 /* The largest error relative to the largest sum; not a number if any is. */
-static double compare(const struct fixture *fixture, const struct exchange *exchange, const float *out,
+static double compare(const struct known_convolution *fixture, const struct exchange *exchange, const float *out,
                       const uint16_t *mask) {
     double worst = 0;
     for (int c = 0; c < exchange->output.channels; ++c) {
@@ -288,7 +301,7 @@ static double compare(const struct fixture *fixture, const struct exchange *exch
     return worst / fixture->largest;
 }
 
-static nst_status run_and_compare(const struct fixture *fixture, struct convolution *convolution,
+static nst_status run_and_compare(const struct known_convolution *fixture, struct convolution *convolution,
                                   struct exchange *exchange, double *found, nst_error *error) {
     nst_context *context = fixture->context;
     size_t out_bytes = known_map_elements(&exchange->output) * sizeof(float);
@@ -315,7 +328,8 @@ static nst_status run_and_compare(const struct fixture *fixture, struct convolut
 
 /* ---- Lines -------------------------------------------------------------------------------------------------------- */
 
-static void describe(const struct fixture *fixture, enum convolution_engine engine, char name[64], char detail[64]) {
+static void describe(const struct known_convolution *fixture, enum convolution_engine engine, char name[64],
+                     char detail[64]) {
     static const char *const epilogues[] = {"", ", ReLU", ", mask", ", mask and add", ", ReLU and pooling"};
     const struct convolution_shape *shape = &fixture->shape;
     snprintf(name, 64, "convolution %dx%d%s%s", shape->kernel_size, shape->kernel_size, epilogues[shape->epilogue],
@@ -324,44 +338,60 @@ static void describe(const struct fixture *fixture, enum convolution_engine engi
              shape->out_channels, fixture->in.width, fixture->in.height);
 }
 
-/* One engine, one epilogue. An engine that cannot do it makes no line. */
-static nst_status check_engine(const struct fixture *fixture, enum convolution_engine engine,
-                               struct known_answers *answers, nst_error *error) {
+double known_convolution_bound(enum convolution_engine engine) {
+    return engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound;
+}
+
+nst_status known_convolution_check(const struct known_convolution *known, const struct convolution_choice *choice,
+                                   double *found, nst_error *error) {
     struct convolution *convolution = NULL;
     struct exchange exchange = {0};
+    *found = NAN;
+    nst_status status = convolution_create_chosen(known->context, &known->shape, choice, known->weights,
+                                                  known->shape.has_bias ? known->bias : NULL, &convolution, error);
+    if (!status) {
+        status = create_exchange(known, &exchange, error);
+    }
+    if (!status) {
+        status = create_buffers(known, convolution, &exchange, error);
+    }
+    if (!status) {
+        status = run_and_compare(known, convolution, &exchange, found, error);
+    }
+    release_exchange(known->context, &exchange);
+    convolution_destroy(known->context, convolution);
+    return status;
+}
+
+/* One engine, one epilogue. An engine that cannot do it makes no line. */
+static nst_status check_engine(const struct known_convolution *known, enum convolution_engine engine,
+                               struct known_answers *answers, nst_error *error) {
+    struct convolution_choice choice = convolution_choose(known->context, &known->shape, engine);
     char name[64], detail[64];
     nst_error why;
-    double found = NAN;
-    nst_status status = convolution_create(fixture->context, &fixture->shape, engine, fixture->weights,
-                                           fixture->shape.has_bias ? fixture->bias : NULL, &convolution, &why);
+    double found;
+    nst_status status = known_convolution_check(known, &choice, &found, &why);
     if (status == NST_ERROR_ARGUMENT) {
         return NST_OK;
     }
-    engine = convolution ? convolution_engine_of(convolution) : engine;
-    describe(fixture, engine, name, detail);
-    if (!status) {
-        status = create_exchange(fixture, &exchange, &why);
-    }
-    if (!status) {
-        status = create_buffers(fixture, convolution, &exchange, &why);
-    }
-    if (!status) {
-        status = run_and_compare(fixture, convolution, &exchange, &found, &why);
-    }
-    release_exchange(fixture->context, &exchange);
-    convolution_destroy(fixture->context, convolution);
-    double bound = engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound;
+    describe(known, choice.engine, name, detail);
     return status ? known_add_failure(answers, name, detail, &why, error)
-                  : known_add(answers, name, detail, found, bound, error);
+                  : known_add(answers, name, detail, found, known_convolution_bound(choice.engine), error);
 }
 
 /* One shape with its epilogues: those of the forward pass with a bias, those of the backward pass without. */
 static nst_status check_case(nst_context *context, const struct known_case *known, bool unpools,
                              struct known_answers *answers, nst_error *error) {
-    struct fixture fixture;
-    nst_status status = create_fixture(context, known, unpools, &fixture, error);
+    struct convolution_shape base = {.in_channels = known->in_channels,
+                                     .out_channels = known->out_channels,
+                                     .kernel_size = known->kernel_size,
+                                     .padding = known->kernel_size / 2,
+                                     .has_bias = !unpools,
+                                     .unpools = unpools};
+    struct known_convolution *fixture;
+    nst_status status = known_convolution_create(context, &base, known->height, known->width, &fixture, error);
     for (int epilogue = EPILOGUE_NONE; !status && epilogue <= EPILOGUE_RELU_POOL; ++epilogue) {
-        struct convolution_shape *shape = &fixture.shape;
+        struct convolution_shape *shape = &fixture->shape;
         shape->epilogue = epilogue;
         if (epilogue == EPILOGUE_RELU_POOL && (unpools || !convolution_can_pool(context, shape))) {
             continue;
@@ -370,14 +400,14 @@ static nst_status check_case(nst_context *context, const struct known_case *know
             continue;
         }
         if (!known->every_engine || unpools || epilogue == EPILOGUE_RELU_POOL) {
-            status = check_engine(&fixture, CONVOLUTION_AUTO, answers, error);
+            status = check_engine(fixture, CONVOLUTION_AUTO, answers, error);
             continue;
         }
         for (int engine = CONVOLUTION_PLAIN; !status && engine <= CONVOLUTION_CLBLAST; ++engine) {
-            status = check_engine(&fixture, engine, answers, error);
+            status = check_engine(fixture, engine, answers, error);
         }
     }
-    free_fixture(&fixture);
+    known_convolution_free(fixture);
     return status;
 }
 

@@ -3,6 +3,7 @@
  * in memory too. */
 #define _XOPEN_SOURCE 700 /* nftw, mkdtemp */
 #include "bench/bench_internal.h"
+#include "bench/child.h"
 
 #include <math.h>
 
@@ -16,10 +17,7 @@ void start_measure(const char *device, const nst_network *network, double *cold_
 #else
 
 #include <ftw.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { SIZE_PX = 32, PATIENCE_MS = 180000, PATH_LENGTH = 512 };
@@ -55,39 +53,25 @@ static nst_status first_loss(const char *device, const nst_network *network, dou
     return status;
 }
 
-/* In the child: does not return. */
-static void run_child(const char *device, const nst_network *network, const char *folder, int pipe_end) {
-    double seconds = NAN;
-    use_cache_folder(folder);
-    if (first_loss(device, network, &seconds)) {
-        seconds = NAN;
+struct start {
+    const char *device, *folder;
+    const nst_network *network;
+};
+
+/* In the child. */
+static void measure_start(void *user, void *result) {
+    const struct start *start = user;
+    double *seconds = result;
+    use_cache_folder(start->folder);
+    if (first_loss(start->device, start->network, seconds)) {
+        *seconds = NAN;
     }
-    ssize_t written = write(pipe_end, &seconds, sizeof seconds);
-    _exit(written == sizeof seconds ? 0 : 1);
 }
 
-static double measure_child(const char *device, const nst_network *network, const char *folder) {
-    int ends[2];
+/* NAN also for a driver that hangs or crashes: what else it does is told where it is measured. */
+static double measure_child(struct start *start) {
     double seconds = NAN;
-    fflush(NULL);
-    if (pipe(ends) != 0) {
-        return NAN;
-    }
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        run_child(device, network, folder, ends[1]);
-    }
-    close(ends[1]);
-    if (child > 0) {
-        struct pollfd wait = {.fd = ends[0], .events = POLLIN};
-        if (poll(&wait, 1, PATIENCE_MS) != 1 || read(ends[0], &seconds, sizeof seconds) != sizeof seconds) {
-            seconds = NAN; /* a driver that hangs or crashes: what else it does is told where it is measured */
-            kill(child, SIGKILL);
-        }
-        waitpid(child, NULL, 0);
-    }
-    close(ends[0]);
+    child_run(measure_start, start, &seconds, sizeof seconds, PATIENCE_MS);
     return seconds;
 }
 
@@ -104,9 +88,10 @@ void start_measure(const char *device, const nst_network *network, double *cold_
     if (length >= (int)sizeof folder || !mkdtemp(folder)) {
         return;
     }
-    *cold_seconds = measure_child(device, network, folder);
+    struct start start = {.device = device, .folder = folder, .network = network};
+    *cold_seconds = measure_child(&start);
     if (isfinite(*cold_seconds)) {
-        *warm_seconds = measure_child(device, network, folder);
+        *warm_seconds = measure_child(&start);
     }
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -1,14 +1,13 @@
 /* bench.c: `nst bench`: measures devices, or compares what was measured. */
 #include "cli/bench.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/device_list.h"
+#include "cli/network_choice.h"
 #include "support/error.h"
 #include "support/file.h"
-#include "weights/locate.h"
 
 struct bench_command_options {
     const char *device, *network, *input_convention, *output, *html;
@@ -98,23 +97,6 @@ static void tell(const char *what, void *user) {
         fprintf(stderr, "bench: %s\n", what);
 }
 
-/* The network asked for; NULL, to have one made up, if none was asked for and vgg19 is not there. */
-static nst_status open_network(const struct bench_command_options *values, nst_network **network, nst_error *error) {
-    /* No more is read than the default recipe needs, but all of a network without that layer. */
-    nst_network_options wanted = {.input_convention = values->input_convention, .until = "relu5_1"};
-    const char *name = values->network ? values->network : "vgg19";
-    char *path = NULL;
-    *network = NULL;
-    if (!values->network && network_locate(name, &path, NULL) != NST_OK)
-        return NST_OK;
-    free(path);
-    nst_status status = nst_network_open(name, &wanted, network, error);
-    if (status != NST_ERROR_NETWORK)
-        return status;
-    wanted.until = NULL;
-    return nst_network_open(name, &wanted, network, error);
-}
-
 /* True if anything was measured, and nothing was wrong. */
 static bool is_fine(const struct bench_report *report) {
     int measured = 0, wrong = 0;
@@ -134,7 +116,7 @@ static int measure(struct bench_command_options *values) {
     bool fine = false;
     nst_status status = device_names_find(values->device, &names, &error);
     if (status == NST_OK)
-        status = open_network(values, &network, &error);
+        status = network_choice_open_measured(values->network, values->input_convention, &network, &error);
     if (status == NST_OK) {
         struct bench_options wanted = {.size_count = values->size_count,
                                        .layers = values->layers,

@@ -16,7 +16,7 @@ struct command {
 };
 
 extern const struct command command_stylize, command_judge, command_devices, command_weights, command_bench,
-    command_selftest;
+    command_selftest, command_tune;
 
 enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

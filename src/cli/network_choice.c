@@ -1,7 +1,11 @@
 /* network_choice.c: the network that a command works with; see network_choice.h. */
 #include "cli/network_choice.h"
 
+#include <stdlib.h>
+
+#include "weights/locate.h"
 #include "weights/network.h"
+#include "weights/tools.h"
 
 /* The deeper of two layers by names such as relu4_2: block 4, place 2, there the ReLU behind the convolution. NULL if
  * either name tells no depth. */
@@ -46,4 +50,23 @@ nst_status network_choice_open(const char *name, const char *input_convention, c
         status = nst_network_open(name, &options, network, error);
     }
     return status;
+}
+
+nst_status network_choice_open_measured(const char *name, const char *input_convention, nst_network **network,
+                                        nst_error *error) {
+    nst_settings settings;
+    char *path = NULL;
+    *network = NULL;
+    if (!name && network_locate(WEIGHTS_DEFAULT_NAME, &path, NULL) != NST_OK)
+        return NST_OK;
+    free(path);
+    name = name ? name : WEIGHTS_DEFAULT_NAME;
+    nst_status status = nst_settings_init(&settings, NULL, error);
+    if (status == NST_OK)
+        status = network_choice_open(name, input_convention, &settings, network, error);
+    if (status != NST_ERROR_NETWORK)
+        return status;
+    /* One without those layers is measured as a whole. */
+    nst_network_options whole = {.input_convention = input_convention};
+    return nst_network_open(name, &whole, network, error);
 }

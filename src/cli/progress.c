@@ -36,6 +36,14 @@ const char *progress_duration(double seconds, char *buffer, size_t size) {
     return buffer;
 }
 
+const char *progress_bar(double share, int width, char *buffer) {
+    int filled = (int)((share < 0 ? 0 : share > 1 ? 1 : share) * width);
+    memset(buffer, '#', (size_t)filled);
+    memset(buffer + filled, '.', (size_t)(width - filled));
+    buffer[width] = 0;
+    return buffer;
+}
+
 /* Iterations done as a share of this scale's. */
 static double share_done(const nst_progress *progress) {
     double share = progress->iteration_count > 0 ? (double)progress->iteration / progress->iteration_count : 1;
@@ -61,9 +69,8 @@ const char *progress_line(const nst_progress *progress, int columns, char *buffe
     if (bar < BAR_LEAST) {
         snprintf(whole, sizeof whole, "%s%s", front, back + 1);
     } else {
-        int filled = (int)(share_done(progress) * bar);
-        snprintf(whole, sizeof whole, "%s[%.*s%.*s]%s", front, filled, "##############################", bar - filled,
-                 "..............................", back);
+        char drawn[BAR_MOST + 1];
+        snprintf(whole, sizeof whole, "%s[%s]%s", front, progress_bar(share_done(progress), bar, drawn), back);
     }
     snprintf(buffer, room + 1, "%s", whole);
     return buffer;
@@ -78,8 +85,10 @@ static void draw(struct progress_display *display, const char *line) {
 }
 
 void progress_message(struct progress_display *display, const char *text) {
-    if (!display->quiet && display->terminal && (int)strlen(text) < terminal_columns(display->stream))
-        draw(display, text);
+    char line[LINE_LENGTH];
+    snprintf(line, sizeof line, "%.*s", terminal_columns(display->stream) - 1, text);
+    if (!display->quiet && display->terminal)
+        draw(display, line);
 }
 
 void progress_clear(struct progress_display *display) {

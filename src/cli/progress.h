@@ -27,6 +27,10 @@ void progress_clear(struct progress_display *display);
 /* "1.2 s", "3 min 05 s", "2 h 07 min": into `buffer`, which is returned. */
 const char *progress_duration(double seconds, char *buffer, size_t size);
 
+/* A bar of that many characters, of which the share is filled; into `buffer`, which has room for one more and is
+ * returned. */
+const char *progress_bar(double share, int width, char *buffer);
+
 /* The bar's line for a terminal of that many columns: as much of it as fits; into `buffer`, which is returned. */
 const char *progress_line(const nst_progress *progress, int columns, char *buffer, size_t size);
 

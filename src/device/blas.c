@@ -4,6 +4,7 @@
 #include "support/error.h"
 
 #include <clblast_c.h>
+#include <stdio.h>
 
 static size_t stride_or(size_t stride, size_t dense) {
     return stride ? stride : dense;
@@ -57,4 +58,22 @@ nst_status blas_multiply_batched(nst_context *context, const struct blas_product
         p->alpha, p->b, 0, b, p->inner * p->columns, p->a, 0, a, p->rows * p->inner, p->beta, p->c, 0, c,
         p->rows * p->columns, batches, &context->queue, NULL);
     return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmStridedBatched", code);
+}
+
+nst_status blas_set_parameters(nst_context *context, const char *text, nst_error *error) {
+    enum { PARAMETERS = 16, NAME_LENGTH = 8 };
+    char names[PARAMETERS][NAME_LENGTH];
+    const char *pointers[PARAMETERS];
+    size_t values[PARAMETERS], count = 0;
+    int length = 0;
+    for (; count < PARAMETERS && sscanf(text, " %7[A-Z]=%zu%n", names[count], &values[count], &length) == 2; ++count) {
+        pointers[count] = names[count];
+        text += length;
+    }
+    if (*text || count != PARAMETERS) {
+        return fail(error, NST_ERROR_ARGUMENT, "CLBlast's parameters are not %d times NAME=NUMBER", (int)PARAMETERS);
+    }
+    CLBlastStatusCode code =
+        CLBlastOverrideParameters(context->device, "Xgemm", CLBlastPrecisionSingle, count, pointers, values);
+    return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastOverrideParameters", code);
 }

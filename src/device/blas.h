@@ -27,4 +27,11 @@ nst_status blas_multiply(nst_context *context, const struct blas_product *produc
 nst_status blas_multiply_batched(nst_context *context, const struct blas_product *product, size_t batches,
                                  nst_error *error);
 
+/* The row of the tuner's table (device/tuning.h) for the parameters of CLBlast's kernel Xgemm. */
+#define BLAS_WORK "CLBlast Xgemm"
+
+/* Replaces these parameters on this device, for the rest of the process: a text "MWG=64 NWG=64 ..." with all of
+ * them. Errors: NST_ERROR_ARGUMENT (not such a text), NST_ERROR_OPENCL. */
+nst_status blas_set_parameters(nst_context *context, const char *text, nst_error *error);
+
 #endif

@@ -1,6 +1,7 @@
 /* context.c: opens and closes a device; see nst.h and context.h. */
 #include "device/context.h"
 
+#include "device/blas.h"
 #include "device/list.h"
 #include "device/profile.h"
 #include "device/program.h"
@@ -74,6 +75,14 @@ static nst_status open_queue(nst_context *context, bool profiling, nst_error *er
     return NST_OK;
 }
 
+void context_use_tuning(nst_context *context) {
+    tuning_read(&context->info, &context->tuning);
+    const struct tuning_row *row = tuning_find(&context->tuning, BLAS_WORK);
+    if (row && *row->choice) {
+        blas_set_parameters(context, row->choice, NULL); /* else it keeps its own, which are right as well */
+    }
+}
+
 nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error) {
     *context = NULL;
     nst_context *created = calloc(1, sizeof *created);
@@ -90,7 +99,7 @@ nst_status nst_context_create(const nst_context_options *options, nst_context **
     }
     if (!status) {
         if (!options || !options->no_cache) {
-            tuning_read(&created->info, &created->tuning);
+            context_use_tuning(created);
         }
         created->programs = program_store_create(&created->info, options && options->no_cache);
         created->profile = profiling ? profile_create() : NULL;

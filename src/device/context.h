@@ -34,6 +34,9 @@ struct nst_context {
     struct kernel_profile *profile; /* NULL unless profiling */
 };
 
+/* Reads the device's table, and tells CLBlast what of it is for it. Done when the device is opened, unless without cache. */
+void context_use_tuning(nst_context *context);
+
 /* ---- Buffers --------------------------------------------------------------------------------------------------- */
 
 /* Allocates `bytes` of device memory, uninitialised; `what` names it in errors ("gradient of relu1_2"). Refuses, with

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS = 4, LINE_LENGTH = 256 };
+enum { FIELDS = 4, LINE_LENGTH = 320 };
 
 /* Takes a line apart, which is changed. */
 static bool parse_row(char *line, struct tuning_row *row) {

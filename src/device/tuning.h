@@ -6,7 +6,7 @@
 
 #include "nst.h"
 
-enum { TUNING_WORK_LENGTH = 80, TUNING_CHOICE_LENGTH = 96 };
+enum { TUNING_WORK_LENGTH = 80, TUNING_CHOICE_LENGTH = 160 };
 
 struct tuning_row {
     char work[TUNING_WORK_LENGTH];     /* "convolution 3x3, 64 to 128, block 16" */

@@ -53,6 +53,14 @@ enum product_engine {
     PRODUCT_TILES /* our own, split along the pixels (GPUs) */
 };
 
+const char *product_engine_name(enum product_engine engine);
+
+/* What is built in for the device, and what style_loss_create takes for PRODUCT_AUTO: that, unless the device's table
+ * (device/tuning.h) has a row for the work. */
+enum product_engine product_default(const nst_context *context, int channels);
+enum product_engine product_choose(const nst_context *context, int channels);
+void product_work(const nst_context *context, int channels, char *work, size_t size);
+
 struct style_loss;
 
 nst_status style_loss_create(nst_context *context, const struct model *model, int stage, enum product_engine engine,
@@ -80,7 +88,6 @@ nst_status style_loss_value(struct style_loss *loss, const struct plan *plan, st
 /* Adds the gradient at the feature map. */
 nst_status style_loss_add_gradient(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
                                    cl_mem gradient, nst_error *error);
-const char *product_engine_name(enum product_engine engine);
 
 /* ---- Total variation --------------------------------------------------------------------------------------------- */
 

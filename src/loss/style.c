@@ -5,7 +5,9 @@
 #include "loss/gram_tiles.h"
 #include "support/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct style_loss {
     nst_context *context;
@@ -27,6 +29,45 @@ struct style_loss {
 const char *product_engine_name(enum product_engine engine) {
     static const char *const names[] = {"auto", "packed", "clblast", "tiles"};
     return names[engine];
+}
+
+/* ---- Choice ------------------------------------------------------------------------------------------------------ */
+
+static bool is_possible(const nst_context *context, enum product_engine engine) {
+    switch (engine) {
+    case PRODUCT_PACKED:
+        return context->loops_in_kernel && context->channel_block > 1;
+    case PRODUCT_CLBLAST:
+        return context->channel_block == 1;
+    case PRODUCT_TILES:
+        return !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
+    case PRODUCT_AUTO:
+        break;
+    }
+    return false;
+}
+
+enum product_engine product_default(const nst_context *context, int channels) {
+    if (is_possible(context, PRODUCT_PACKED)) {
+        return PRODUCT_PACKED;
+    }
+    return is_possible(context, PRODUCT_TILES) && gram_tiles_suits(context, channels) ? PRODUCT_TILES : PRODUCT_CLBLAST;
+}
+
+enum product_engine product_choose(const nst_context *context, int channels) {
+    char work[TUNING_WORK_LENGTH];
+    product_work(context, channels, work, sizeof work);
+    const struct tuning_row *row = tuning_find(&context->tuning, work);
+    for (int engine = PRODUCT_PACKED; row && engine <= PRODUCT_TILES; ++engine) {
+        if (strcmp(row->choice, product_engine_name(engine)) == 0 && is_possible(context, engine)) {
+            return engine;
+        }
+    }
+    return product_default(context, channels);
+}
+
+void product_work(const nst_context *context, int channels, char *work, size_t size) {
+    snprintf(work, size, "Gram product, %d channels, block %d", channels, context->channel_block);
 }
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
@@ -52,19 +93,13 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
     if (!loss) {
         return fail_memory(error, sizeof *loss, "a style loss");
     }
-    bool packable = context->loops_in_kernel && context->channel_block > 1;
-    bool tileable = !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
     int channels = model_channels(model, stage);
-    enum product_engine usual = PRODUCT_CLBLAST;
-    if (packable || (tileable && gram_tiles_suits(context, channels))) {
-        usual = packable ? PRODUCT_PACKED : PRODUCT_TILES;
-    }
     *loss = (struct style_loss){
         .context = context,
         .model = model,
         .stage = stage,
         .channels = channels,
-        .engine = engine != PRODUCT_AUTO ? engine : usual,
+        .engine = engine != PRODUCT_AUTO ? engine : product_choose(context, channels),
     };
     struct convolution_shape shape = {.in_channels = loss->channels,
                                       .out_channels = loss->channels,
@@ -72,12 +107,12 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
                                       .padding_mode = PADDING_ZERO,
                                       .epilogue = EPILOGUE_MASK_ADD};
     nst_status status = NST_OK;
-    if (loss->engine == PRODUCT_PACKED && !packable) {
-        status = fail(error, NST_ERROR_ARGUMENT, "the packed Gram product needs a channel block of 4 or more");
-    } else if (loss->engine == PRODUCT_CLBLAST && context->channel_block > 1) {
-        status = fail(error, NST_ERROR_ARGUMENT, "CLBlast's Gram product needs a channel block of 1");
-    } else if (loss->engine == PRODUCT_TILES && !tileable) {
-        status = fail(error, NST_ERROR_ARGUMENT, "the tiled Gram product is for GPUs, with a channel block of 1");
+    if (!is_possible(context, loss->engine)) {
+        static const char *const needs[] = {
+            [PRODUCT_PACKED] = "the packed Gram product needs a channel block of 4 or more",
+            [PRODUCT_CLBLAST] = "CLBlast's Gram product needs a channel block of 1",
+            [PRODUCT_TILES] = "the tiled Gram product is for GPUs, with a channel block of 1"};
+        status = fail(error, NST_ERROR_ARGUMENT, "%s", needs[loss->engine]);
     } else if (loss->engine == PRODUCT_TILES) {
         status = gram_tiles_create(context, channels, &loss->tiles, error);
     } else if (loss->engine == PRODUCT_PACKED) {

@@ -1,0 +1,193 @@
+/* layer_work.c: the convolutions of an iteration one by one: what they are, and running one of them on noise. */
+#include "bench/bench_internal.h"
+
+#include "support/error.h"
+#include "support/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- What they are ----------------------------------------------------------------------------------------------- */
+
+/* Whether the model makes one of a convolution, its ReLU and the pooling behind it (network/model.c). */
+static bool is_merged(nst_context *context, const nst_network *network, int i) {
+    const struct layer *layers = network->layers;
+    struct convolution_shape shape = {.in_channels = layers[i].in_channels,
+                                      .out_channels = layers[i].out_channels,
+                                      .kernel_size = layers[i].kernel_size,
+                                      .padding = layers[i].padding,
+                                      .epilogue = EPILOGUE_RELU};
+    return i + 2 <= workload_last_layer(network) && layers[i + 1].kind == LAYER_RELU &&
+           layers[i + 2].kind == LAYER_POOLING && !workload_has_style(layers[i + 1].name) &&
+           !workload_has_content(layers[i + 1].name) && layers[i].padding_mode == PADDING_ZERO &&
+           convolution_can_pool(context, &shape);
+}
+
+static struct convolution_shape forward_shape(const struct layer *layer, bool has_relu, bool pools) {
+    return (struct convolution_shape){.in_channels = layer->in_channels,
+                                      .out_channels = layer->out_channels,
+                                      .kernel_size = layer->kernel_size,
+                                      .padding = layer->padding,
+                                      .padding_mode = layer->padding_mode,
+                                      .has_bias = layer->bias != NULL,
+                                      .epilogue = pools      ? EPILOGUE_RELU_POOL
+                                                  : has_relu ? EPILOGUE_RELU
+                                                             : EPILOGUE_NONE};
+}
+
+/* Backward to the data is a convolution with exchanged channels; the mask is that of the ReLU below, if one is
+ * there. */
+static struct convolution_shape backward_shape(const struct layer *layer, bool has_relu_below, bool unpools) {
+    return (struct convolution_shape){.in_channels = layer->out_channels,
+                                      .out_channels = layer->in_channels,
+                                      .kernel_size = layer->kernel_size,
+                                      .padding = layer->kernel_size - 1 - layer->padding,
+                                      .padding_mode = PADDING_ZERO,
+                                      .epilogue = has_relu_below ? EPILOGUE_MASK : EPILOGUE_NONE,
+                                      .unpools = unpools};
+}
+
+nst_status layer_works_list(nst_context *context, const nst_network *network, int size_px, struct layer_work **works,
+                            int *count, nst_error *error) {
+    int last = workload_last_layer(network);
+    *count = 0;
+    *works = calloc(2 * (size_t)last + 3, sizeof **works);
+    if (!*works) {
+        return fail_memory(error, 2 * (size_t)last * sizeof **works, "the layers of a benchmark");
+    }
+    for (int backward = 0; backward < 2; ++backward) {
+        for (int n = 0; n <= last; ++n) {
+            int i = backward ? last - n : n;
+            const struct layer *layer = &network->layers[i];
+            if (layer->kind != LAYER_CONVOLUTION) {
+                continue;
+            }
+            bool relu_above = i < last && network->layers[i + 1].kind == LAYER_RELU;
+            bool relu_below = i > 0 && network->layers[i - 1].kind == LAYER_RELU;
+            bool merged = is_merged(context, network, i);
+            (*works)[(*count)++] = (struct layer_work){
+                .name = layer->name,
+                .direction = backward ? "backward" : "forward",
+                .layer = layer,
+                .shape =
+                    backward ? backward_shape(layer, relu_below, merged) : forward_shape(layer, relu_above, merged),
+                .size = workload_input_size(network, backward ? i + 1 : i, size_px),
+            };
+        }
+    }
+    return NST_OK;
+}
+
+double layer_work_gflop(const struct layer_work *work) {
+    const struct convolution_shape *shape = &work->shape;
+    int height, width;
+    convolution_output_size(shape, work->size.height, work->size.width, &height, &width);
+    return 2e-9 * shape->kernel_size * shape->kernel_size * shape->in_channels * shape->out_channels * (double)height *
+           width;
+}
+
+/* ---- Running one ------------------------------------------------------------------------------------------------- */
+
+/* A buffer with pseudo-random numbers of both signs, or with such bits. */
+static nst_status noise_buffer(nst_context *context, uint64_t bytes, bool as_bits, cl_mem *buffer, nst_error *error) {
+    size_t count = (size_t)(bytes + 3) / 4;
+    uint32_t *words = malloc(count * sizeof *words);
+    if (!words) {
+        return fail_memory(error, count * sizeof *words, "noise");
+    }
+    struct random_generator generator = random_from_seed(bytes);
+    for (size_t i = 0; i < count; ++i) {
+        float value = (float)(2 * random_uniform(&generator) - 1);
+        memcpy(&words[i], &value, sizeof value);
+        words[i] = as_bits ? (uint32_t)random_bits(&generator) : words[i];
+    }
+    nst_status status = buffer_create(context, count * sizeof *words, "noise", buffer, error);
+    if (!status) {
+        status = buffer_write(context, *buffer, 0, words, count * sizeof *words, error);
+    }
+    if (!status) {
+        status = context_finish(context, error);
+    }
+    free(words);
+    return status;
+}
+
+static nst_status create_buffers(struct layer_run *run, const struct convolution_shape *shape, nst_error *error) {
+    nst_context *context = run->context;
+    struct convolution_call *call = &run->call;
+    int height, width, in_divisor = shape->unpools ? 2 : 1;
+    int out_divisor = shape->epilogue == EPILOGUE_RELU_POOL ? 2 : 1;
+    convolution_output_size(shape, call->height, call->width, &height, &width);
+    uint64_t scratch = convolution_scratch_bytes(run->convolution, call->height, call->width);
+    nst_status status = noise_buffer(
+        context, feature_map_bytes(context, shape->in_channels, call->height / in_divisor, call->width / in_divisor),
+        false, &call->input, error);
+    if (!status) {
+        status = noise_buffer(context, relu_mask_bytes(context, shape->out_channels, height, width), true, &call->mask,
+                              error);
+    }
+    if (!status && shape->unpools) {
+        status = noise_buffer(context, relu_mask_bytes(context, shape->in_channels, call->height, call->width), true,
+                              &call->selection, error);
+    }
+    if (!status) {
+        uint64_t bytes = feature_map_bytes(context, shape->out_channels, height / out_divisor, width / out_divisor);
+        status = buffer_create(context, (size_t)bytes, "output of a layer", &call->output, error);
+    }
+    return status || !scratch ? status
+                              : buffer_create(context, (size_t)scratch, "scratch of a layer", &call->scratch, error);
+}
+
+/* A matrix of noise for a convolution whose weights are set on the device. */
+static nst_status set_noise(struct layer_run *run, const struct convolution_shape *shape, nst_error *error) {
+    cl_mem matrix = NULL;
+    uint64_t bytes = (uint64_t)shape->in_channels * (uint64_t)shape->out_channels * sizeof(float);
+    nst_status status = noise_buffer(run->context, bytes, false, &matrix, error);
+    if (!status) {
+        status = convolution_set_weights(run->context, run->convolution, matrix, error);
+    }
+    if (!status) {
+        status = context_finish(run->context, error);
+    }
+    buffer_release(run->context, &matrix);
+    return status;
+}
+
+nst_status layer_run_create(nst_context *context, const struct layer_work *work,
+                            const struct convolution_choice *choice, struct layer_run *run, nst_error *error) {
+    const struct convolution_shape *shape = &work->shape;
+    /* The numbers do not matter for the time, so backward may take the filters as they are. */
+    const float *weights = work->layer ? work->layer->weights : NULL;
+    *run = (struct layer_run){.context = context, .call = {.height = work->size.height, .width = work->size.width}};
+    nst_status status = convolution_create_chosen(context, shape, choice, weights,
+                                                  shape->has_bias ? work->layer->bias : NULL, &run->convolution, error);
+    if (!status) {
+        status = create_buffers(run, shape, error);
+    }
+    if (!status && !weights) {
+        status = set_noise(run, shape, error);
+    }
+    if (status) {
+        layer_run_release(run);
+    }
+    return status;
+}
+
+nst_status layer_run_times(void *user, int count, nst_error *error) {
+    struct layer_run *run = user;
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < count; ++i) {
+        status = convolution_run(run->context, run->convolution, &run->call, error);
+    }
+    return status ? status : context_finish(run->context, error);
+}
+
+void layer_run_release(struct layer_run *run) {
+    buffer_release(run->context, &run->call.input);
+    buffer_release(run->context, &run->call.output);
+    buffer_release(run->context, &run->call.mask);
+    buffer_release(run->context, &run->call.selection);
+    buffer_release(run->context, &run->call.scratch);
+    convolution_destroy(run->context, run->convolution);
+    run->convolution = NULL;
+}

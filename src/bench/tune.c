@@ -1,0 +1,276 @@
+/* tune.c: goes through the pieces of work of an iteration, and keeps what the searches find; see tune.h. */
+#include "bench/tune.h"
+
+#include "bench/child.h"
+#include "bench/tune_internal.h"
+#include "device/blas.h"
+#include "device/findings.h"
+#include "support/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+
+/* What must be known before this process opens the device. */
+struct description {
+    nst_status status;
+    nst_device_info info;
+    bool uses_blas; /* for convolutions */
+};
+
+static void describe(void *user, void *result) {
+    struct description *description = result;
+    nst_context *context;
+    nst_context_options options = {.device = user, .no_cache = true};
+    description->status = nst_context_create(&options, &context, NULL);
+    if (!description->status) {
+        description->info = context->info;
+        description->uses_blas = !context->loops_in_kernel && context->channel_block == 1;
+        nst_context_destroy(context);
+    }
+}
+
+/* ---- The run ------------------------------------------------------------------------------------------------------ */
+
+struct tuner {
+    const char *device;
+    const struct tune_options *options;
+    const nst_network *network;
+    struct tune_report *report;
+    struct tuning_table table; /* until the device is open; then that of the context */
+    nst_context *context;
+    struct tune_progress progress;
+    double start;
+    int done_before; /* by earlier runs */
+};
+
+static bool tell(void *user, double share, const char *choice) {
+    struct tuner *tuner = user;
+    struct tune_progress *progress = &tuner->progress;
+    double now = progress->done - tuner->done_before + share, all = progress->total - tuner->done_before;
+    progress->choice = choice;
+    progress->share = (progress->done + share) / progress->total;
+    progress->seconds = seconds_now() - tuner->start;
+    progress->seconds_left = now > 0 ? progress->seconds * (all - now) / now : -1;
+    if (tuner->options->tell) {
+        tuner->options->tell(progress, tuner->options->user);
+    }
+    return tuner->options->cancel && *tuner->options->cancel;
+}
+
+static struct tuning_table *table_of(struct tuner *tuner) {
+    return tuner->context ? &tuner->context->tuning : &tuner->table;
+}
+
+/* The line of a piece of work; one found by an earlier run is filled in from the table. */
+static struct tune_line *begin_line(struct tuner *tuner, const char *work) {
+    struct tune_line *line = &tuner->report->lines[tuner->report->count++];
+    const struct tuning_row *row = tuning_find(table_of(tuner), work);
+    *line = (struct tune_line){.outcome = {.state = BENCH_OK}, .is_earlier = row != NULL};
+    if (row) {
+        line->row = *row;
+    } else {
+        snprintf(line->row.work, sizeof line->row.work, "%s", work);
+    }
+    tuner->progress.work = line->row.work;
+    return line;
+}
+
+/* Keeps a line that was found, or drops one that was not. */
+static nst_status end_line(struct tuner *tuner, struct tune_line *line, nst_status status, nst_error *error) {
+    if (status) {
+        tuner->report->count--;
+        return status;
+    }
+    tuner->progress.done++;
+    if (line->outcome.state == BENCH_OK) {
+        status = tuning_set(table_of(tuner), &line->row, error);
+        tuner->report->is_kept = tuning_write(&tuner->report->info, table_of(tuner));
+    }
+    return status;
+}
+
+/* ---- Works -------------------------------------------------------------------------------------------------------- */
+
+/* The distinct pieces of work of an iteration. */
+struct works {
+    struct layer_work *convolutions;
+    int convolution_count;
+    struct product {
+        int channels;
+        struct image_size size;
+    } products[NST_MAX_LAYERS];
+    int product_count;
+};
+
+static bool has_convolution(const nst_context *context, const struct works *works, const struct layer_work *work) {
+    char wanted[TUNING_WORK_LENGTH], other[TUNING_WORK_LENGTH];
+    convolution_work(context, &work->shape, wanted, sizeof wanted);
+    for (int i = 0; i < works->convolution_count; ++i) {
+        convolution_work(context, &works->convolutions[i].shape, other, sizeof other);
+        if (strcmp(wanted, other) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The 1x1 convolution that makes a style gradient, and the Gram product before it. */
+static void add_style(const struct tuner *tuner, struct works *works, int channels, struct image_size size) {
+    struct layer_work gradient = {
+        .name = "style",
+        .direction = "backward",
+        .shape = {.in_channels = channels, .out_channels = channels, .kernel_size = 1, .epilogue = EPILOGUE_MASK_ADD},
+        .size = size};
+    if (!has_convolution(tuner->context, works, &gradient)) {
+        works->convolutions[works->convolution_count++] = gradient;
+        if (!tuner->context->loops_in_kernel) { /* else there is only one */
+            works->products[works->product_count++] = (struct product){channels, size};
+        }
+    }
+}
+
+static nst_status list_works(struct tuner *tuner, struct works *works, nst_error *error) {
+    struct layer_work *all;
+    int count, last = workload_last_layer(tuner->network), channels = 3;
+    nst_status status = layer_works_list(tuner->context, tuner->network, tuner->options->size_px, &all, &count, error);
+    *works = (struct works){0};
+    if (status) {
+        return status;
+    }
+    works->convolutions = calloc((size_t)count + NST_MAX_LAYERS, sizeof *works->convolutions);
+    if (!works->convolutions) {
+        free(all);
+        return fail_memory(error, (size_t)count * sizeof *works->convolutions, "the works of the tuner");
+    }
+    for (int i = 0; i < count; ++i) {
+        if (!has_convolution(tuner->context, works, &all[i])) {
+            works->convolutions[works->convolution_count++] = all[i];
+        }
+    }
+    free(all);
+    for (int i = 0; i <= last; ++i) {
+        const struct layer *layer = &tuner->network->layers[i];
+        channels = layer->kind == LAYER_CONVOLUTION ? layer->out_channels : channels;
+        if (layer->kind == LAYER_RELU && workload_has_style(layer->name) &&
+            works->convolution_count < count + NST_MAX_LAYERS) {
+            add_style(tuner, works, channels, workload_input_size(tuner->network, i, tuner->options->size_px));
+        }
+    }
+    return NST_OK;
+}
+
+static nst_status tune_works(struct tuner *tuner, nst_error *error) {
+    struct works works;
+    char work[TUNING_WORK_LENGTH];
+    nst_context *context = tuner->context;
+    struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
+    nst_status status = list_works(tuner, &works, error);
+    tuner->progress.total = tuner->progress.done + works.convolution_count + works.product_count;
+    size_t lines = (size_t)(tuner->report->count + works.convolution_count + works.product_count);
+    struct tune_line *larger = status ? NULL : realloc(tuner->report->lines, (lines + 1) * sizeof *larger);
+    if (!status && !larger) {
+        status = fail_memory(error, lines * sizeof *larger, "the report of the tuner");
+    }
+    tuner->report->lines = larger ? larger : tuner->report->lines;
+    for (int i = 0; !status && i < works.convolution_count + works.product_count; ++i) {
+        bool is_product = i >= works.convolution_count;
+        const struct product *product = &works.products[is_product ? i - works.convolution_count : 0];
+        if (is_product) {
+            product_work(context, product->channels, work, sizeof work);
+        } else {
+            convolution_work(context, &works.convolutions[i].shape, work, sizeof work);
+        }
+        struct tune_line *line = begin_line(tuner, work);
+        if (line->is_earlier) {
+            tuner->done_before++;
+        } else if (is_product) {
+            status = tune_product(context, product->channels, product->size, &how, line, error);
+        } else {
+            status = tune_convolution(context, &works.convolutions[i], &how, line, error);
+        }
+        status = end_line(tuner, line, status, error);
+    }
+    free(works.convolutions);
+    return status;
+}
+
+/* CLBlast's parameters, before this process opens the device: measured at the largest 3x3 convolution. */
+static nst_status tune_clblast(struct tuner *tuner, nst_error *error) {
+    struct layer_work work = {.name = "largest", .direction = "forward"};
+    struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
+    double most = 0;
+    for (int i = 0; i <= workload_last_layer(tuner->network); ++i) {
+        const struct layer *layer = &tuner->network->layers[i];
+        double weights = (double)layer->in_channels * layer->out_channels;
+        if (layer->kind == LAYER_CONVOLUTION && layer->kernel_size == 3 && weights > most) {
+            most = weights;
+            work.layer = layer;
+            work.shape = (struct convolution_shape){
+                .in_channels = layer->in_channels, .out_channels = layer->out_channels, .kernel_size = 3, .padding = 1};
+            work.size = workload_input_size(tuner->network, i, tuner->options->size_px);
+        }
+    }
+    if (!work.layer) {
+        return NST_OK;
+    }
+    tuner->progress.total = 1; /* the rest is not known yet */
+    struct tune_line *line = begin_line(tuner, BLAS_WORK);
+    nst_status status = NST_OK;
+    if (line->is_earlier) {
+        tuner->done_before++;
+    } else {
+        status = tune_blas(tuner->device, &work, &how, line, error);
+    }
+    return end_line(tuner, line, status, error);
+}
+
+static nst_status tune(struct tuner *tuner, nst_error *error) {
+    struct description description = {.status = NST_ERROR_OPENCL};
+    struct tune_report *report = tuner->report;
+    child_run(describe, (void *)tuner->device, &description, sizeof description, 60000);
+    nst_status status = NST_OK;
+    report->lines = calloc(1, sizeof *report->lines);
+    if (!report->lines) {
+        return fail_memory(error, sizeof *report->lines, "the report of the tuner");
+    }
+    if (!description.status) {
+        report->info = description.info;
+        if (tuner->options->again) {
+            findings_write(&report->info, FINDINGS_TUNING, NULL);
+        }
+        tuning_read(&report->info, &tuner->table);
+        status = description.uses_blas ? tune_clblast(tuner, error) : NST_OK;
+        tuning_free(&tuner->table);
+    }
+    /* The programs of the many choices are not worth keeping. */
+    nst_context_options options = {.device = tuner->device, .no_cache = true};
+    status = status ? status : nst_context_create(&options, &tuner->context, error);
+    if (!status) {
+        context_use_tuning(tuner->context);
+        report->info = tuner->context->info;
+        status = tune_works(tuner, error);
+        /* The next job checks the new choices. */
+        findings_write(&report->info, FINDINGS_SELFTEST, NULL);
+    }
+    nst_context_destroy(tuner->context);
+    return status;
+}
+
+nst_status tune_run(const char *device, const struct tune_options *options, struct tune_report *report,
+                    nst_error *error) {
+    nst_network *made = NULL;
+    struct tuner tuner = {.device = device, .options = options, .report = report, .start = seconds_now()};
+    *report = (struct tune_report){.is_kept = true};
+    nst_status status = options->network ? NST_OK : workload_network(&made, error);
+    tuner.network = options->network ? options->network : made;
+    status = status ? status : tune(&tuner, error);
+    nst_network_destroy(made);
+    return status;
+}
+
+void tune_report_free(struct tune_report *report) {
+    free(report->lines);
+    *report = (struct tune_report){0};
+}

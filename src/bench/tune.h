@@ -1,0 +1,50 @@
+/* tune.h: finds out which engines and parameters are the fastest on a device, for every shape of convolution and every
+ * product of the default recipe's iteration. Nothing wins whose results are not right. The table is kept after each
+ * piece of work (device/tuning.h), so that a run that was stopped goes on where it was. */
+#ifndef BENCH_TUNE_H
+#define BENCH_TUNE_H
+
+#include "bench/bench.h"
+#include "device/tuning.h"
+
+/* What one piece of work came to. */
+struct tune_line {
+    struct tuning_row row;
+    char default_choice[TUNING_CHOICE_LENGTH];
+    int tried, wrong; /* choices, and those of them that computed wrongly or failed */
+    bool is_earlier;  /* found by an earlier run */
+    struct bench_outcome outcome;
+};
+
+struct tune_report {
+    nst_device_info info;
+    struct tune_line *lines;
+    int count;
+    bool is_kept; /* for the runs to come; else there is no folder to write to */
+};
+
+struct tune_progress {
+    int done, total; /* pieces of work */
+    double share;    /* of all that there is to do */
+    double seconds, seconds_left;
+    const char *work, *choice; /* in hand */
+};
+
+struct tune_options {
+    const nst_network *network;                                     /* NULL: one in the shape of VGG-19 */
+    int size_px;                                                    /* the side of the picture at which is measured */
+    double seconds;                                                 /* for which each choice is measured, about */
+    bool again;                                                     /* forget what earlier runs found */
+    void (*tell)(const struct tune_progress *progress, void *user); /* may be NULL */
+    void *user;
+    const volatile int *cancel; /* as for nst_job_run; may be NULL */
+};
+
+/* Tunes a device given as P:D; what was done so far is in the report also after a failure. Best called before the
+ * process has opened a device: CLBlast's parameters are tried in a child. Free with tune_report_free. Errors:
+ * NST_CANCELLED, NST_ERROR_DEVICE, NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
+nst_status tune_run(const char *device, const struct tune_options *options, struct tune_report *report,
+                    nst_error *error);
+void tune_report_free(struct tune_report *report);
+
+#endif

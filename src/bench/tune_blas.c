@@ -1,0 +1,100 @@
+/* tune_blas.c: which parameters of its kernel Xgemm suit CLBlast best on a device, measured at the products of a Winograd
+ * convolution. Its own database knows many devices, but by far not all. */
+#include "bench/child.h"
+#include "bench/known.h"
+#include "bench/tune_internal.h"
+#include "device/blas.h"
+#include "support/error.h"
+
+#include <math.h>
+
+enum { PATIENCE_MS = 120000 };
+
+/* Tiles of MWG x NWG results and KWG deep, by MDIMC x NDIMC work-items, of which each loads VWM and VWN wide; SA, SB:
+ * through local memory. KREG is for GEMMK 1, which is wrong in some versions of CLBlast (its issue 340). */
+#define XGEMM(mwg, nwg, kwg, kwi, mdim, ndim, local, vwm, vwn)                                                         \
+    "GEMMK=0 KREG=1 KWG=" #kwg " KWI=" #kwi " MDIMA=" #mdim " MDIMC=" #mdim " MWG=" #mwg " NDIMB=" #ndim               \
+    " NDIMC=" #ndim " NWG=" #nwg " SA=" #local " SB=" #local " STRM=0 STRN=0 VWM=" #vwm " VWN=" #vwn
+
+static const char *const candidates[] = {
+    XGEMM(64, 64, 16, 2, 8, 8, 1, 4, 4),     XGEMM(64, 64, 32, 2, 16, 16, 1, 2, 2),
+    XGEMM(128, 64, 16, 2, 16, 8, 1, 4, 4),   XGEMM(128, 128, 16, 2, 16, 16, 1, 4, 2),
+    XGEMM(128, 128, 32, 2, 16, 16, 1, 4, 4), XGEMM(128, 128, 16, 8, 16, 8, 1, 8, 8),
+    XGEMM(64, 64, 16, 2, 8, 8, 0, 4, 4),     XGEMM(32, 32, 16, 2, 8, 8, 0, 4, 4),
+    XGEMM(128, 64, 32, 2, 32, 8, 1, 4, 4),   XGEMM(32, 8, 16, 1, 1, 1, 0, 8, 8), /* processors */
+};
+enum { CANDIDATES = sizeof candidates / sizeof *candidates };
+
+/* One choice in one child. */
+struct trial {
+    const char *device;
+    const struct layer_work *work;
+    double seconds;
+    const char *parameters; /* NULL: CLBlast's own */
+};
+
+struct trial_result {
+    nst_status status;
+    double error, ms;
+};
+
+static nst_status try_in_child(const struct trial *trial, struct trial_result *result) {
+    nst_context *context;
+    struct known_convolution *known = NULL;
+    struct layer_run run;
+    struct bench_timing timing;
+    /* Without the table, which would bring parameters of its own. */
+    nst_context_options options = {.device = trial->device, .no_cache = true};
+    nst_status status = nst_context_create(&options, &context, NULL);
+    if (status) {
+        return status;
+    }
+    struct convolution_choice choice = convolution_default_choice(context, &trial->work->shape, CONVOLUTION_WINOGRAD);
+    status = trial->parameters ? blas_set_parameters(context, trial->parameters, NULL) : NST_OK;
+    status = status ? status : known_convolution_create(context, &trial->work->shape, 11, 14, &known, NULL);
+    status = status ? status : known_convolution_check(known, &choice, &result->error, NULL);
+    status = status ? status : layer_run_create(context, trial->work, &choice, &run, NULL);
+    if (!status) {
+        status = timing_measure(layer_run_times, &run, 3 * trial->seconds, &timing, NULL);
+        result->ms = timing.least_ms;
+        layer_run_release(&run);
+    }
+    known_convolution_free(known);
+    nst_context_destroy(context);
+    return status;
+}
+
+static void run_trial(void *user, void *result) {
+    struct trial_result *filled = result;
+    filled->status = try_in_child(user, result);
+}
+
+/* Milliseconds, INFINITY for what crashes, fails or computes wrongly. */
+static double measure(const struct trial *trial) {
+    struct trial_result result = {.status = NST_ERROR_OPENCL, .ms = INFINITY};
+    bool fine = child_run(run_trial, (void *)trial, &result, sizeof result, PATIENCE_MS) && !result.status &&
+                result.error <= known_convolution_bound(CONVOLUTION_WINOGRAD);
+    return fine ? result.ms : INFINITY;
+}
+
+nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,
+                     struct tune_line *line, nst_error *error) {
+    struct trial trial = {.device = device, .work = work, .seconds = how->seconds};
+    double default_ms = measure(&trial), best_ms = default_ms;
+    for (int i = 0; i < CANDIDATES; ++i) {
+        if (how->tell(how->user, (double)i / CANDIDATES, candidates[i])) {
+            return fail(error, NST_CANCELLED, "stopped");
+        }
+        trial.parameters = candidates[i];
+        double ms = measure(&trial);
+        line->tried++;
+        line->wrong += !isfinite(ms);
+        if (ms < (1 - tune_least_gain) * best_ms) {
+            best_ms = ms;
+            snprintf(line->row.choice, sizeof line->row.choice, "%s", candidates[i]);
+        }
+    }
+    line->row.time_ns = isfinite(best_ms) ? (int64_t)(best_ms * 1e6) : 0;
+    line->row.default_ns = isfinite(default_ms) ? (int64_t)(default_ms * 1e6) : 0;
+    return NST_OK;
+}

@@ -1,0 +1,35 @@
+/* tune_internal.h: the parts of the tuner. For the files tune*.c only. */
+#ifndef BENCH_TUNE_INTERNAL_H
+#define BENCH_TUNE_INTERNAL_H
+
+#include "bench/bench_internal.h"
+#include "bench/tune.h"
+#include "loss/loss.h"
+
+/* How the searches are run. */
+struct tune_search {
+    double seconds; /* for which each choice is measured */
+    /* Told before each choice that is tried: how far the piece of work in hand is, 0 to 1. True if the run is to stop. */
+    bool (*tell)(void *user, double share, const char *choice);
+    void *user;
+};
+
+/* The fastest of some choices must beat the one that is built in by so much: the rest is chance. */
+static const double tune_least_gain = 0.02;
+
+/* tune_convolution.c: all engines and parameters for one convolution. Engines that compute wrongly get a row of their
+ * own in the context's table. A line without a right choice says so in its outcome. Errors: NST_CANCELLED, and those of
+ * the host. */
+nst_status tune_convolution(nst_context *context, const struct layer_work *work, const struct tune_search *how,
+                            struct tune_line *line, nst_error *error);
+
+/* tune_product.c: the Gram products for so many channels and pixels. */
+nst_status tune_product(nst_context *context, int channels, struct image_size size, const struct tune_search *how,
+                        struct tune_line *line, nst_error *error);
+
+/* tune_blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash on
+ * some of them. The choice is "" where its own are the best. */
+nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,
+                     struct tune_line *line, nst_error *error);
+
+#endif
