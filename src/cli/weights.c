@@ -8,19 +8,31 @@
 #include "weights/tools.h"
 
 struct weights_options {
-    const char *input_convention;
+    const char *input_convention, *until;
+    enum weights_storage storage;
 };
 
 static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
+static const struct option_choice storages[] = {
+    {"8", WEIGHTS_8_BITS}, {"16", WEIGHTS_16_BITS}, {"32", WEIGHTS_32_BITS}, {0}};
 static const struct option options[] = {
     {"input-convention", 0, "NAME", "Options", OPTION_TEXT, offsetof(struct weights_options, input_convention),
      .choices = conventions, .help = "caffe or torchvision, for a file that does not tell"},
+    {"until", 0, "LAYER", NULL, OPTION_TEXT, offsetof(struct weights_options, until),
+     .help = "convert, info: only the layers up to this one, such as relu5_1"},
+    {"bits", 0, "BITS", NULL, OPTION_CHOICE, offsetof(struct weights_options, storage), .choices = storages,
+     .help =
+         "convert: 8 (codes and a codebook fitted to each layer), 16 (F16) or 32 (F32); without it nothing is lost"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
 static const struct option_table weights_table = {options, sizeof options / sizeof options[0]};
 
-static nst_status list(char **operands, const nst_network_options *network_options, nst_error *error) {
-    (void)operands, (void)network_options;
+static nst_network_options network_options(const struct weights_options *values) {
+    return (nst_network_options){.input_convention = values->input_convention, .until = values->until};
+}
+
+static nst_status list(char **operands, const struct weights_options *values, nst_error *error) {
+    (void)operands, (void)values;
     struct weights_list found;
     nst_status status = weights_list_create(&found, error);
     if (status != NST_OK)
@@ -30,31 +42,39 @@ static nst_status list(char **operands, const nst_network_options *network_optio
     return NST_OK;
 }
 
-static nst_status info(char **operands, const nst_network_options *network_options, nst_error *error) {
-    nst_network *network;
-    nst_status status = nst_network_open(operands[0], network_options, &network, error);
-    if (status != NST_OK)
-        return status;
-    weights_info_print(network, stdout);
-    nst_network_destroy(network);
-    return NST_OK;
+static nst_status info(char **operands, const struct weights_options *values, nst_error *error) {
+    const nst_network_options options = network_options(values);
+    return weights_info(operands[0], &options, stdout, error);
 }
 
-static nst_status convert(char **operands, const nst_network_options *network_options, nst_error *error) {
-    nst_status status = weights_convert(operands[0], operands[1], network_options, error);
-    if (status == NST_OK)
-        printf("%s\n", operands[1]);
-    return status;
+static nst_status convert(char **operands, const struct weights_options *values, nst_error *error) {
+    const nst_network_options options = network_options(values);
+    struct weights_conversion conversion;
+    nst_status status = weights_convert(operands[0], operands[1], &options, values->storage, &conversion, error);
+    if (status != NST_OK)
+        return status;
+    printf("%s\n", operands[1]);
+    if (conversion.worst_error > 0)
+        printf("largest error of a layer's weights, relative to their size: %.2g %% (%s)\n",
+               100 * conversion.worst_error, conversion.worst_layer);
+    return NST_OK;
 }
 
 /* What may follow `nst weights`. */
 static const struct action {
     const char *name, *operands;
     int operand_count;
-    nst_status (*run)(char **operands, const nst_network_options *network_options, nst_error *error);
-} actions[] = {{"list", "nothing", 0, list},
-               {"info", "the NAME or FILE of a network", 1, info},
-               {"convert", "IN, the NAME or FILE of a network, and OUT.safetensors", 2, convert}};
+    nst_status (*run)(char **operands, const struct weights_options *values, nst_error *error);
+    const char *options[4]; /* those it takes, ended by NULL */
+} actions[] = {
+    {"list", "nothing", 0, list, {NULL}},
+    {"info", "the NAME or FILE of a network", 1, info, {"input-convention", "until"}},
+    {"convert",
+     "IN, the NAME or FILE of a network, and OUT.safetensors",
+     2,
+     convert,
+     {"input-convention", "until", "bits"}},
+};
 enum { ACTION_COUNT = sizeof actions / sizeof actions[0] };
 
 static nst_status find_action(const struct arguments *arguments, const struct action **action, nst_error *error) {
@@ -80,6 +100,18 @@ static nst_status find_action(const struct arguments *arguments, const struct ac
     return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert, found '%s'", quoted);
 }
 
+/* An option that the action has no use for is an error. */
+static nst_status check_options(const struct arguments *arguments, const struct action *action, nst_error *error) {
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const char *const *taken = action->options, *given = arguments->given[i].option->name;
+        while (*taken != NULL && strcmp(*taken, given) != 0)
+            taken++;
+        if (*taken == NULL)
+            return fail(error, NST_ERROR_ARGUMENT, "weights %s takes no --%s", action->name, given);
+    }
+    return NST_OK;
+}
+
 static int weights(const struct arguments *arguments) {
     struct weights_options values = {0};
     const struct action *action = NULL;
@@ -87,19 +119,20 @@ static int weights(const struct arguments *arguments) {
     nst_status status = arguments_store(arguments, &values, &error);
     if (status == NST_OK)
         status = find_action(arguments, &action, &error);
-    nst_network_options network_options = {.input_convention = values.input_convention};
     if (status == NST_OK)
-        status = action->run(arguments->operands + 1, &network_options, &error);
+        status = check_options(arguments, action, &error);
+    if (status == NST_OK)
+        status = action->run(arguments->operands + 1, &values, &error);
     return status == NST_OK ? EXIT_FINE : command_error(&error);
 }
 
 const struct command command_weights = {
     .name = "weights",
     .usage = "list|info|convert",
-    .summary = "show the networks there are, what is in one, or convert one",
+    .summary = "list networks, show what is in one, or convert one",
     .details =
         "  nst weights list             the networks that --network takes by name, and where they are looked for\n"
-        "  nst weights info NAME|FILE   its layers, input convention, licence and checksum\n"
+        "  nst weights info NAME|FILE   its layers, input convention, licence and checksum, and what looks broken\n"
         "  nst weights convert IN OUT   writes any network that nst reads as OUT.safetensors",
     .table = &weights_table,
     .values_size = sizeof(struct weights_options),

@@ -15,4 +15,9 @@ nst_status codebook_read(const struct tensor_list *list, const struct tensor *co
  * there are more. `codes` has `count` places. Nothing is lost: decoding gives the same bits. */
 int codebook_make(const float *values, size_t count, unsigned char *codes, float codebook[CODEBOOK_MAX]);
 
+/* Finds the values, at most CODEBOOK_MAX and ascending, that stand for `values` (one at least) with little squared error
+ * (k-means), gives each of them the nearest, and returns their number, or 0 without memory. */
+int codebook_fit(const float *values, size_t count, unsigned char *codes, float codebook[CODEBOOK_MAX],
+                 nst_error *error);
+
 #endif

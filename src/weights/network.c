@@ -27,6 +27,11 @@ const char *nst_network_sha256(const nst_network *network) {
     return network->sha256;
 }
 
+size_t layer_weight_count(const struct layer *layer) {
+    return (size_t)layer->out_channels * (size_t)layer->in_channels * (size_t)layer->kernel_size *
+           (size_t)layer->kernel_size;
+}
+
 int network_find_layer(const nst_network *network, const char *name) {
     for (int i = 0; i < network->layer_count; i++)
         if (strcmp(network->layers[i].name, name) == 0)

@@ -17,7 +17,7 @@ struct layer {
 
     /* convolution: stride 1 */
     int in_channels, out_channels;
-    int kernel_size; /* 1 or 3: width and height */
+    int kernel_size; /* width and height, odd */
     int padding;     /* pixels on each side */
     enum padding_mode padding_mode;
     float *weights; /* [out_channels][in_channels][kernel_size][kernel_size] */
@@ -43,6 +43,9 @@ struct nst_network {
     int layer_count;
     struct layer *layers;
 };
+
+/* How many weights a convolution has. */
+size_t layer_weight_count(const struct layer *layer);
 
 /* Index of the layer of that name, or -1. */
 int network_find_layer(const nst_network *network, const char *name);

@@ -7,7 +7,7 @@
 /* One tensor to write. */
 struct safetensors_item {
     char name[TENSOR_NAME_LENGTH];
-    enum tensor_type type; /* TENSOR_F32: `data` is float; TENSOR_U8: unsigned char */
+    enum tensor_type type; /* TENSOR_F32: `data` is float; others: little-endian bytes */
     int dimensions;
     int shape[4];
     const void *data; /* dense */

@@ -1,6 +1,7 @@
 /* tensors.c: opening a weight file, the list of its tensors, and their values as floats. See tensors.h. */
 #include "weights/tensors.h"
 #include "support/error.h"
+#include "weights/half.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -224,17 +225,6 @@ static float float_from_bits(uint32_t bits) {
     return value;
 }
 
-static float float_from_half(uint32_t half) {
-    float sign = half & 0x8000 ? -1.0f : 1.0f;
-    int exponent = (int)(half >> 10 & 31);
-    float fraction = (float)(half & 1023);
-    if (exponent == 31)
-        return fraction == 0 ? sign * INFINITY : NAN;
-    if (exponent == 0)
-        return sign * ldexpf(fraction, -24);
-    return sign * ldexpf(fraction + 1024, exponent - 25);
-}
-
 static float element_value(const unsigned char *bytes, enum tensor_type type) {
     uint64_t bits = little_endian(bytes, types[type].bytes);
     double real;
@@ -251,9 +241,9 @@ static float element_value(const unsigned char *bytes, enum tensor_type type) {
     case TENSOR_I64:
         return (float)(int64_t)bits;
     case TENSOR_F16:
-        return float_from_half((uint32_t)bits);
+        return half_to_float((uint16_t)bits);
     case TENSOR_BF16:
-        return float_from_bits((uint32_t)bits << 16);
+        return bfloat16_to_float((uint16_t)bits);
     case TENSOR_F32:
         return float_from_bits((uint32_t)bits);
     case TENSOR_F64:

@@ -34,15 +34,31 @@ void weights_list_free(struct weights_list *list);
 /* Prints the list as a table, and the folders that were searched. */
 void weights_list_print(const struct weights_list *list, FILE *stream);
 
-/* Prints name, file, checksum, input convention, licence and origin of an opened network, and for each layer its shape
- * and its weights' minimum, maximum, mean and standard deviation. */
-void weights_info_print(const nst_network *network, FILE *stream);
+/* Opens a network (name or path; `options` as for nst_network_open) and prints name, file, checksum, input convention,
+ * licence and origin, and for each layer its shape and its weights' minimum, maximum, mean and deviation; what looks
+ * broken (channels of zeros, one value for all, absurd sizes) is marked. Errors: as nst_network_open, but values that are
+ * not finite are an error only once all has been printed. */
+nst_status weights_info(const char *name_or_path, const nst_network_options *options, FILE *stream, nst_error *error);
+
+/* How weights_convert stores the weights; biases are always F32. */
+enum weights_storage {
+    WEIGHTS_LOSSLESS, /* 8-bit codes where a layer's weights take at most 256 different values, else F32 */
+    WEIGHTS_8_BITS,   /* 8-bit codes, with a codebook fitted to the weights where they take more values than that */
+    WEIGHTS_16_BITS,  /* F16, or BF16 for a layer that it suits better */
+    WEIGHTS_32_BITS   /* F32 */
+};
+
+/* What a conversion has lost: of the layer that lost most, the root of the mean squared error over that of the weights;
+ * 0 and "" if nothing was lost. */
+struct weights_conversion {
+    double worst_error;
+    char worst_layer[32];
+};
 
 /* Reads the network `in` (name or path; `options` as for nst_network_open) and writes it as safetensors to `out`, with
- * its description in the metadata. Layers whose weights take at most 256 different values become 8-bit codes and a
- * codebook, the others are written as F32; nothing is lost either way. `out` appears complete or not at all; its folder
- * is created if it is missing. Errors: as nst_network_open; NST_ERROR_ARGUMENT if `out` does not end in .safetensors.
- */
-nst_status weights_convert(const char *in, const char *out, const nst_network_options *options, nst_error *error);
+ * its description in the metadata. `out` appears complete or not at all; its folder is created if it is missing.
+ * Errors: as nst_network_open; NST_ERROR_ARGUMENT if `out` does not end in .safetensors. */
+nst_status weights_convert(const char *in, const char *out, const nst_network_options *options,
+                           enum weights_storage storage, struct weights_conversion *conversion, nst_error *error);
 
 #endif

@@ -35,7 +35,7 @@ cmake --build "$build" --target fuzzers --parallel "$(getconf _NPROCESSORS_ONLN)
 # The tests' files, once.
 if [ ! -d "$build/seeds" ]; then
     mkdir "$build/seeds.new"
-    for suite in weights_safetensors weights_torch weights_network image_png image_jpeg image_file; do
+    for suite in weights_safetensors weights_torch weights_network weights_tools image_png image_jpeg image_file; do
         (cd "$build" && NST_CORPUS=$build/seeds.new "$(find . -name "test_$suite" -type f)" >>"$build/seeds.log" 2>&1) ||
             die "the suite $suite failed; see $build/seeds.log"
     done
@@ -46,13 +46,18 @@ fi
 run_fuzzer() {
     corpus=$build/corpus/$1 log=$build/$1.log found=$build/found/$1
     dictionary=
+    case $1 in # long enough for what the tests make; shorter files are more runs in the same time
+    codebook*) most_bytes=256 ;;
+    torch_zip) most_bytes=2560 ;;
+    *) most_bytes=1200 ;;
+    esac
     case $1 in
     safetensors | description) dictionary=-dict=$root/tests/fuzz/safetensors.dict ;;
     torch_*) dictionary=-dict=$root/tests/fuzz/torch.dict ;;
     esac
     mkdir -p "$corpus" "$found"
     # The limits are far above what a file of this size may take; time passes also while the machine does other things.
-    "$(find "$build" -name "fuzz_$1" -type f)" -runs="$runs" -max_len=8192 -timeout=1200 -rss_limit_mb=2048 \
+    "$(find "$build" -name "fuzz_$1" -type f)" -runs="$runs" -max_len=$most_bytes -timeout=1200 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$found/" ${dictionary:+"$dictionary"} "$corpus" "$build/seeds" >"$log" 2>&1
 }
 

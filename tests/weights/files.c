@@ -1,6 +1,7 @@
 /* files.c: temporary files for the suites of the weights room. See files.h. */
 #include "files.h"
 #include "corpus.h"
+#include "weights/safetensors.h"
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,42 @@ const char *write_safetensors(const char *name, const char *header, const void *
     const char *path = write_bytes(name, file, 8 + length + bytes);
     free(file);
     return path;
+}
+
+static const int vgg_channels[] = {3, 64, 64, 128, 128, 256};
+
+const char *write_vgg(const char *name, const struct vgg_file *file) {
+    static float zeros[256 * 129 * 9];
+    struct safetensors_item items[16];
+    size_t count = 0;
+    nst_error error = {NST_OK, ""};
+    for (int i = 0; file->names[i] != NULL; i++) {
+        if (file->names[i][0] == 0)
+            continue; /* left out */
+        items[count] = (struct safetensors_item){.type = TENSOR_F32, .dimensions = 4, .data = zeros};
+        snprintf(items[count].name, sizeof items[count].name, "%s.weight", file->names[i]);
+        items[count].shape[0] = vgg_channels[i + 1];
+        items[count].shape[1] = vgg_channels[i] + (i == file->broken_shape ? 1 : 0);
+        items[count].shape[2] = items[count].shape[3] = 3;
+        items[count + 1] = (struct safetensors_item){.type = TENSOR_F32, .dimensions = 1, .data = zeros};
+        snprintf(items[count + 1].name, sizeof items[count + 1].name, "%s.bias", file->names[i]);
+        items[count + 1].shape[0] = vgg_channels[i + 1];
+        count += 2;
+    }
+    json_t *metadata = file->input == NULL ? NULL : json_pack("{s:s}", "input", file->input);
+    const char *path = temporary_path(name);
+    assert_int_equal(safetensors_write(path, items, count, metadata, &error), NST_OK);
+    json_decref(metadata);
+    return path;
+}
+
+nst_network *open_network(const char *name_or_path, const nst_network_options *options) {
+    nst_network *network = NULL;
+    nst_error error = {NST_OK, ""};
+    corpus_keep(name_or_path);
+    if (nst_network_open(name_or_path, options, &network, &error) != NST_OK)
+        fail_msg("%s: %s", name_or_path, error.message);
+    return network;
 }
 
 void assert_open_fails(const char *path, const nst_network_options *options, nst_status status, const char *part) {

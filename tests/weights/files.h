@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nst.h"
+#include "weights/network.h"
 
 /* The path of `name` in the temporary folder of this program; valid until the eighth call after. */
 const char *temporary_path(const char *name);
@@ -24,6 +24,19 @@ const char *write_text(const char *name, const char *text);
 
 /* Writes a safetensors file: `header` is the JSON text; then `bytes` of data (NULL: zeros). */
 const char *write_safetensors(const char *name, const char *header, const void *data, size_t bytes);
+
+/* The first convolutions of VGG: enough to tell it by its names, small enough to write often. */
+struct vgg_file {
+    const char *names[8]; /* prefixes of the convolutions to write, ended by NULL */
+    const char *input;    /* metadata, or NULL */
+    int broken_shape;     /* this convolution gets one input channel too many; -1: none */
+};
+
+/* Writes such a file, its weights zero. */
+const char *write_vgg(const char *name, const struct vgg_file *file);
+
+/* Opens a network, which must succeed. */
+nst_network *open_network(const char *name_or_path, const nst_network_options *options);
 
 /* Opening `path` must fail with `status` (0: any), and the message must be one line that holds `path` and `part`. */
 void assert_open_fails(const char *path, const nst_network_options *options, nst_status status, const char *part);

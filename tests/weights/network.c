@@ -1,4 +1,4 @@
-/* Suite weights.network: names, architectures, conventions, codebooks, conversion: from a file to a checked network. */
+/* Suite weights.network: names, architectures, conventions, codebooks: from a file to a checked network. */
 #include "weights/network.h"
 #include "corpus.h"
 #include "files.h"
@@ -14,51 +14,6 @@
 #define CAFFE "BGR, 0..255, minus (103.939, 116.779, 123.68)"
 
 static const nst_network_options caffe = {.input_convention = "caffe"};
-
-/* ---- Files of the suite ---------------------------------------------------------------------------------------- */
-
-/* The first convolutions of VGG: enough to tell it by its names, small enough to write often. */
-struct vgg_file {
-    const char *names[8]; /* prefixes of the convolutions to write, ended by NULL */
-    const char *input;    /* metadata, or NULL */
-    int broken_shape;     /* this convolution gets one input channel too many; -1: none */
-};
-
-static const int vgg_channels[] = {3, 64, 64, 128, 128, 256};
-
-static const char *write_vgg(const char *name, const struct vgg_file *file) {
-    static float zeros[256 * 129 * 9];
-    struct safetensors_item items[16];
-    size_t count = 0;
-    nst_error error = {NST_OK, ""};
-    for (int i = 0; file->names[i] != NULL; i++) {
-        if (file->names[i][0] == 0)
-            continue; /* left out */
-        items[count] = (struct safetensors_item){.type = TENSOR_F32, .dimensions = 4, .data = zeros};
-        snprintf(items[count].name, sizeof items[count].name, "%s.weight", file->names[i]);
-        items[count].shape[0] = vgg_channels[i + 1];
-        items[count].shape[1] = vgg_channels[i] + (i == file->broken_shape ? 1 : 0);
-        items[count].shape[2] = items[count].shape[3] = 3;
-        items[count + 1] = (struct safetensors_item){.type = TENSOR_F32, .dimensions = 1, .data = zeros};
-        snprintf(items[count + 1].name, sizeof items[count + 1].name, "%s.bias", file->names[i]);
-        items[count + 1].shape[0] = vgg_channels[i + 1];
-        count += 2;
-    }
-    json_t *metadata = file->input == NULL ? NULL : json_pack("{s:s}", "input", file->input);
-    const char *path = temporary_path(name);
-    assert_int_equal(safetensors_write(path, items, count, metadata, &error), NST_OK);
-    json_decref(metadata);
-    return path;
-}
-
-static nst_network *open_network(const char *name_or_path, const nst_network_options *options) {
-    nst_network *network = NULL;
-    nst_error error = {NST_OK, ""};
-    corpus_keep(name_or_path);
-    if (nst_network_open(name_or_path, options, &network, &error) != NST_OK)
-        fail_msg("%s: %s", name_or_path, error.message);
-    return network;
-}
 
 /* ---- Conventions ----------------------------------------------------------------------------------------------- */
 
@@ -273,7 +228,7 @@ static void test_bias_shape(void **state) {
     assert_open_fails(path, NULL, NST_ERROR_NETWORK, "the tensor a.bias has the shape 1, expected 2");
 }
 
-/* ---- Codebooks and conversion ---------------------------------------------------------------------------------- */
+/* ---- Codebooks ---------------------------------------------------------------------------------- */
 
 #define CODED(codes, codebook)                                                                                         \
     "{\"w.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"                                            \
@@ -313,67 +268,14 @@ static void test_codebooks(void **state) {
     assert_open_fails(path, &options, NST_ERROR_NETWORK, "no tensor w.weight.codebook");
 }
 
-/* Layer `index` of two networks holds the same bits. */
-static void assert_same_layer(const nst_network *a, const nst_network *b, int index) {
-    const struct layer *x = &a->layers[index], *y = &b->layers[index];
-    assert_string_equal(x->name, y->name);
-    assert_int_equal(x->kind, y->kind);
-    if (x->kind != LAYER_CONVOLUTION)
-        return;
-    assert_true(x->in_channels == y->in_channels && x->out_channels == y->out_channels && x->padding == y->padding &&
-                x->kernel_size == y->kernel_size && x->padding_mode == y->padding_mode);
-    assert_memory_equal(x->weights, y->weights,
-                        sizeof(float) * (size_t)(x->in_channels * x->out_channels * x->kernel_size * x->kernel_size));
-    assert_true((x->bias == NULL) == (y->bias == NULL));
-    if (x->bias != NULL)
-        assert_memory_equal(x->bias, y->bias, sizeof(float) * (size_t)x->out_channels);
-}
-
-/* `distinct`: how many different values the weights take. */
-static void check_conversion(int distinct, size_t least_bytes, size_t most_bytes) {
-    enum { CHANNELS = 40, COUNT = CHANNELS * 27 };
-    float weights[COUNT], bias[CHANNELS];
-    for (int i = 0; i < COUNT; i++)
-        weights[i] = (float)(i % distinct - distinct / 2) * 0.01f;
-    for (int i = 0; i < CHANNELS; i++)
-        bias[i] = (float)i;
-    struct safetensors_item items[2] = {{"c.weight", TENSOR_F32, 4, {CHANNELS, 3, 3, 3}, weights},
-                                        {"c.bias", TENSOR_F32, 1, {CHANNELS, 0, 0, 0}, bias}};
-    nst_error error = {NST_OK, ""};
-    struct stat status;
-    const char *path = temporary_path("in.safetensors"), *out = temporary_path("new/folder/out.safetensors");
-    assert_int_equal(safetensors_write(path, items, 2, NULL, &error), NST_OK);
-    write_text(
-        "in.json",
-        "{\"format\":1,\"name\":\"n\",\"input\":\"RGB, 0..1, over (2, 3, 4)\",\"licence\":\"L \\\"q\\\"\","
-        "\"layers\":[{\"convolution\":\"c\",\"padding_mode\":\"replicate\",\"padding\":2},{\"pooling\":\"p\"}]}");
-    if (weights_convert(path, out, NULL, &error) != NST_OK)
-        fail_msg("%s", error.message);
-    assert_int_equal(stat(out, &status), 0);
-    assert_in_range(status.st_size, least_bytes, most_bytes);
-    nst_network *before = open_network(path, NULL), *after = open_network(out, NULL);
-    assert_int_equal(before->layer_count, after->layer_count);
-    for (int i = 0; i < before->layer_count; i++)
-        assert_same_layer(before, after, i);
-    assert_string_equal(after->name, "n");
-    assert_string_equal(after->licence, "L \"q\"");
-    assert_true(convention_equal(&before->input, &after->input));
-    nst_network_destroy(before);
-    nst_network_destroy(after);
-}
-
-static void test_conversion(void **state) {
-    nst_error error = {NST_OK, ""};
-    (void)state;
-    check_conversion(256, 27 * 40 + 256 * 4, 3500);         /* codes and a codebook */
-    check_conversion(7, 27 * 40 + 7 * 4, 2500);             /* a smaller one */
-    check_conversion(257, 4 * 27 * 40, 4 * 27 * 40 + 1500); /* floats */
-    assert_int_equal(weights_convert(temporary_path("in.safetensors"), temporary_path("out.bin"), NULL, &error),
-                     NST_ERROR_ARGUMENT);
-    assert_non_null(strstr(error.message, "must end in .safetensors"));
-}
-
 /* ---- Names ----------------------------------------------------------------------------------------------------- */
+
+static void convert(const char *in, const char *out) {
+    struct weights_conversion conversion;
+    nst_error error;
+    if (weights_convert(in, out, &caffe, WEIGHTS_LOSSLESS, &conversion, &error) != NST_OK)
+        fail_msg("%s", error.message);
+}
 
 static void test_names(void **state) {
     static const nst_network_options torchvision = {.input_convention = "torchvision"};
@@ -419,47 +321,12 @@ static void test_names(void **state) {
     /* A name in the description is the network's; the name of the converted file is not written as one. */
     path = temporary_path("data/nst/weights/vgg19.safetensors");
     write_vgg("download.safetensors", &untold);
-    assert_int_equal(weights_convert(temporary_path("download.safetensors"), path, &caffe, &error), NST_OK);
+    convert(temporary_path("download.safetensors"), path);
     nst_network_destroy(open_network("vgg19", NULL));
     write_text("download.json", "{\"format\":1,\"name\":\"mine\",\"layers\":[{\"convolution\":\"conv1_1\"}]}");
-    assert_int_equal(weights_convert(temporary_path("download.safetensors"), path, &caffe, &error), NST_OK);
+    convert(temporary_path("download.safetensors"), path);
     assert_int_equal(nst_network_open("vgg19", NULL, &network, &error), NST_ERROR_NETWORK);
     assert_non_null(strstr(error.message, "is the network mine, not vgg19"));
-}
-
-static void test_list(void **state) {
-    struct weights_list list;
-    nst_error error = {NST_OK, ""};
-    bool found = false;
-    (void)state;
-    setenv("XDG_DATA_HOME", temporary_path("listed"), 1);
-    assert_int_equal(weights_list_create(&list, &error), NST_OK); /* a folder that is not there */
-    assert_true(list.folder_count == 3);
-    weights_list_free(&list);
-    mkdir(temporary_path("listed"), 0755);
-    mkdir(temporary_path("listed/nst"), 0755);
-    mkdir(temporary_path("listed/nst/weights"), 0755);
-    write_text("listed/nst/weights/vgg19.safetensors", "12345");
-    write_text("listed/nst/weights/b.pth", "1");
-    write_text("listed/nst/weights/vgg19.json", "{}");
-    assert_int_equal(weights_list_create(&list, &error), NST_OK);
-    assert_true(list.count >= 2);
-    assert_string_equal(list.files[0].name, "b");
-    for (size_t i = 0; i < list.count; i++)
-        if (list.files[i].is_default) {
-            assert_false(found);
-            found = true;
-            assert_string_equal(list.files[i].path, temporary_path("listed/nst/weights/vgg19.safetensors"));
-            assert_int_equal(list.files[i].bytes, 5);
-        }
-    assert_true(found);
-    weights_list_free(&list);
-
-    setenv("XDG_DATA_HOME", "relative", 1); /* to be ignored */
-    setenv("HOME", "/home/somebody", 1);
-    assert_int_equal(weights_list_create(&list, &error), NST_OK);
-    assert_string_equal(list.folders[0], "/home/somebody/.local/share/nst/weights");
-    weights_list_free(&list);
 }
 
 /* ---- Real networks --------------------------------------------------------------------------------------------- */
@@ -517,20 +384,12 @@ static void test_real_distilled(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conventions),
-        cmocka_unit_test(test_convention_never_guessed),
-        cmocka_unit_test(test_namings),
-        cmocka_unit_test(test_until),
-        cmocka_unit_test(test_missing_layer),
-        cmocka_unit_test(test_description),
-        cmocka_unit_test(test_bad_descriptions),
-        cmocka_unit_test(test_bias_shape),
-        cmocka_unit_test(test_codebooks),
-        cmocka_unit_test(test_conversion),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_real_vgg19),
-        cmocka_unit_test(test_real_distilled),
+        cmocka_unit_test(test_conventions),      cmocka_unit_test(test_convention_never_guessed),
+        cmocka_unit_test(test_namings),          cmocka_unit_test(test_until),
+        cmocka_unit_test(test_missing_layer),    cmocka_unit_test(test_description),
+        cmocka_unit_test(test_bad_descriptions), cmocka_unit_test(test_bias_shape),
+        cmocka_unit_test(test_codebooks),        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_real_vgg19),       cmocka_unit_test(test_real_distilled),
     };
     return cmocka_run_group_tests_name("weights.network", tests, make_temporary_folder, remove_temporary_folder);
 }

@@ -1,0 +1,244 @@
+/* Suite weights.tools: what `nst weights convert`, `info` and `list` do. */
+#include "weights/tools.h"
+#include "files.h"
+#include "weights/convention.h"
+#include "weights/safetensors.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- Conversion ------------------------------------------------------------------------------------------------ */
+
+/* Layer `index` of two networks holds the same bits. */
+static void assert_same_layer(const nst_network *a, const nst_network *b, int index) {
+    const struct layer *x = &a->layers[index], *y = &b->layers[index];
+    assert_string_equal(x->name, y->name);
+    assert_int_equal(x->kind, y->kind);
+    if (x->kind != LAYER_CONVOLUTION)
+        return;
+    assert_true(x->in_channels == y->in_channels && x->out_channels == y->out_channels && x->padding == y->padding &&
+                x->kernel_size == y->kernel_size && x->padding_mode == y->padding_mode);
+    assert_memory_equal(x->weights, y->weights,
+                        sizeof(float) * (size_t)(x->in_channels * x->out_channels * x->kernel_size * x->kernel_size));
+    assert_true((x->bias == NULL) == (y->bias == NULL));
+    if (x->bias != NULL)
+        assert_memory_equal(x->bias, y->bias, sizeof(float) * (size_t)x->out_channels);
+}
+
+#define CHANNELS 40
+#define COUNT    (CHANNELS * 27)
+
+/* A described network of one convolution and a pooling. */
+static const char *write_convolution(const float weights[COUNT]) {
+    float bias[CHANNELS];
+    for (int i = 0; i < CHANNELS; i++)
+        bias[i] = (float)i / 3;
+    struct safetensors_item items[2] = {{"c.weight", TENSOR_F32, 4, {CHANNELS, 3, 3, 3}, weights},
+                                        {"c.bias", TENSOR_F32, 1, {CHANNELS, 0, 0, 0}, bias}};
+    nst_error error = {NST_OK, ""};
+    const char *path = temporary_path("in.safetensors");
+    assert_int_equal(safetensors_write(path, items, 2, NULL, &error), NST_OK);
+    write_text(
+        "in.json",
+        "{\"format\":1,\"name\":\"n\",\"input\":\"RGB, 0..1, over (2, 3, 4)\",\"licence\":\"L \\\"q\\\"\","
+        "\"layers\":[{\"convolution\":\"c\",\"padding_mode\":\"replicate\",\"padding\":2},{\"pooling\":\"p\"}]}");
+    return path;
+}
+
+static struct weights_conversion convert(const char *in, const char *out, const nst_network_options *options,
+                                         enum weights_storage storage, off_t least_bytes, off_t most_bytes) {
+    struct weights_conversion conversion;
+    struct stat status;
+    nst_error error;
+    if (weights_convert(in, out, options, storage, &conversion, &error) != NST_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(stat(out, &status), 0);
+    assert_in_range(status.st_size, least_bytes, most_bytes);
+    return conversion;
+}
+
+/* Conversion without loss. `distinct`: how many different values the weights take. */
+static void check_conversion(int distinct, enum weights_storage storage, off_t least_bytes, off_t most_bytes) {
+    float weights[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        weights[i] = (float)(i % distinct - distinct / 2) * 0.01f;
+    const char *path = write_convolution(weights), *out = temporary_path("new/folder/out.safetensors");
+    struct weights_conversion conversion = convert(path, out, NULL, storage, least_bytes, most_bytes);
+    assert_true(conversion.worst_error == 0 && conversion.worst_layer[0] == 0);
+    nst_network *before = open_network(path, NULL), *after = open_network(out, NULL);
+    assert_int_equal(before->layer_count, after->layer_count);
+    for (int i = 0; i < before->layer_count; i++)
+        assert_same_layer(before, after, i);
+    assert_string_equal(after->name, "n");
+    assert_string_equal(after->licence, "L \"q\"");
+    assert_true(convention_equal(&before->input, &after->input));
+    nst_network_destroy(before);
+    nst_network_destroy(after);
+}
+
+static void test_conversion(void **state) {
+    struct weights_conversion conversion;
+    nst_error error = {NST_OK, ""};
+    (void)state;
+    check_conversion(256, WEIGHTS_LOSSLESS, COUNT + 256 * 4, 3500);       /* codes and a codebook */
+    check_conversion(7, WEIGHTS_LOSSLESS, COUNT + 7 * 4, 2500);           /* a smaller one */
+    check_conversion(257, WEIGHTS_LOSSLESS, 4 * COUNT, 4 * COUNT + 1500); /* floats */
+    check_conversion(7, WEIGHTS_8_BITS, COUNT + 7 * 4, 2500);             /* nothing to be fitted */
+    check_conversion(7, WEIGHTS_32_BITS, 4 * COUNT, 4 * COUNT + 1500);
+    assert_int_equal(weights_convert(temporary_path("in.safetensors"), temporary_path("out.bin"), NULL,
+                                     WEIGHTS_LOSSLESS, &conversion, &error),
+                     NST_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.message, "must end in .safetensors"));
+}
+
+/* The largest error of the converted weights over the root of the mean of the squared weights. */
+static double largest_error(const char *in, const char *out, double *rms_error) {
+    nst_network *before = open_network(in, NULL), *after = open_network(out, NULL);
+    double largest = 0, errors = 0, squares = 0;
+    for (int i = 0; i < COUNT; i++) {
+        double weight = (double)before->layers[0].weights[i], difference = (double)after->layers[0].weights[i] - weight;
+        largest = fmax(largest, fabs(difference));
+        errors += difference * difference;
+        squares += weight * weight;
+    }
+    nst_network_destroy(before);
+    nst_network_destroy(after);
+    *rms_error = sqrt(errors / squares);
+    return largest / sqrt(squares / COUNT);
+}
+
+/* Conversions that lose something say how much, and no more than the type must. */
+static void test_lossy_conversion(void **state) {
+    static const struct {
+        double scale; /* of weights spread over -1..1 */
+        enum weights_storage storage;
+        off_t bytes;
+        double most; /* the largest error, in sizes of the weights */
+    } cases[] = {
+        {1, WEIGHTS_16_BITS, 2 * COUNT, 4.3e-4},   /* F16: half of 2^-11 at 1, over 0.577 */
+        {1e6, WEIGHTS_16_BITS, 2 * COUNT, 3.6e-3}, /* BF16: half of 2^-8 */
+        {1e-9, WEIGHTS_16_BITS, 2 * COUNT, 6.4e-3},
+        {1, WEIGHTS_8_BITS, COUNT + 1024, 0.02}, /* 256 values over a range of 2: half a step of 0.0078, over 0.577 */
+    };
+    float weights[COUNT];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int j = 0; j < COUNT; j++)
+            weights[j] = (float)(cases[i].scale * (2.0 * (j * 619 % COUNT) / COUNT - 1)); /* 619: prime to COUNT */
+        const char *path = write_convolution(weights), *out = temporary_path("lossy.safetensors");
+        struct weights_conversion conversion =
+            convert(path, out, NULL, cases[i].storage, cases[i].bytes, cases[i].bytes + 1500);
+        double rms, largest = largest_error(path, out, &rms);
+        assert_true(largest > 0 && largest < cases[i].most);
+        assert_true(fabs(conversion.worst_error - rms) < 1e-3 * rms);
+        assert_string_equal(conversion.worst_layer, "c");
+    }
+}
+
+/* A conversion up to a layer holds the layers up to there, and no others. */
+static void test_conversion_until(void **state) {
+    nst_network_options options = {.until = "relu1_2"};
+    const char *path =
+        write_vgg("long.safetensors", &(struct vgg_file){{"conv1_1", "conv1_2", "conv2_1"}, "caffe", -1});
+    const char *out = temporary_path("short.safetensors");
+    (void)state;
+    convert(path, out, &options, WEIGHTS_32_BITS, 4 * (64 * 27 + 64 * 64 * 9), 4 * (64 * 27 + 64 * 64 * 9) + 2500);
+    nst_network *network = open_network(out, NULL);
+    assert_int_equal(network->layer_count, 4);
+    assert_string_equal(network->layers[3].name, "relu1_2");
+    nst_network_destroy(network);
+}
+
+/* ---- What info makes of it ------------------------------------------------------------------------------------- */
+
+/* What `nst weights info` prints; from malloc. */
+static char *info_text(const char *path, nst_status expected) {
+    char *text = NULL;
+    size_t bytes = 0;
+    nst_error error = {NST_OK, ""};
+    FILE *stream = open_memstream(&text, &bytes);
+    assert_non_null(stream);
+    assert_int_equal(weights_info(path, NULL, stream, &error), expected);
+    assert_int_equal(expected == NST_OK, error.message[0] == 0);
+    fclose(stream);
+    return text;
+}
+
+static void test_info(void **state) {
+    static const struct {
+        int first, last; /* these weights become `value` */
+        float value;
+        nst_status status;
+        const char *part;
+    } cases[] = {
+        {0, -1, 0, NST_OK, "suspect  nothing"},
+        {5, 5, NAN, NST_ERROR_FORMAT, "suspect: 1 of 1080 weights are not finite"},
+        {5, 6, INFINITY, NST_ERROR_FORMAT, "suspect: 2 of 1080 weights are not finite"},
+        {27, 80, 0, NST_OK, "suspect: 2 of 40 channels are all zero"},
+        {0, COUNT - 1, 0.25f, NST_OK, "suspect: all weights are 0.25"},
+        {0, COUNT - 1, 0, NST_OK, "suspect: 40 of 40 channels are all zero"},
+        {0, COUNT - 1, 1e9f, NST_OK, "the weights' size is absurd"},
+        {7, 7, 1e20f, NST_OK, "the weights' size is absurd"},
+    };
+    float weights[COUNT];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int j = 0; j < COUNT; j++)
+            weights[j] = j >= cases[i].first && j <= cases[i].last ? cases[i].value : (float)(j % 17 - 8) * 0.02f;
+        char *text = info_text(write_convolution(weights), cases[i].status);
+        if (strstr(text, cases[i].part) == NULL)
+            fail_msg("case %zu: expected \"%s\", found: %s", i, cases[i].part, text);
+        assert_non_null(strstr(text, "licence  L \"q\""));
+        assert_non_null(strstr(text, "   3 ->   40  3x3  pad 2 replicate"));
+        free(text);
+    }
+}
+
+/* ---- Lists ------------------------------------------------------------------------------------------------------ */
+
+static void test_list(void **state) {
+    struct weights_list list;
+    nst_error error = {NST_OK, ""};
+    bool found = false;
+    (void)state;
+    setenv("XDG_DATA_HOME", temporary_path("listed"), 1);
+    assert_int_equal(weights_list_create(&list, &error), NST_OK); /* a folder that is not there */
+    assert_true(list.folder_count == 3);
+    weights_list_free(&list);
+    mkdir(temporary_path("listed"), 0755);
+    mkdir(temporary_path("listed/nst"), 0755);
+    mkdir(temporary_path("listed/nst/weights"), 0755);
+    write_text("listed/nst/weights/vgg19.safetensors", "12345");
+    write_text("listed/nst/weights/b.pth", "1");
+    write_text("listed/nst/weights/vgg19.json", "{}");
+    assert_int_equal(weights_list_create(&list, &error), NST_OK);
+    assert_true(list.count >= 2);
+    assert_string_equal(list.files[0].name, "b");
+    for (size_t i = 0; i < list.count; i++)
+        if (list.files[i].is_default) {
+            assert_false(found);
+            found = true;
+            assert_string_equal(list.files[i].path, temporary_path("listed/nst/weights/vgg19.safetensors"));
+            assert_int_equal(list.files[i].bytes, 5);
+        }
+    assert_true(found);
+    weights_list_free(&list);
+
+    setenv("XDG_DATA_HOME", "relative", 1); /* to be ignored */
+    setenv("HOME", "/home/somebody", 1);
+    assert_int_equal(weights_list_create(&list, &error), NST_OK);
+    assert_string_equal(list.folders[0], "/home/somebody/.local/share/nst/weights");
+    weights_list_free(&list);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conversion),
+        cmocka_unit_test(test_lossy_conversion),
+        cmocka_unit_test(test_conversion_until),
+        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_list),
+    };
+    return cmocka_run_group_tests_name("weights.tools", tests, make_temporary_folder, remove_temporary_folder);
+}

@@ -1,0 +1,114 @@
+/* Suite weights.values: 16-bit types and fitted codebooks: the arithmetic of storing weights in fewer bits. */
+#include "files.h"
+#include "support/random.h"
+#include "weights/codebook.h"
+#include "weights/half.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every value of a 16-bit type is kept, and what lies between two goes to the nearer, or to the even one. */
+static void check_rounding(float (*to_float)(uint16_t), uint16_t (*from_float)(float), uint16_t infinity) {
+    for (uint16_t bits = 0; bits < infinity; bits++) {
+        float value = to_float(bits), next = to_float((uint16_t)(bits + 1));
+        assert_int_equal(from_float(value), bits);
+        assert_int_equal(from_float(-value), bits | 0x8000);
+        assert_true(to_float(bits | 0x8000) == -value);
+        if (bits + 1 == infinity)
+            break;
+        float middle = (value + next) / 2;
+        if (middle <= value || middle >= next)
+            continue; /* below what a float can hold */
+        assert_int_equal(from_float(middle), bits + bits % 2);
+        assert_int_equal(from_float(nextafterf(middle, value)), bits);
+        assert_int_equal(from_float(nextafterf(middle, next)), bits + 1);
+    }
+    assert_true(isinf(to_float(infinity)) && isnan(to_float((uint16_t)(infinity + 1))));
+    assert_int_equal(from_float(INFINITY), infinity);
+    assert_int_equal(from_float(-INFINITY), infinity | 0x8000);
+    assert_true(isnan(to_float(from_float(NAN))));
+}
+
+static void test_half(void **state) {
+    (void)state;
+    check_rounding(half_to_float, half_from_float, 0x7c00);
+    assert_true(half_to_float(0x3c00) == 1 && half_to_float(0x7bff) == 65504 && half_to_float(1) == 0x1p-24f);
+    assert_int_equal(half_from_float(65519.996f), 0x7bff);
+    assert_int_equal(half_from_float(65520), 0x7c00);
+    assert_int_equal(half_from_float(0x1p-25f), 0);
+}
+
+static void test_bfloat16(void **state) {
+    (void)state;
+    check_rounding(bfloat16_to_float, bfloat16_from_float, 0x7f80);
+    assert_true(bfloat16_to_float(0x3f80) == 1 && bfloat16_to_float(0x4049) == 3.140625f);
+}
+
+/* The sum of squared errors when values are coded by `steps` equal steps over their range. */
+static double uniform_error(const float *values, size_t count, int steps) {
+    float least = values[0], most = values[0];
+    double error = 0;
+    for (size_t i = 0; i < count; i++) {
+        least = fminf(least, values[i]);
+        most = fmaxf(most, values[i]);
+    }
+    double step = ((double)most - (double)least) / (steps - 1);
+    for (size_t i = 0; i < count; i++)
+        error += pow((double)values[i] - (double)least - step * rint(((double)values[i] - (double)least) / step), 2);
+    return error;
+}
+
+/* What k-means promises: each value has the nearest code, each entry is the mean of its values; and it is worth it. */
+static void check_fit(const float *values, size_t count, double share_of_uniform) {
+    unsigned char *codes = malloc(count);
+    float codebook[CODEBOOK_MAX];
+    double sums[CODEBOOK_MAX] = {0}, error = 0;
+    size_t counts[CODEBOOK_MAX] = {0};
+    assert_non_null(codes);
+    int size = codebook_fit(values, count, codes, codebook, NULL);
+    assert_in_range(size, 1, CODEBOOK_MAX);
+    for (int i = 1; i < size; i++)
+        assert_true(codebook[i] >= codebook[i - 1]);
+    for (size_t i = 0; i < count; i++) {
+        float distance = fabsf(values[i] - codebook[codes[i]]);
+        for (int j = 0; j < size; j++)
+            assert_true(distance <= fabsf(values[i] - codebook[j]));
+        sums[codes[i]] += (double)values[i];
+        counts[codes[i]]++;
+        error += (double)distance * (double)distance;
+    }
+    double uniform = uniform_error(values, count, CODEBOOK_MAX);
+    if (error > share_of_uniform * uniform)
+        fail_msg("squared error %g, of equal steps %g", error, uniform);
+    for (int i = 0; i < size; i++)
+        if (counts[i] > 0)
+            assert_true(fabs(sums[i] / (double)counts[i] - (double)codebook[i]) <
+                        2e-3 * (1e-9 + fabs((double)codebook[i])));
+    free(codes);
+}
+
+static void test_fit(void **state) {
+    enum { COUNT = 30011 };
+    static float values[COUNT];
+    struct random_generator generator = random_from_seed(5);
+    (void)state;
+    for (int i = 0; i < COUNT; i++) /* a normal distribution, and a few far out */
+        values[i] = (float)(random_normal(&generator) * (i % 1000 == 0 ? 0.2 : 0.02));
+    check_fit(values, COUNT, 0.1);
+    for (int i = 0; i < COUNT; i++)
+        values[i] = (float)random_uniform(&generator);
+    check_fit(values, COUNT, 1.01);        /* nothing to be gained, and nothing lost */
+    check_fit(values, CODEBOOK_MAX, 1e-6); /* one for each */
+    for (int i = 0; i < COUNT; i++)
+        values[i] = 0.25f;
+    check_fit(values, COUNT, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_half),
+        cmocka_unit_test(test_bfloat16),
+        cmocka_unit_test(test_fit),
+    };
+    return cmocka_run_group_tests_name("weights.values", tests, NULL, NULL);
+}
