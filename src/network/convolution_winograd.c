@@ -25,7 +25,7 @@ static bool transforms_filters(const struct convolution_shape *shape) {
 static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
     values[TILES] = context->channel_block == 16 ? 8 : 6;
     values[PANEL] = 4;
-    values[ROUNDS] = transforms_filters(shape) && shape->in_channels <= 256 ? 16 : 8;
+    values[ROUNDS] = shape->in_channels <= 64 ? 4 : transforms_filters(shape) && shape->in_channels <= 256 ? 16 : 8;
 }
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
