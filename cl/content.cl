@@ -1,18 +1,20 @@
 /* content.cl: squared difference of two feature maps.
  *
  *     loss = weight * sum (F - P)^2        gradient += F > 0 ? 2 weight (F - P) : 0
+ * but if `replaces`, `gradient` is the map itself, and becomes what elsewhere is added.
  * F > 0 is the mask of the ReLU whose output F is. Unused channels are zero in both maps.
  * partials: one partial sum of the loss per work-group. `count` is in vectors.
  */
 #include "common.h"
 
 __kernel void content_loss(__global const floatB *map, __global const floatB *target, __global floatB *gradient,
-                           __global float *partials, int slot, int count, float weight) {
+                           __global float *partials, int slot, int count, float weight, int replaces) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count) {
         floatB value = map[i], difference = value - target[i];
         ADD_TERM(floatB, sum, lost, difference * difference);
-        gradient[i] += select((floatB)(0.0f), 2.0f * weight * difference, LANES(value > 0.0f));
+        floatB added = select((floatB)(0.0f), 2.0f * weight * difference, LANES(value > 0.0f));
+        gradient[i] = replaces ? added : gradient[i] + added;
     }
     REDUCE(weight * SUM(sum), partials + (size_t)slot * get_num_groups(0));
 }

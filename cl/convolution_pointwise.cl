@@ -7,6 +7,8 @@
  * pixels, all sums of the tile are kept in registers over the whole loop. weights: floatB
  * [panels][in_channels][VECTORS], lanes are output channels. With few channels memory is the limit: what tiles further on
  * read is fetched ahead.
+ *
+ * IN_PLACE 1: `output` is `input`. The input under the area is first copied to `scratch`, [in_blocks][area's pixels].
  */
 #include "convolution.h"
 
@@ -14,8 +16,13 @@
 #define AREA_COLUMNS  24 /* a multiple of 4 and of TILE_COLUMNS */
 #define TILE_ROWS     2
 #define PIXELS        (TILE_ROWS * TILE_COLUMNS)
+#define AREA_PIXELS   (AREA_ROWS * AREA_COLUMNS)
 #define INPUTS_AHEAD  (6 * TILE_COLUMNS) /* columns */
 #define OUTPUTS_AHEAD (2 * TILE_COLUMNS)
+
+#ifndef IN_PLACE
+#define IN_PLACE 0
+#endif
 
 struct image {
     int height, width;
@@ -41,10 +48,12 @@ static void tile_sums(__global const floatB *input, int line, size_t plane, __gl
     }
     for (int left = in_channels; left > 0; left -= BLOCK) {
         __global const float *pixels = (__global const float *)input;
+#if !IN_PLACE
 #pragma unroll
         for (int i = 0; i < PIXELS; ++i) {
             PREFETCH(input + row_of(i) * line + column_of(i) + INPUTS_AHEAD);
         }
+#endif
         if (left >= BLOCK) {
 #pragma unroll
             for (int lane = 0; lane < BLOCK; ++lane) {
@@ -74,14 +83,17 @@ static void tile_sums(__global const floatB *input, int line, size_t plane, __gl
     }
 }
 
-/* Copies the pixels of a tile that is cut off by the border, [in_blocks][PIXELS]; others take their nearest pixel's
- * place. */
-static void gather_tile(__global const floatB *input, struct image size, int y, int x, int in_blocks,
-                        __global floatB *tile) {
+/* Copies rows x columns pixels to [in_blocks][rows][columns]; those that lie outside are like the nearest inside. */
+static void gather(__global const floatB *input, struct image size, int y, int x, int rows, int columns, int in_blocks,
+                   __global floatB *pixels) {
     for (int block = 0; block < in_blocks; ++block) {
-        for (int i = 0; i < PIXELS; ++i) {
-            int row = min(y + row_of(i), size.height - 1), column = min(x + column_of(i), size.width - 1);
-            tile[block * PIXELS + i] = input[((size_t)block * size.height + row) * size.width + column];
+        for (int row = 0; row < rows; ++row) {
+            __global const floatB *line =
+                input + ((size_t)block * size.height + min(y + row, size.height - 1)) * size.width;
+            for (int column = 0; column < columns; ++column) {
+                PREFETCH(line + x + column + columns);
+                *pixels++ = line[min(x + column, size.width - 1)];
+            }
         }
     }
 }
@@ -114,33 +126,42 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
     int mask_rows = (height + 3) / 4, mask_columns = (width + 3) / 4;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + VECTORS - 1) / VECTORS;
     size_t plane = (size_t)height * width;
-    __global floatB *cut_tile = scratch + (size_t)get_global_id(0) * in_blocks * PIXELS;
+    __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (IN_PLACE ? AREA_PIXELS : PIXELS);
 
     /* Where areas are few, their panels are shared out too, in `groups`. */
     FOR_RANGE(i, area_rows * area_columns * groups) {
         int group = i % groups, area = i / groups;
         int y0 = area / area_columns * AREA_ROWS, x0 = area % area_columns * AREA_COLUMNS;
         int y_end = min(y0 + AREA_ROWS, height), x_end = min(x0 + AREA_COLUMNS, width);
+#if IN_PLACE
+        gather(input, size, y0, x0, AREA_ROWS, AREA_COLUMNS, in_blocks, gathered);
+#endif
         for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
             int vectors = min(VECTORS, out_blocks - panel * VECTORS);
             __global floatB *output_panel = output + panel * VECTORS * plane;
             for (int y = y0; y < y_end; y += TILE_ROWS) {
                 for (int x = x0; x < x_end; x += TILE_COLUMNS) {
                     floatB sums[PIXELS][VECTORS];
+#if IN_PLACE
+                    __global const floatB *tile = gathered + (y - y0) * AREA_COLUMNS + x - x0;
+                    int line = AREA_COLUMNS, from_block_to_block = AREA_PIXELS;
+#else
                     __global const floatB *tile = input + y * width + x;
-                    bool inside = y + TILE_ROWS <= height && x + TILE_COLUMNS <= width;
+                    size_t line = width, from_block_to_block = plane;
 #pragma unroll
                     for (int k = 0; k < PIXELS * VECTORS; ++k) {
                         PREFETCH(output_panel + k / PIXELS * plane + (y + row_of(k % PIXELS)) * width + x +
                                  column_of(k % PIXELS) + OUTPUTS_AHEAD);
                     }
-                    if (!inside) {
-                        gather_tile(input, size, y, x, in_blocks, cut_tile);
-                        tile = cut_tile;
+                    if (y + TILE_ROWS > height || x + TILE_COLUMNS > width) {
+                        gather(input, size, y, x, TILE_ROWS, TILE_COLUMNS, in_blocks, gathered);
+                        tile = gathered;
+                        line = TILE_COLUMNS;
+                        from_block_to_block = PIXELS;
                     }
-                    tile_sums(tile, inside ? width : TILE_COLUMNS, inside ? plane : PIXELS,
-                              weights + (size_t)panel * in_channels * VECTORS, bias + panel * VECTORS, in_channels,
-                              sums);
+#endif
+                    tile_sums(tile, line, from_block_to_block, weights + (size_t)panel * in_channels * VECTORS,
+                              bias + panel * VECTORS, in_channels, sums);
 #pragma unroll
                     for (int v = 0; v < VECTORS; ++v) {
                         if (v < vectors) {

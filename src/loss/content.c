@@ -86,6 +86,7 @@ nst_status content_loss_run(struct content_loss *loss, const struct plan *plan, 
     return kernel_run(loss->context, loss->loss, reduction_work(loss->context),
                       ARGUMENTS(arg_buffer(map->values), arg_buffer(plan_buffer(plan, loss->target)),
                                 arg_buffer(gradient), arg_buffer(output.partials), arg_int(output.slot),
-                                arg_int(map_vectors(loss, map)), arg_float((float)weight)),
+                                arg_int(map_vectors(loss, map)), arg_float((float)weight),
+                                arg_int(gradient == map->values)),
                       error);
 }

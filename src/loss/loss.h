@@ -40,7 +40,7 @@ nst_status content_loss_set_target(struct content_loss *loss, const struct plan 
 /* |P|^2, for normalisation; waits. `partials` is a buffer for reduction_partials() floats. */
 nst_status content_loss_target_size(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                                     struct loss_output output, double *squares, nst_error *error);
-/* Value and gradient, added to `gradient`, in one pass; `weight` is a. */
+/* Value and gradient, added to `gradient` unless that is the map itself, in one pass; `weight` is a. */
 nst_status content_loss_run(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                             double weight, struct loss_output output, cl_mem gradient, nst_error *error);
 
@@ -85,7 +85,8 @@ struct style_loss_weights {
 /* The value, from the Gram matrix last computed; makes the matrix 4 a s (s G - A) for the gradient. */
 nst_status style_loss_value(struct style_loss *loss, const struct plan *plan, struct style_loss_weights weights,
                             struct loss_output output, nst_error *error);
-/* Adds the gradient at the feature map. */
+/* Adds the gradient at the feature map to `gradient`; where the model has gradients in place, that is the map, which is
+ * replaced. */
 nst_status style_loss_add_gradient(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
                                    cl_mem gradient, nst_error *error);
 

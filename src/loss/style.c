@@ -101,11 +101,13 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
         .channels = channels,
         .engine = engine != PRODUCT_AUTO ? engine : product_choose(context, channels),
     };
+    bool in_place = model_gradient_in_place(model, stage);
     struct convolution_shape shape = {.in_channels = loss->channels,
                                       .out_channels = loss->channels,
                                       .kernel_size = 1,
                                       .padding_mode = PADDING_ZERO,
-                                      .epilogue = EPILOGUE_MASK_ADD};
+                                      .epilogue = in_place ? EPILOGUE_MASK : EPILOGUE_MASK_ADD,
+                                      .in_place = in_place};
     nst_status status = NST_OK;
     if (!is_possible(context, loss->engine)) {
         static const char *const needs[] = {

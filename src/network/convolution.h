@@ -45,7 +45,8 @@ struct convolution_shape {
     enum padding_mode padding_mode; /* what lies outside the input */
     bool has_bias;
     enum convolution_epilogue epilogue;
-    bool unpools; /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
+    bool unpools;  /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
+    bool in_place; /* the output takes the input's place in the same buffer (1x1 on CPUs, as many channels) */
 };
 
 /* An engine, and the numbers that it is built with, in that engine's order. */
@@ -110,7 +111,7 @@ uint64_t convolution_scratch_bytes(const struct convolution *convolution, int he
 
 struct convolution_call {
     int height, width;    /* of the input */
-    cl_mem input, output; /* different buffers */
+    cl_mem input, output; /* different buffers, but for a shape that is in place */
     cl_mem selection;     /* for a shape that unpools: the mask of its input */
     cl_mem mask;          /* written (RELU), read (MASK, MASK_ADD), unused (NONE); of the output's size */
     cl_mem scratch;       /* at least convolution_scratch_bytes */

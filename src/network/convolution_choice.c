@@ -25,11 +25,12 @@ const struct convolution_methods *convolution_methods_of(enum convolution_engine
     return NULL;
 }
 
-/* Only one pools and unpools. */
+/* Only one pools and unpools, and only one works in place. */
 bool convolution_supports(const struct convolution_methods *methods, const nst_context *context,
                           const struct convolution_shape *shape) {
     bool pools = shape->epilogue == EPILOGUE_RELU_POOL || shape->unpools;
-    return (!pools || methods == &convolution_winograd) && methods->supports(context, shape);
+    return (!pools || methods == &convolution_winograd) && (!shape->in_place || methods == &convolution_direct) &&
+           methods->supports(context, shape);
 }
 
 /* An engine can do the shape, and has not computed wrongly on this device. */

@@ -10,7 +10,8 @@ enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels *
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
     return context->loops_in_kernel && context->channel_block >= 4 &&
-           (shape->kernel_size == 1 || shape->kernel_size == 3);
+           (shape->kernel_size == 3 || shape->kernel_size == 1) &&
+           (!shape->in_place || (shape->kernel_size == 1 && shape->in_channels == shape->out_channels));
 }
 
 /* Up to this many output channels, vectors hold input channels instead. */
@@ -68,7 +69,9 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     convolution->taps = shape->kernel_size * shape->kernel_size;
     char options[96];
     int length = snprintf(options, sizeof options, "-D VECTORS=%d -D TILE_COLUMNS=%d", vectors, columns);
-    if (!is_pointwise) {
+    if (is_pointwise) {
+        snprintf(options + length, sizeof options - (size_t)length, " -D IN_PLACE=%d", shape->in_place);
+    } else {
         snprintf(options + length, sizeof options - (size_t)length, " -D KERNEL_SIZE=%d -D OUTPUTS=%d",
                  shape->kernel_size, few_outputs ? shape->out_channels : 0);
     }
@@ -85,8 +88,10 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)height, (void)width;
     int border = convolution->shape.kernel_size - 1;
-    int patch_pixels = border > 0 ? (AREA_ROWS + border) * (AREA_COLUMNS + border)
-                                  : TILE_ROWS * convolution->parameters[COLUMNS]; /* of a tile that is cut off */
+    int patch_pixels = (AREA_ROWS + border) * (AREA_COLUMNS + border);
+    if (border == 0 && !convolution->shape.in_place) {
+        patch_pixels = TILE_ROWS * convolution->parameters[COLUMNS]; /* of a tile that is cut off */
+    }
     return (uint64_t)convolution->work_items * convolution->in_blocks * convolution->block * patch_pixels *
            sizeof(cl_float);
 }
@@ -98,7 +103,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
     int areas = ((out_height + AREA_ROWS - 1) / AREA_ROWS) * ((out_width + AREA_COLUMNS - 1) / AREA_COLUMNS);
     int panels = convolution_panels(convolution), groups = 1;
-    while (areas * groups < 8 * convolution->work_items && 2 * groups <= panels) {
+    while (!shape->in_place && areas * groups < 8 * convolution->work_items && 2 * groups <= panels) {
         groups *= 2;
     }
     if (shape->kernel_size == 1) {

@@ -79,7 +79,7 @@ static nst_status make_stages(struct model *model, const nst_network *network, c
         }
         memcpy(stage->name, layer->name, sizeof stage->name);
         for (int t = 0; t < options->tap_count; ++t) {
-            stage->is_tapped = stage->is_tapped || strcmp(options->taps[t], stage->name) == 0;
+            stage->taps += strcmp(options->taps[t], stage->name) == 0;
         }
     }
     return NST_OK;
@@ -105,7 +105,7 @@ static void merge_poolings(struct model *model, nst_pooling pooling, enum convol
     bool may = pooling == NST_POOLING_MAX && (engine == CONVOLUTION_AUTO || engine == CONVOLUTION_WINOGRAD);
     for (int s = 0; may && s + 1 < model->stage_count; ++s) {
         struct stage *stage = &model->stages[s], *next = stage + 1;
-        if (stage->is_pooling || !stage->has_relu || stage->is_tapped || stage->padding_mode != PADDING_ZERO ||
+        if (stage->is_pooling || !stage->has_relu || stage->taps > 0 || stage->padding_mode != PADDING_ZERO ||
             !next->is_pooling) {
             continue;
         }
@@ -117,6 +117,21 @@ static void merge_poolings(struct model *model, nst_pooling pooling, enum convol
             memmove(next, next + 1, (size_t)(model->stage_count - s - 2) * sizeof *next);
             model->stage_count--;
         }
+    }
+}
+
+/* Through borders that are not zero the gradient is made for the padded map first, and folded then. */
+static bool folds(const struct layer *layer) {
+    return layer->padding > 0 && layer->padding_mode != PADDING_ZERO;
+}
+
+/* Where one loss alone uses the map of a stage, and a convolution above can add to what the loss made of it. */
+static void choose_gradients_in_place(struct model *model) {
+    for (int s = 0; s < model->stage_count; ++s) {
+        struct stage *stage = &model->stages[s], *above = s + 1 < model->stage_count ? stage + 1 : NULL;
+        bool can_add = !above || (!above->is_pooling && !folds(above->layer));
+        stage->has_gradient_in_place =
+            model->context->loops_in_kernel && model->context->channel_block > 1 && stage->taps == 1 && can_add;
     }
 }
 
@@ -148,16 +163,18 @@ static nst_status make_convolutions(struct model *model, int index, enum convolu
     if (status) {
         return status;
     }
-    /* Through borders that are not zero the gradient is made for the padded map first, and folded then. */
-    stage->folds = layer->padding > 0 && layer->padding_mode != PADDING_ZERO;
-    bool masks = !stage->folds && index > 0 && model->stages[index - 1].has_relu;
+    stage->folds = folds(layer);
+    const struct stage *below = index > 0 ? stage - 1 : NULL;
+    bool masks = !stage->folds && below && below->has_relu;
     struct convolution_shape backward = {
         .in_channels = layer->out_channels,
         .out_channels = layer->in_channels,
         .kernel_size = layer->kernel_size,
         .padding = stage->folds ? layer->kernel_size - 1 : layer->kernel_size - 1 - layer->padding,
         .padding_mode = PADDING_ZERO,
-        .epilogue = masks ? EPILOGUE_MASK : EPILOGUE_NONE,
+        .epilogue = !masks                         ? EPILOGUE_NONE
+                    : below->has_gradient_in_place ? EPILOGUE_MASK_ADD
+                                                   : EPILOGUE_MASK,
         .unpools = stage->is_pooled,
     };
     float *turned = turned_weights(layer);
@@ -210,6 +227,9 @@ nst_status model_create(nst_context *context, const nst_network *network, const 
     nst_status status = make_stages(model, network, options, layer_count, error);
     if (!status) {
         merge_poolings(model, options->pooling, options->engine);
+    }
+    if (!status && options->losses_in_place) {
+        choose_gradients_in_place(model);
     }
     for (int s = 0; !status && s < model->stage_count; ++s) {
         if (!model->stages[s].is_pooling) {
@@ -264,6 +284,9 @@ int model_find_stage(const struct model *model, const char *name) {
 
 int model_channels(const struct model *model, int stage) {
     return model->stages[stage].out_channels;
+}
+bool model_gradient_in_place(const struct model *model, int stage) {
+    return model->stages[stage].has_gradient_in_place;
 }
 bool model_has_relu(const struct model *model, int stage) {
     return model->stages[stage].has_relu;

@@ -24,6 +24,7 @@ struct model_options {
     nst_pooling pooling;
     enum convolution_engine engine; /* usually CONVOLUTION_AUTO */
     bool centered;                  /* images come with the mean of the input convention already subtracted */
+    bool losses_in_place;           /* as far as the device can: see model_gradient_in_place */
 };
 
 struct image_size {
@@ -73,7 +74,12 @@ nst_status model_forward(struct model *model, const struct plan *plan, cl_mem im
 struct feature_map model_feature_map(const struct model *model, const struct plan *plan, int stage);
 cl_mem model_gradient(const struct model *model, const struct plan *plan, int stage);
 
-/* Sets the gradient at the deepest stage to zero: the backward pass begins. */
+/* True if the gradient at a tapped stage takes the place of its feature map. Then its loss, the only one there, replaces
+ * the map by its own gradient, and the pass from above adds to it: this must run after the loss. Elsewhere the pass from
+ * above comes first and losses add to what it made. */
+bool model_gradient_in_place(const struct model *model, int stage);
+
+/* Sets the gradient at the deepest stage to zero, unless it is in place: the backward pass begins. */
 nst_status model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
 /* From the gradient at stage `from` to that at the stage `to` < from; to == -1: to the image, whose gradient is
  * written to `image_gradient`, float [3][height][width]. */

@@ -6,8 +6,10 @@
 
 struct stage {
     char name[LAYER_NAME_LENGTH]; /* of its last layer */
-    bool is_pooling, has_relu, is_tapped;
-    bool is_pooled; /* a convolution that pools its output itself: its ReLU lies below the pooling */
+    bool is_pooling, has_relu;
+    int taps;                   /* losses that sit here */
+    bool has_gradient_in_place; /* see model_gradient_in_place */
+    bool is_pooled;             /* a convolution that pools its output itself: its ReLU lies below the pooling */
     int in_channels, out_channels;
 
     const struct layer *layer; /* only while the model is made */
@@ -19,7 +21,7 @@ struct stage {
     /* Numbers of plan entries, -1 for none. */
     int map, mask;       /* output and its ReLU mask */
     int selection;       /* maximum pooling: which pixels of the map before it were the largest */
-    int gradient;        /* at the output, before the ReLU */
+    int gradient;        /* at the output, before the ReLU; the map's own entry if it is in place */
     int padded_gradient; /* of the padded input, where the convolution folds */
     int forward_scratch, backward_scratch;
 };

@@ -82,12 +82,15 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
         int forward = model_forward_step(model, s), backward = model_backward_step(model, s);
         int below = s == 0 ? image_step : model_backward_step(model, s - 1);
         bool last = s == model->stage_count - 1;
+        bool in_place = stage->has_gradient_in_place;
+        int map_end = in_place ? below : stage->taps > 0 ? backward : forward + !last;
         stage->map =
-            plan_add(plan, bytes.map, forward, stage->is_tapped ? backward : forward + !last, "%s", stage->name);
+            plan_add(plan, bytes.map, forward, map_end, "%s%s", stage->name, in_place ? " and its gradient" : "");
         stage->mask = add_if(plan, stage->has_relu, bytes.mask, forward, backward, "mask of ", stage->name);
         bool selects = stage->is_pooled || (stage->is_pooling && model->pooling == NST_POOLING_MAX);
         stage->selection = add_if(plan, selects, bytes.selection, forward, below, "selection of ", stage->name);
-        stage->gradient = plan_add(plan, bytes.map, backward, below, "gradient of %s", stage->name);
+        stage->gradient =
+            in_place ? stage->map : plan_add(plan, bytes.map, backward, below, "gradient of %s", stage->name);
         stage->forward_scratch =
             add_if(plan, true, bytes.forward_scratch, forward, forward, "forward scratch of ", stage->name);
         stage->backward_scratch =
@@ -181,6 +184,9 @@ cl_mem model_gradient(const struct model *model, const struct plan *plan, int s)
 /* ---- Backward ---------------------------------------------------------------------------------------------------- */
 
 nst_status model_backward_begin(struct model *model, const struct plan *plan, nst_error *error) {
+    if (model_gradient_in_place(model, model->stage_count - 1)) {
+        return NST_OK;
+    }
     struct feature_map deepest = model_feature_map(model, plan, model->stage_count - 1);
     uint64_t bytes = feature_map_bytes(model->context, deepest.channels, deepest.height, deepest.width);
     return buffer_fill_zero(model->context, model_gradient(model, plan, model->stage_count - 1), (size_t)bytes, error);

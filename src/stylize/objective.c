@@ -112,7 +112,8 @@ nst_status objective_create(nst_context *context, const nst_network *network, co
     struct model_options options = {.taps = taps,
                                     .pooling = settings->pooling,
                                     .engine = engine,
-                                    .centered = settings->objective == NST_OBJECTIVE_NEURAL_STYLE};
+                                    .centered = settings->objective == NST_OBJECTIVE_NEURAL_STYLE,
+                                    .losses_in_place = true};
     for (int c = 0; options.centered && c < 3; ++c) {
         objective->center[network->input.order[c]] = -network->input.offset[c] / network->input.scale[c];
     }
@@ -293,38 +294,25 @@ static nst_status add_gradients(struct objective *objective, const struct plan *
     return status;
 }
 
-static bool has_loss(const struct objective *objective, int stage) {
-    for (int i = 0; i < objective->style_count; ++i) {
-        if (objective->style[i].stage == stage) {
-            return true;
-        }
-    }
-    for (int i = 0; i < objective->content_count; ++i) {
-        if (objective->content[i].stage == stage) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* From the deepest stage down, adding the losses' gradients on the way. */
+/* From the deepest stage down, with the losses' gradients on the way. */
 static nst_status backward(struct objective *objective, const struct plan *plan, cl_mem image_gradient,
                            nst_error *error) {
-    int from = model_stage_count(objective->model) - 1;
-    nst_status status = model_backward_begin(objective->model, plan, error);
-    if (!status) {
-        status = add_gradients(objective, plan, from, error);
-    }
-    for (int stage = from - 1; !status && stage >= 0; --stage) {
-        if (has_loss(objective, stage)) {
-            status = model_backward(objective->model, plan, from, stage, NULL, error);
-            if (!status) {
-                status = add_gradients(objective, plan, stage, error);
-            }
-            from = stage;
+    struct model *model = objective->model;
+    int deepest = model_stage_count(model) - 1;
+    nst_status status = model_backward_begin(model, plan, error);
+    for (int stage = deepest; !status && stage >= 0; --stage) {
+        bool in_place = model_gradient_in_place(model, stage);
+        if (in_place) {
+            status = add_gradients(objective, plan, stage, error);
+        }
+        if (!status && stage < deepest) {
+            status = model_backward(model, plan, stage + 1, stage, NULL, error);
+        }
+        if (!status && !in_place) {
+            status = add_gradients(objective, plan, stage, error);
         }
     }
-    return status ? status : model_backward(objective->model, plan, from, -1, image_gradient, error);
+    return status ? status : model_backward(model, plan, 0, -1, image_gradient, error);
 }
 
 static nst_status total_variation(struct objective *objective, const struct plan *plan, cl_mem image, cl_mem gradient,

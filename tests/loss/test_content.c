@@ -35,7 +35,7 @@ static void check_kernels(nst_context *context, struct map_size size) {
     check(kernel_create(context, "content.cl", "", "content_loss", &kernel, &error), &error);
     check(kernel_run(context, kernel, reduction_work(context),
                      ARGUMENTS(arg_buffer(maps), arg_buffer(goal), arg_buffer(gradient), arg_buffer(partials),
-                               arg_int(slot), arg_int(vectors), arg_float(weight)),
+                               arg_int(slot), arg_int(vectors), arg_float(weight), arg_int(0)),
                      &error),
           &error);
     check(reduction_read(context, partials, slot, &got, &error), &error);
@@ -85,7 +85,7 @@ static void target_and_loss_of_a_model(void **state) {
     nst_error error;
     nst_network *network = random_network("c5 r", 3);
     const char *tap = "relu1_1";
-    struct model_options options = {.taps = &tap, .tap_count = 1};
+    struct model_options options = {.taps = &tap, .tap_count = 1, .losses_in_place = true};
     struct model *model;
     struct content_loss *loss;
     struct plan plan = {0};
