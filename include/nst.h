@@ -113,6 +113,9 @@ typedef enum nst_device_type {
 /* "cpu", "gpu", "accelerator" or "other". */
 const char *nst_device_type_name(nst_device_type type);
 
+/* Whether a device computes rightly, as an earlier run on this machine found. */
+typedef enum nst_check { NST_CHECK_UNKNOWN, NST_CHECK_PASSED, NST_CHECK_FAILED } nst_check;
+
 /* What is known of one OpenCL device: filled in one place, printed by every printer. */
 typedef struct nst_device_info {
     int platform_index, device_index; /* P:D */
@@ -128,8 +131,11 @@ typedef struct nst_device_info {
     char bus_address[64]; /* PCI address or UUID, "" where the driver does not tell */
     int alias_of;         /* index in the list of the same card seen through an earlier platform, or -1 */
     bool usable;
-    char reason[256]; /* why it is not usable */
-    bool is_default;  /* what `auto` takes */
+    char reason[256];       /* why it is not usable */
+    nst_check check;        /* of this model, with this driver */
+    char check_reason[256]; /* what it computed wrongly */
+    double measured_gflops; /* of an iteration, counted as direct convolutions; 0: not measured yet */
+    bool is_default;        /* what `auto` takes */
 } nst_device_info;
 
 typedef struct nst_device_list {
@@ -151,13 +157,22 @@ typedef struct nst_context_options {
     const char
         *device;    /* auto, gpu, cpu, accelerator, P:D, or part of the device's name; NULL: NST_DEVICE, then auto */
     bool profiling; /* record the time of every kernel */
-    bool no_cache;  /* neither read nor write compiled programs */
+    bool no_cache;  /* neither read nor keep anything from run to run: compiled programs, checks, tuning, speed */
+    bool unchecked; /* open also a device that failed its check */
 } nst_context_options;
 
 /* Opens a device. `options` may be NULL. An explicit choice never falls back to another device.
  * Errors: NST_ERROR_DEVICE (none or several match: the message lists the devices), NST_ERROR_OPENCL. */
 nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error);
 void nst_context_destroy(nst_context *context);
+
+/* Runs a short self-test, of a second or less, unless this device model passed it before with this driver and version of
+ * nst; what it finds is remembered. A device that failed is passed over by auto, gpu, cpu and accelerator, and refused
+ * when it is asked for by place or name. Errors: NST_ERROR_DEVICE (it computes wrongly: the message says what). */
+nst_status nst_context_check(nst_context *context, nst_error *error);
+
+/* NULL, or one line: that a better device was passed over, and why. Owned by the context. */
+const char *nst_context_note(const nst_context *context);
 
 /* The device that the context uses; owned by the context. */
 const nst_device_info *nst_context_device(const nst_context *context);

@@ -1,6 +1,7 @@
 /* bench.c: goes through the devices and sizes and fills in the report; see bench.h. */
 #include "bench/bench_internal.h"
 
+#include "device/findings.h"
 #include "device/select.h"
 #include "support/error.h"
 
@@ -100,6 +101,16 @@ static double part_of(const struct bench_row *rows, int count) {
     return (double)rows[0].size_px * rows[0].size_px / pixels;
 }
 
+/* For the choice of devices and for estimates, from the usual network at sizes that fill a device; that of the largest
+ * remains. */
+static void keep_speed(const struct device_run *run, const struct bench_row *row) {
+    enum { LEAST_PX = 256 };
+    if (run->context->keeps_findings && row->size_px >= LEAST_PX &&
+        strncmp(nst_network_name(run->network), "vgg19", 5) == 0) {
+        findings_keep_speed(&run->device->info, row->gflops);
+    }
+}
+
 /* One size, the first of `rows_left`. */
 static void measure_row(struct device_run *run, int rows_left, struct bench_row *row) {
     enum { LEAST_RUNS = 5 }; /* warming up, and three samples */
@@ -123,6 +134,8 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     row->gflops = 1 / run->seconds_per_gflop;
     if (run->device->check.outcome.state != BENCH_OK) {
         row->outcome = run->device->check.outcome;
+    } else {
+        keep_speed(run, row);
     }
 }
 
@@ -173,7 +186,7 @@ static void measure_device(struct device_run *run) {
     enum { SLOW_GFLOPS = 20 };
     struct bench_device *device = run->device;
     nst_error error;
-    nst_context_options options = {.device = run->name, .no_cache = run->options->no_cache};
+    nst_context_options options = {.device = run->name, .no_cache = run->options->no_cache, .unchecked = true};
     list_sizes(run);
     tell(run->options, "%s: peak and bandwidth", run->name);
     nst_status status = nst_context_create(&options, &run->context, &error);

@@ -1,6 +1,7 @@
 /* known.c: known answers of a device: opens it, goes through them, and what they share; see bench.h and known.h. */
 #include "bench/known.h"
 
+#include "device/findings.h"
 #include "support/error.h"
 
 #include <stdlib.h>
@@ -111,8 +112,14 @@ void known_keep_largest(double *largest, double value) {
 
 /* ---- All of them -------------------------------------------------------------------------------------------------- */
 
+static nst_status run_all(nst_context *context, bool brief, struct known_answers *answers, nst_error *error) {
+    answers->info = context->info;
+    nst_status status = known_convolutions(context, brief, answers, error);
+    return status ? status : known_passes(context, brief, answers, error);
+}
+
 nst_status known_answers_run(const char *device, bool no_cache, struct known_answers *answers, nst_error *error) {
-    nst_context_options options = {.device = device, .no_cache = no_cache};
+    nst_context_options options = {.device = device, .no_cache = no_cache, .unchecked = true};
     nst_context *context;
     nst_error opening;
     *answers = (struct known_answers){0};
@@ -120,12 +127,54 @@ nst_status known_answers_run(const char *device, bool no_cache, struct known_ans
         outcome_from_error(&answers->outcome, &opening);
         return NST_OK;
     }
-    answers->info = context->info;
-    nst_status status = known_convolutions(context, answers, error);
-    if (!status) {
-        status = known_passes(context, answers, error);
+    nst_status status = run_all(context, false, answers, error);
+    if (!status && context->keeps_findings) {
+        /* Where something is wrong that no job might need, the next job's own check decides. */
+        known_answers_fine(answers) ? findings_keep_check(&context->info, NULL)
+                                    : findings_write(&context->info, FINDINGS_CHECK, NULL);
     }
     nst_context_destroy(context);
+    return status;
+}
+
+/* The first answer that is not right. */
+static const struct known_answer *find_wrong(const struct known_answers *answers) {
+    for (int i = 0; i < answers->count; ++i) {
+        if (answers->answers[i].outcome.state != BENCH_OK) {
+            return &answers->answers[i];
+        }
+    }
+    return NULL;
+}
+
+nst_status nst_context_check(nst_context *context, nst_error *error) {
+    struct known_answers answers = {0};
+    char reason[sizeof context->info.check_reason];
+    if (context->info.check == NST_CHECK_PASSED) {
+        return NST_OK;
+    }
+    nst_status status = run_all(context, true, &answers, error);
+    const struct known_answer *wrong = status ? NULL : find_wrong(&answers);
+    if (wrong && wrong->outcome.state == BENCH_WRONG) {
+        snprintf(reason, sizeof reason, "%s (%s) has the error %.1e, which should be below %.0e", wrong->name,
+                 wrong->detail, wrong->error, wrong->bound);
+    } else if (wrong) {
+        snprintf(reason, sizeof reason, "%s (%s): %.100s", wrong->name, wrong->detail, wrong->outcome.reason);
+    }
+    if (!status) {
+        context->info.check = wrong ? NST_CHECK_FAILED : NST_CHECK_PASSED;
+        snprintf(context->info.check_reason, sizeof context->info.check_reason, "%s", wrong ? reason : "");
+        if (context->keeps_findings) {
+            findings_keep_check(&context->info, wrong ? reason : NULL);
+        }
+    }
+    if (wrong) {
+        status = fail(error, NST_ERROR_DEVICE,
+                      "device %d:%d (%s) computes wrongly with this driver: %s; 'nst selftest -d %d:%d' tells more",
+                      context->info.platform_index, context->info.device_index, context->info.name, reason,
+                      context->info.platform_index, context->info.device_index);
+    }
+    known_answers_free(&answers);
     return status;
 }
 

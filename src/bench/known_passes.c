@@ -339,7 +339,12 @@ static nst_status add_lbfgs(nst_context *context, struct known_answers *answers,
 
 /* ---- All of them -------------------------------------------------------------------------------------------------- */
 
-nst_status known_passes(nst_context *context, struct known_answers *answers, nst_error *error) {
+nst_status known_passes(nst_context *context, bool brief, struct known_answers *answers, nst_error *error) {
+    if (brief) {
+        nst_status done = known_losses(context, 64, (struct image_size){.height = 17, .width = 15}, answers, error);
+        done = done ? done : add_pooling(context, false, answers, error);
+        return done ? done : add_lbfgs(context, answers, error);
+    }
     nst_status status = known_losses(context, 64, (struct image_size){.height = 41, .width = 33}, answers, error);
     status =
         status ? status : known_losses(context, 256, (struct image_size){.height = 17, .width = 15}, answers, error);

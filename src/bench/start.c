@@ -36,7 +36,7 @@ static void use_cache_folder(const char *folder) {
 
 static nst_status first_loss(const char *device, const nst_network *network, double *seconds) {
     double start = seconds_now();
-    nst_context_options options = {.device = device};
+    nst_context_options options = {.device = device, .unchecked = true};
     nst_context *context = NULL;
     nst_job *job = NULL;
     nst_progress progress;

@@ -56,8 +56,12 @@ static void print_details(const nst_device_list *list, const nst_device_info *de
     printf("    %s, driver %s: ", device->platform, device->driver);
     if (!device->usable)
         printf("not usable, because %s", device->reason);
+    else if (device->check == NST_CHECK_FAILED)
+        printf("not usable, because it failed its self-test: %s", device->check_reason);
     else
         printf("usable%s", device->is_default ? ", taken by auto" : "");
+    if (device->measured_gflops > 0)
+        printf(", measured %.0f GFLOP/s", device->measured_gflops);
     if (device->alias_of >= 0 && (size_t)device->alias_of < list->count) {
         const nst_device_info *other = &list->devices[device->alias_of];
         printf("; the same device as %d:%d", other->platform_index, other->device_index);
@@ -127,6 +131,11 @@ static json_t *device_json(const nst_device_info *device) {
     json_object_set_new(object, "alias_of", device->alias_of >= 0 ? json_integer(device->alias_of) : json_null());
     json_object_set_new(object, "usable", json_boolean(device->usable));
     json_object_set_new(object, "reason", text(device->reason));
+    static const char *const checks[] = {"unknown", "passed", "failed"};
+    json_object_set_new(object, "self_test", text(checks[device->check]));
+    json_object_set_new(object, "self_test_reason", text(device->check_reason));
+    json_object_set_new(object, "measured_gflops",
+                        device->measured_gflops > 0 ? json_real(device->measured_gflops) : json_null());
     json_object_set_new(object, "is_default", json_boolean(device->is_default));
     return object;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cli/command.h"
+#include "cli/device_open.h"
 #include "cli/network_choice.h"
 #include "cli/table.h"
 #include "support/error.h"
@@ -106,7 +107,6 @@ static nst_status read_options(const struct arguments *arguments, struct judge_o
 }
 
 static nst_status run(const char *path, const struct judge_options *values, nst_error *error) {
-    nst_context_options context_options = {.device = values->device, .no_cache = values->no_cache};
     nst_context *context = NULL;
     nst_network *network = NULL;
     nst_picture picture = {0}, content = {0}, style = {0};
@@ -117,7 +117,7 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
     if (status == NST_OK)
         status = nst_picture_read(values->style, &style, error);
     if (status == NST_OK)
-        status = nst_context_create(&context_options, &context, error);
+        status = device_open(values->device, values->no_cache, false, &context, error);
     if (status == NST_OK)
         status = network_choice_open(values->network, values->input_convention, &values->settings, &network, error);
     if (status == NST_OK)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/command.h"
+#include "cli/device_open.h"
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/network_choice.h"
@@ -66,8 +67,8 @@ static void free_pictures(struct run *run) {
 }
 
 static nst_status open_device(struct run *run, nst_error *error) {
-    nst_context_options options = {.device = run->options.device, .no_cache = run->options.no_cache};
-    nst_status status = nst_context_create(&options, &run->context, error);
+    nst_status status =
+        device_open(run->options.device, run->options.no_cache, run->options.quiet, &run->context, error);
     if (status == NST_OK && run->options.verbose) {
         const nst_device_info *device = nst_context_device(run->context);
         progress_clear(&run->display);

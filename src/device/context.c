@@ -31,7 +31,31 @@ static nst_status fail_empty(const nst_device_list *list, const char *spec, nst_
     return fail(error, NST_ERROR_DEVICE, "no OpenCL device was found for '%.100s'%s", spec, notes);
 }
 
-static nst_status find_device(const char *spec, nst_device_info *device, nst_error *error) {
+/* Whether a chosen device may be used, and what is to be said about others. */
+static nst_status judge_choice(const nst_device_list *list, const char *spec, const nst_context_options *options,
+                               nst_context *context, nst_error *error) {
+    const nst_device_info *device = &context->info;
+    size_t index;
+    if (device->check == NST_CHECK_FAILED && !(options && options->unchecked)) {
+        return fail(
+            error, NST_ERROR_DEVICE,
+            "device %d:%d (%s) failed its self-test with this driver: %s; 'nst selftest -d %d:%d' checks it again",
+            device->platform_index, device->device_index, device->name, device->check_reason, device->platform_index,
+            device->device_index);
+    }
+    if (select_is_class(spec) && select_passed_over(list->devices, list->count, spec, &index)) {
+        const nst_device_info *other = &list->devices[index];
+        snprintf(
+            context->note, sizeof context->note,
+            "device %d:%d (%s) is passed over: it failed its self-test with this driver; 'nst selftest -d %d:%d' tells "
+            "more",
+            other->platform_index, other->device_index, other->name, other->platform_index, other->device_index);
+    }
+    return NST_OK;
+}
+
+static nst_status find_device(const nst_context_options *options, nst_context *context, nst_error *error) {
+    const char *spec = requested_device(options);
     /* A broken driver elsewhere must not stand in the way of P:D. */
     int platform_index, device_index;
     bool by_position = select_parse_position(spec, &platform_index, &device_index);
@@ -46,9 +70,14 @@ static nst_status find_device(const char *spec, nst_device_info *device, nst_err
         nst_device_list_free(&list);
         return status;
     }
+    for (size_t i = 0; options && options->no_cache && i < list.count; ++i) {
+        list.devices[i].check = NST_CHECK_UNKNOWN;
+        list.devices[i].measured_gflops = 0;
+    }
     status = select_device(list.devices, list.count, spec, &index, error);
     if (!status) {
-        *device = list.devices[index];
+        context->info = list.devices[index];
+        status = judge_choice(&list, spec, options, context, error);
     }
     nst_device_list_free(&list);
     return status;
@@ -90,7 +119,7 @@ nst_status nst_context_create(const nst_context_options *options, nst_context **
         return fail_memory(error, sizeof *created, "an OpenCL context");
     }
     bool profiling = options && options->profiling;
-    nst_status status = find_device(requested_device(options), &created->info, error);
+    nst_status status = find_device(options, created, error);
     if (!status) {
         status = traits_apply(created, error);
     }
@@ -98,7 +127,8 @@ nst_status nst_context_create(const nst_context_options *options, nst_context **
         status = open_queue(created, profiling, error);
     }
     if (!status) {
-        if (!options || !options->no_cache) {
+        created->keeps_findings = !options || !options->no_cache;
+        if (created->keeps_findings) {
             context_use_tuning(created);
         }
         created->programs = program_store_create(&created->info, options && options->no_cache);
@@ -136,6 +166,10 @@ void nst_context_destroy(nst_context *context) {
 
 const nst_device_info *nst_context_device(const nst_context *context) {
     return &context->info;
+}
+
+const char *nst_context_note(const nst_context *context) {
+    return *context->note ? context->note : NULL;
 }
 
 nst_status context_finish(nst_context *context, nst_error *error) {

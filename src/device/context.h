@@ -28,6 +28,8 @@ struct nst_context {
     bool fills_by_writing; /* zeros are sent from the host instead of by clEnqueueFillBuffer */
 
     struct tuning_table tuning; /* empty if the device was not tuned */
+    bool keeps_findings;        /* what is found out about the device is kept for later runs */
+    char note[512];             /* see nst_context_note */
 
     uint64_t allocated_bytes, peak_bytes; /* device buffers */
     struct program_store *programs;

@@ -3,6 +3,7 @@
 
 #include "device/kernel_source.h"
 #include "device/program_cache.h"
+#include "support/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static const char *environment(const char *name) {
 
 /* Everything that a finding depends on, the kernels' text among it. False without memory. */
 static bool make_key(const nst_device_info *device, enum findings_kind kind, struct program_cache_key *key) {
-    static const char *const kinds[] = {"selftest", "speed", "tuning"};
+    static const char *const kinds[] = {"check", "speed", "tuning"};
     const char *const parts[] = {"findings",
                                  kinds[kind],
                                  NST_VERSION,
@@ -78,4 +79,26 @@ bool findings_write(const nst_device_info *device, enum findings_kind kind, cons
     }
     free(folder);
     return done;
+}
+
+static const char passed[] = "passed";
+
+void findings_recall(nst_device_info *device) {
+    char *check = findings_read(device, FINDINGS_CHECK), *speed = findings_read(device, FINDINGS_SPEED);
+    long long mflops;
+    device->check = !check ? NST_CHECK_UNKNOWN : strcmp(check, passed) == 0 ? NST_CHECK_PASSED : NST_CHECK_FAILED;
+    snprintf(device->check_reason, sizeof device->check_reason, "%s", device->check == NST_CHECK_FAILED ? check : "");
+    device->measured_gflops = speed && text_to_integer(speed, &mflops) && mflops > 0 ? 1e-3 * (double)mflops : 0;
+    free(check);
+    free(speed);
+}
+
+bool findings_keep_check(const nst_device_info *device, const char *reason) {
+    return findings_write(device, FINDINGS_CHECK, reason ? reason : passed);
+}
+
+bool findings_keep_speed(const nst_device_info *device, double gflops) {
+    char text[32];
+    snprintf(text, sizeof text, "%lld", gflops > 0 && gflops < 1e9 ? (long long)(1e3 * gflops) : 0);
+    return findings_write(device, FINDINGS_SPEED, text);
 }

@@ -7,8 +7,8 @@
 #include "nst.h"
 
 enum findings_kind {
-    FINDINGS_SELFTEST, /* device/verdict.h */
-    FINDINGS_SPEED,
+    FINDINGS_CHECK, /* "passed", or what the device computed wrongly */
+    FINDINGS_SPEED, /* millions of floating-point operations per second of an iteration */
     FINDINGS_TUNING /* device/tuning.h */
 };
 
@@ -17,5 +17,12 @@ char *findings_read(const nst_device_info *device, enum findings_kind kind);
 
 /* Replaces the text; NULL removes it. False if that is not possible, which is never an error. */
 bool findings_write(const nst_device_info *device, enum findings_kind kind, const char *text);
+
+/* Fills in check, check_reason and measured_gflops. */
+void findings_recall(nst_device_info *device);
+
+/* Keeps what a check found; `reason` is NULL if nothing was wrong. */
+bool findings_keep_check(const nst_device_info *device, const char *reason);
+bool findings_keep_speed(const nst_device_info *device, double gflops);
 
 #endif

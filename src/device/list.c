@@ -1,6 +1,7 @@
 /* list.c: the list of devices; see list.h. */
 #include "device/list.h"
 
+#include "device/findings.h"
 #include "device/probe.h"
 #include "device/select.h"
 #include "device/system_gpus.h"
@@ -65,6 +66,7 @@ void list_complete(nst_device_list *list) {
         nst_device_info *device = &list->devices[i];
         device->alias_of = -1;
         device->is_default = false;
+        findings_recall(device);
         for (size_t j = 0; j < i && device->bus_address[0] && device->alias_of < 0; ++j) {
             if (list->devices[j].platform_index != device->platform_index &&
                 strcmp(list->devices[j].bus_address, device->bus_address) == 0) {

@@ -10,7 +10,7 @@ bool list_add_report(nst_device_list *list, int platform_index, const struct pla
 /* Adds one sentence. False without memory. */
 bool list_add_note(nst_device_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sets alias_of and is_default once all devices are there. */
+/* Sets alias_of, what earlier runs found, and is_default once all devices are there. */
 void list_complete(nst_device_list *list);
 
 /* Adds the note for a system whose platforms cannot be listed, by the code that clGetPlatformIDs returned. */

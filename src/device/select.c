@@ -29,9 +29,12 @@ static void format_list(const nst_device_info *devices, size_t count, char *text
     text[0] = 0;
     for (size_t i = 0; i < count; ++i) {
         char line[256];
+        const char *why = !devices[i].usable                     ? devices[i].reason
+                          : devices[i].check == NST_CHECK_FAILED ? "it failed its self-test"
+                                                                 : "";
         int length = snprintf(line, sizeof line, "\n  %d:%d  %.70s (%s, %.40s)%s%.60s", devices[i].platform_index,
                               devices[i].device_index, devices[i].name, nst_device_type_name(devices[i].type),
-                              devices[i].platform, devices[i].usable ? "" : ": ", devices[i].reason);
+                              devices[i].platform, *why ? ": " : "", why);
         if (used + (size_t)length + sizeof "\n  ..." > size) {
             snprintf(text + used, size - used, "\n  ...");
             return;
@@ -128,39 +131,69 @@ static nst_status select_by_name(const nst_device_info *devices, size_t count, c
 
 /* ---- By rank --------------------------------------------------------------------------------------------------- */
 
-static bool find_best(const nst_device_info *devices, size_t count, int wanted_type, size_t *index) {
+enum { ANY_TYPE = -1, NO_CLASS = -2 };
+
+/* The type that a word for a class of devices stands for. */
+static int class_of(const char *spec) {
+    static const struct {
+        const char *word;
+        int type;
+    } words[] = {
+        {"auto", ANY_TYPE},
+        {"gpu", NST_DEVICE_GPU},
+        {"cpu", NST_DEVICE_CPU},
+        {"accelerator", NST_DEVICE_ACCELERATOR},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
+        if (strcmp(spec, words[i].word) == 0) {
+            return words[i].type;
+        }
+    }
+    return NO_CLASS;
+}
+
+bool select_is_class(const char *spec) {
+    return class_of(spec) != NO_CLASS;
+}
+
+static bool is_candidate(const nst_device_info *device, int wanted_type, bool also_failed) {
+    return device->usable && (wanted_type == ANY_TYPE || (int)device->type == wanted_type) &&
+           (also_failed || device->check != NST_CHECK_FAILED);
+}
+
+static bool find_best(const nst_device_info *devices, size_t count, int wanted_type, bool also_failed, size_t *index) {
     int best = 0;
     for (size_t i = 0; i < count; ++i) {
-        if (devices[i].usable && (wanted_type < 0 || (int)devices[i].type == wanted_type) &&
-            traits_rank(&devices[i]) > best) {
+        if (is_candidate(&devices[i], wanted_type, also_failed) && traits_rank(&devices[i]) > best) {
             best = traits_rank(&devices[i]);
+            *index = i;
+        }
+    }
+    /* What was measured counts more than what is usual, but only against what was measured, too. */
+    for (size_t i = 0; best > 0 && devices[*index].measured_gflops > 0 && i < count; ++i) {
+        if (is_candidate(&devices[i], wanted_type, also_failed) &&
+            devices[i].measured_gflops > devices[*index].measured_gflops) {
             *index = i;
         }
     }
     return best > 0;
 }
 
+bool select_passed_over(const nst_device_info *devices, size_t count, const char *spec, size_t *index) {
+    return find_best(devices, count, class_of(spec), true, index) && devices[*index].check == NST_CHECK_FAILED;
+}
+
 nst_status select_device(const nst_device_info *devices, size_t count, const char *spec, size_t *index,
                          nst_error *error) {
-    static const struct {
-        const char *word;
-        int type; /* -1: any */
-    } words[] = {
-        {"auto", -1},
-        {"gpu", NST_DEVICE_GPU},
-        {"cpu", NST_DEVICE_CPU},
-        {"accelerator", NST_DEVICE_ACCELERATOR},
-    };
     char what[96];
-    for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
-        if (strcmp(spec, words[i].word) == 0) {
-            if (find_best(devices, count, words[i].type, index)) {
-                return NST_OK;
-            }
-            snprintf(what, sizeof what, "there is no usable device%s%s", words[i].type < 0 ? "" : " of the type ",
-                     words[i].type < 0 ? "" : words[i].word);
-            return fail_choice(devices, count, what, error);
+    int wanted_type = class_of(spec);
+    if (wanted_type != NO_CLASS) {
+        if (find_best(devices, count, wanted_type, false, index)) {
+            return NST_OK;
         }
+        snprintf(what, sizeof what, "there is no usable device%s%s", wanted_type == ANY_TYPE ? "" : " of the type ",
+                 wanted_type == ANY_TYPE ? "" : spec);
+        return fail_choice(devices, count, what, error);
     }
     int platform_index, device_index;
     if (!select_parse_position(spec, &platform_index, &device_index)) {

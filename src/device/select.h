@@ -8,7 +8,8 @@
 bool select_parse_position(const char *spec, int *platform_index, int *device_index);
 
 /* Chooses among `devices` by `spec`:
- *     auto                   the usable device of the highest rank (traits_rank), the first among equals
+ *     auto                   the usable device of the highest rank (traits_rank), the first among equals; if it has a
+ *                            measured speed, the fastest of all that have one; none that failed its check
  *     gpu, cpu, accelerator  the same among the devices of this type
  *     P:D                    that device
  *     anything else          the one device with this in "platform vendor name board", ignoring case; a card that
@@ -16,5 +17,12 @@ bool select_parse_position(const char *spec, int *platform_index, int *device_in
  * there is no falling back to another. Errors: NST_ERROR_DEVICE; the message lists the devices. */
 nst_status select_device(const nst_device_info *devices, size_t count, const char *spec, size_t *index,
                          nst_error *error);
+
+/* True for auto, gpu, cpu and accelerator. */
+bool select_is_class(const char *spec);
+
+/* For such a spec: the device that would have been chosen if it had not failed its check, into `index`; false if that is
+ * the chosen one. */
+bool select_passed_over(const nst_device_info *devices, size_t count, const char *spec, size_t *index);
 
 #endif

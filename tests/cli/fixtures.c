@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* prlimit, nftw */
 #include "fixtures.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
@@ -87,6 +88,38 @@ void fixture_write_picture(const char *path, int width, int height, uint64_t see
     if (nst_picture_write(&picture, path, &format, &error) != NST_OK)
         fail_msg("%s", error.message);
     nst_picture_free(&picture);
+}
+
+/* ---- Kernels --------------------------------------------------------------------------------------------------- */
+
+void fixture_copy_kernels(const char *folder, const char *file, const char *from, const char *to) {
+    assert_int_equal(mkdir(folder, 0777), 0);
+    DIR *kernels = opendir(NST_SOURCE_DIR "/cl");
+    assert_non_null(kernels);
+    int replaced = 0;
+    for (struct dirent *entry; (entry = readdir(kernels)) != NULL;) {
+        char source[512], target[512];
+        if (*entry->d_name == '.')
+            continue;
+        snprintf(source, sizeof source, "%s/cl/%.200s", NST_SOURCE_DIR, entry->d_name);
+        snprintf(target, sizeof target, "%s/%.200s", folder, entry->d_name);
+        size_t bytes;
+        char *text = fixture_read_file(source, &bytes);
+        assert_non_null(text);
+        FILE *stream = fopen(target, "wb");
+        assert_non_null(stream);
+        const char *rest = text;
+        for (const char *found; strcmp(entry->d_name, file) == 0 && (found = strstr(rest, from)) != NULL; replaced++) {
+            fprintf(stream, "%.*s%s", (int)(found - rest), rest, to);
+            rest = found + strlen(from);
+        }
+        fputs(rest, stream);
+        assert_int_equal(fclose(stream), 0);
+        free(text);
+    }
+    closedir(kernels);
+    if (replaced == 0)
+        fail_msg("%s no longer has '%s': change this test", file, from);
 }
 
 /* ---- Network --------------------------------------------------------------------------------------------------- */

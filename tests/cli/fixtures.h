@@ -30,6 +30,9 @@ char *fixture_read_file(const char *path, size_t *bytes);
 /* Writes the first `bytes` of one file into another. */
 void fixture_copy_start(const char *from, const char *to, size_t bytes);
 
+/* Copies the kernels into a new folder, in one file every `from` replaced by `to`. */
+void fixture_copy_kernels(const char *folder, const char *file, const char *from, const char *to);
+
 /* What a run of the program did. */
 struct outcome {
     int status; /* its exit status; 128 + number if a signal ended it */

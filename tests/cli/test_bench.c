@@ -2,12 +2,10 @@
  * make of files that are not theirs, and that wrong kernels are found. */
 #include "fixtures.h"
 
-#include <dirent.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define QUICK "bench --network ./small.safetensors --seconds 0.5 --quiet --no-start "
 
@@ -295,37 +293,6 @@ static void test_foreign_files(void **state) {
 
 /* ---- Wrong kernels --------------------------------------------------------------------------------------------- */
 
-/* Copies the kernels into a folder, in one file every `from` replaced by `to`, which must not be longer than 64. */
-static void copy_kernels(const char *folder, const char *file, const char *from, const char *to) {
-    assert_int_equal(mkdir(folder, 0777), 0);
-    DIR *kernels = opendir(NST_SOURCE_DIR "/cl");
-    assert_non_null(kernels);
-    int replaced = 0;
-    for (struct dirent *entry; (entry = readdir(kernels)) != NULL;) {
-        char source[512], target[512];
-        if (*entry->d_name == '.')
-            continue;
-        snprintf(source, sizeof source, "%s/cl/%.200s", NST_SOURCE_DIR, entry->d_name);
-        snprintf(target, sizeof target, "%s/%.200s", folder, entry->d_name);
-        size_t bytes;
-        char *text = fixture_read_file(source, &bytes);
-        assert_non_null(text);
-        FILE *stream = fopen(target, "wb");
-        assert_non_null(stream);
-        const char *rest = text;
-        for (const char *found; strcmp(entry->d_name, file) == 0 && (found = strstr(rest, from)) != NULL; replaced++) {
-            fprintf(stream, "%.*s%s", (int)(found - rest), rest, to);
-            rest = found + strlen(from);
-        }
-        fputs(rest, stream);
-        assert_int_equal(fclose(stream), 0);
-        free(text);
-    }
-    closedir(kernels);
-    if (replaced == 0)
-        fail_msg("%s no longer has '%s': change this test", file, from);
-}
-
 static void test_selftest(void **state) {
     (void)state;
     const struct outcome *outcome = run_well("selftest --json");
@@ -345,7 +312,7 @@ static void test_selftest(void **state) {
 
 static void test_selftest_finds_wrong_kernels(void **state) {
     (void)state;
-    copy_kernels("wrong-tv", "total_variation.cl", "return 2.0f * difference", "return 2.001f * difference");
+    fixture_copy_kernels("wrong-tv", "total_variation.cl", "return 2.0f * difference", "return 2.001f * difference");
     struct surroundings surroundings = {.variable = "NST_KERNEL_DIR", .value = "wrong-tv"};
     const struct outcome *outcome = program_run("selftest", &surroundings);
     assert_int_equal(outcome->status, 1);
@@ -359,7 +326,7 @@ static void test_selftest_finds_wrong_kernels(void **state) {
 /* With another plain engine the two disagree: no speed is told, and the exit status is 1. */
 static void test_wrong_row(void **state) {
     (void)state;
-    copy_kernels("wrong-plain", "convolution_plain.cl", "sum += ", "sum += 1.1f * ");
+    fixture_copy_kernels("wrong-plain", "convolution_plain.cl", "sum += ", "sum += 1.1f * ");
     struct surroundings surroundings = {.variable = "NST_KERNEL_DIR", .value = "wrong-plain"};
     const struct outcome *outcome = program_run(QUICK "--sizes 32 --json -o wrong.json", &surroundings);
     assert_int_equal(outcome->status, 1);

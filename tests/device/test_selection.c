@@ -75,6 +75,41 @@ static void first_among_equals(void **state) {
     expect(devices, 2, "gpu", 0);
 }
 
+static void what_failed_its_check_is_passed_over(void **state) {
+    (void)state;
+    nst_device_info devices[COUNT];
+    size_t index;
+    make_devices(devices);
+    assert_false(select_passed_over(devices, COUNT, "auto", &index));
+    devices[5].check = NST_CHECK_FAILED;
+    expect(devices, COUNT, "auto", 6);
+    expect(devices, COUNT, "gpu", 6);
+    expect(devices, COUNT, "3:2", 5); /* whoever opens it refuses it */
+    assert_true(select_passed_over(devices, COUNT, "auto", &index));
+    assert_int_equal(index, 5);
+    assert_false(select_passed_over(devices, COUNT, "cpu", &index));
+    devices[7].check = NST_CHECK_FAILED;
+    expect_failure(devices, COUNT, "accelerator", "no usable device of the type accelerator",
+                   "it failed its self-test");
+    assert_true(select_is_class("auto") && select_is_class("cpu") && !select_is_class("3:2") &&
+                !select_is_class("GPU"));
+}
+
+static void measured_speeds_count(void **state) {
+    (void)state;
+    nst_device_info devices[COUNT];
+    make_devices(devices);
+    devices[4].measured_gflops = 900; /* against nothing: the other may be faster yet */
+    expect(devices, COUNT, "auto", 5);
+    devices[5].measured_gflops = 500;
+    expect(devices, COUNT, "auto", 4);
+    devices[2].measured_gflops = 1000; /* even a processor */
+    expect(devices, COUNT, "auto", 2);
+    expect(devices, COUNT, "gpu", 4);
+    devices[2].check = NST_CHECK_FAILED;
+    expect(devices, COUNT, "auto", 4);
+}
+
 static void types(void **state) {
     (void)state;
     nst_device_info devices[COUNT];
@@ -184,6 +219,8 @@ int main(void) {
         cmocka_unit_test(auto_takes_the_best),
         cmocka_unit_test(first_among_equals),
         cmocka_unit_test(types),
+        cmocka_unit_test(what_failed_its_check_is_passed_over),
+        cmocka_unit_test(measured_speeds_count),
         cmocka_unit_test(places),
         cmocka_unit_test(names),
         cmocka_unit_test(an_alias_counts_once),

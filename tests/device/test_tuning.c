@@ -119,23 +119,38 @@ static void a_damaged_file_is_ignored(void **state) {
 
 static void kinds_are_kept_apart(void **state) {
     (void)state;
-    assert_true(findings_write(&card, FINDINGS_SELFTEST, "ok\n"));
+    assert_true(findings_write(&card, FINDINGS_CHECK, "ok\n"));
     assert_true(findings_write(&card, FINDINGS_SPEED, "5\n"));
-    char *text = findings_read(&card, FINDINGS_SELFTEST);
+    char *text = findings_read(&card, FINDINGS_CHECK);
     assert_string_equal(text, "ok\n");
     free(text);
-    assert_true(findings_write(&card, FINDINGS_SELFTEST, NULL));
-    assert_null(findings_read(&card, FINDINGS_SELFTEST));
+    assert_true(findings_write(&card, FINDINGS_CHECK, NULL));
+    assert_null(findings_read(&card, FINDINGS_CHECK));
     text = findings_read(&card, FINDINGS_SPEED);
     assert_string_equal(text, "5\n");
     free(text);
+}
+
+static void findings_are_recalled(void **state) {
+    (void)state;
+    nst_device_info device = card;
+    assert_true(findings_write(&card, FINDINGS_CHECK, NULL) && findings_write(&card, FINDINGS_SPEED, NULL));
+    findings_recall(&device);
+    assert_true(device.check == NST_CHECK_UNKNOWN && device.measured_gflops == 0);
+    assert_true(findings_keep_check(&card, NULL) && findings_keep_speed(&card, 1234.5678));
+    findings_recall(&device);
+    assert_true(device.check == NST_CHECK_PASSED && device.measured_gflops == 1234.567);
+    assert_true(findings_keep_check(&card, "sums are off") && findings_write(&card, FINDINGS_SPEED, "fast"));
+    findings_recall(&device);
+    assert_true(device.check == NST_CHECK_FAILED && device.measured_gflops == 0);
+    assert_string_equal(device.check_reason, "sums are off");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_comes_back),         cmocka_unit_test(it_holds_for_one_device_and_driver),
         cmocka_unit_test(doubtful_texts_are_ignored), cmocka_unit_test(a_damaged_file_is_ignored),
-        cmocka_unit_test(kinds_are_kept_apart),
+        cmocka_unit_test(kinds_are_kept_apart),       cmocka_unit_test(findings_are_recalled),
     };
     return cmocka_run_group_tests(tests, use_folder, folder_remove);
 }

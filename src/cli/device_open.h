@@ -1,0 +1,11 @@
+/* device_open.h: the device for a job: chosen, opened, and checked if it is new here. */
+#ifndef CLI_DEVICE_OPEN_H
+#define CLI_DEVICE_OPEN_H
+
+#include "nst.h"
+
+/* As nst_context_create and nst_context_check; where `device` names a class (auto, gpu, ...) and the chosen one fails its
+ * check, the next one is taken, and told on standard error, unless quiet. */
+nst_status device_open(const char *device, bool no_cache, bool quiet, nst_context **context, nst_error *error);
+
+#endif
