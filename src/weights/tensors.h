@@ -43,7 +43,7 @@ struct tensor_list {
     FILE *stream;
     const unsigned char *memory; /* instead of the stream, for a list opened from memory */
     uint64_t file_bytes;
-    const char *format;     /* "safetensors", "torch.save (zip)", "torch.save (legacy)" */
+    const char *format;     /* "safetensors", "torch.save (zip)", "torch.save (legacy)", "HDF5 (Keras)" */
     struct zip *archive;    /* for zip files, else NULL */
     bool accept_not_finite; /* tensor_read does not refuse values that are not finite */
     json_t *metadata;       /* safetensors' __metadata__, an object of strings, or NULL */
@@ -96,6 +96,7 @@ nst_status tensor_list_read(const struct tensor_list *list, uint64_t offset_byte
 nst_status safetensors_list(struct tensor_list *list, nst_error *error);
 nst_status torch_zip_list(struct tensor_list *list, nst_error *error);
 nst_status torch_legacy_list(struct tensor_list *list, nst_error *error);
+nst_status keras_list(struct tensor_list *list, nst_error *error);
 
 /* Reads from an entry of a zip file; part of torch_zip.c. */
 nst_status torch_zip_read(const struct tensor_list *list, const struct tensor *tensor, void *data, size_t bytes,

@@ -24,7 +24,7 @@ export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 LD_LIBRARY_PATH="$lib" "$root/client"
 # shellcheck disable=SC2046
 "$cc" -std=c11 -Wall -Werror $(pkg-config --cflags nst) "$client" -o "$root/client-static" "$lib/libnst.a" \
-    $(pkg-config --static --libs-only-l nst | sed 's/-lnst //')
+    $(pkg-config --static --libs nst | sed 's/-lnst //')
 "$root/client-static"
 
 # The shared library exports what nst.h declares and nothing else.
