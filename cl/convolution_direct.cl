@@ -22,6 +22,7 @@
 #define PATCH_COLUMNS (AREA_COLUMNS + KERNEL_SIZE - 1)
 #define PATCH_PIXELS  (PATCH_ROWS * PATCH_COLUMNS)
 #define PIXELS        (TILE_ROWS * TILE_COLUMNS)
+#define OUTPUTS_AHEAD (2 * TILE_COLUMNS) /* columns whose output is fetched ahead */
 
 struct image {
     int height, width;
@@ -50,6 +51,7 @@ static void gather(__global const floatB *input, __global floatB *patch, struct 
                 patch[column] = border_pixel(line, x + column, in.width, padding_mode);
             }
             for (int column = inside; column < inside_end; ++column) {
+                PREFETCH(line + x + column + AREA_COLUMNS);
                 patch[column] = line[x + column];
             }
             for (int column = inside_end; column < count; ++column) {
@@ -196,6 +198,12 @@ __kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, 
             for (int tile_y = 0; tile_y < rows; tile_y += TILE_ROWS) {
                 for (int tile_x = 0; tile_x < columns; tile_x += TILE_COLUMNS) {
                     floatB sums[PIXELS][VECTORS];
+#pragma unroll
+                    for (int k = 0; k < PIXELS * VECTORS; ++k) {
+                        int row = y0 + tile_y + k % PIXELS / TILE_COLUMNS, column = x0 + tile_x + k % TILE_COLUMNS;
+                        PREFETCH(output + (size_t)(panel * VECTORS + k / PIXELS) * height * width + row * width +
+                                 column + OUTPUTS_AHEAD);
+                    }
                     tile_sums(patch + tile_y * PATCH_COLUMNS + tile_x,
                               weights + (size_t)panel * in_channels * TAPS * VECTORS, bias + panel * VECTORS,
                               in_channels, sums);

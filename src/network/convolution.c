@@ -167,8 +167,8 @@ nst_status convolution_set_weights(nst_context *context, struct convolution *con
         return fail(error, NST_ERROR_ARGUMENT, "the weights of this convolution were given when it was created");
     }
     int panels = convolution_panels(convolution);
-    size_t count = (size_t)panels * convolution->shape.in_channels * convolution->panel_width;
-    return kernel_run(context, convolution->pack_kernel, work_range(context, count),
+    size_t rows = (size_t)panels * convolution->shape.in_channels;
+    return kernel_run(context, convolution->pack_kernel, work_range(context, rows),
                       ARGUMENTS(arg_buffer(matrix), arg_buffer(convolution->weights),
                                 arg_int(convolution->shape.out_channels), arg_int(convolution->shape.in_channels),
                                 arg_int(convolution->panel_width), arg_int(panels)),
