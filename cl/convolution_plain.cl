@@ -51,16 +51,3 @@ __kernel void relu_mask(__global const floatB *output, __global ushortB *mask, i
         mask[i] = mask_of_tile(output + (size_t)block * height * width, 4 * y, 4 * x, height, width);
     }
 }
-
-/* Packs a matrix [out_channels][in_channels] as weights of a 1x1 convolution: [panels][in_channels][panel_width], where
- * the panel's channels that do not exist are zero. One element is one packed row. */
-__kernel void pack_matrix(__global const float *matrix, __global float *weights, int out_channels, int in_channels,
-                          int panel_width, int panels) {
-    FOR_RANGE(i, panels * in_channels) {
-        int first = i / in_channels * panel_width, in_channel = i % in_channels;
-        for (int j = 0; j < panel_width; ++j) {
-            int channel = first + j;
-            weights[i * panel_width + j] = channel < out_channels ? matrix[channel * in_channels + in_channel] : 0.0f;
-        }
-    }
-}

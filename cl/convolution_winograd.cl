@@ -15,6 +15,9 @@
  * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it
  * need be, so that the 36 do not compete for the same lines of the cache.
  *
+ * With `transforms_filters`, weights are the packed filters (winograd_filters.h), and six slices of U at a time are made of
+ * them, behind M, whenever they are needed.
+ *
  * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
  * from; all others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
  */
@@ -253,23 +256,16 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
                                                     __global const floatB *weights, __global const floatB *bias,
                                                     __global floatB *scratch, int in_channels, int out_blocks,
                                                     int in_height, int in_width, int padding, int padding_mode,
-                                                    int round_tiles, int groups) {
+                                                    int round_tiles, int groups, int transforms_filters) {
     struct image in = {in_height, in_width}, out = {in_height + 2 * padding - 2, in_width + 2 * padding - 2};
     int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + PANEL - 1) / PANEL;
     int v_stride = round_tiles * in_blocks + 1, m_stride = round_tiles * PANEL + 1;
     int out_pixels = EPILOGUE == EPILOGUE_RELU_POOL ? (out.height / 2) * (out.width / 2) : out.height * out.width;
     int item = get_global_id(0), ranges = get_global_size(0) / groups;
-#if TRANSFORM_FILTERS
-    int u_stride = in_channels * VECTORS + 1;
-    scratch += (size_t)item * (SLICES * (v_stride + m_stride) + 6 * u_stride);
-    __global floatB *v = scratch, *m = v + SLICES * v_stride, *u = m + SLICES * m_stride;
-#else
-    int u_stride = in_channels * PANEL;
-    scratch += (size_t)item * SLICES * (v_stride + m_stride);
-    __global floatB *v = scratch, *m = v + SLICES * v_stride;
-    __global const floatB *u;
-#endif
+    int u_stride = transforms_filters ? in_channels * VECTORS + 1 : in_channels * PANEL;
+    scratch += (size_t)item * (SLICES * (v_stride + m_stride) + (transforms_filters ? 6 * u_stride : 0));
+    __global floatB *v = scratch, *m = v + SLICES * v_stride, *transformed = m + SLICES * m_stride;
 
     /* The work-items of one range share out its panels, where there are too few tiles for all of them. */
     int range = item / groups, group = item % groups;
@@ -294,13 +290,15 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
             int vectors = min(PANEL, out_blocks - panel * PANEL);
             for (int row = 0; row < 6; ++row) {
                 for (int part = 0; part * VECTORS < vectors; ++part) {
-#if TRANSFORM_FILTERS
-                    transform_filters(weights + (size_t)(panel * (PANEL / VECTORS) + part) * in_channels * 9 * VECTORS,
-                                      row, in_channels, u, u_stride);
-#else
-                    u = weights +
-                        ((size_t)(panel * SLICES + 6 * row) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
-#endif
+                    __global const floatB *u = transformed;
+                    if (transforms_filters) {
+                        transform_filters(weights +
+                                              (size_t)(panel * (PANEL / VECTORS) + part) * in_channels * 9 * VECTORS,
+                                          row, in_channels, transformed, u_stride);
+                    } else {
+                        u = weights +
+                            ((size_t)(panel * SLICES + 6 * row) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
+                    }
                     for (int column = 0; column < 6; ++column) {
                         int s = 6 * row + column;
                         multiply_slice(v + s * v_stride, u + column * u_stride,

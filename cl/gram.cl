@@ -3,30 +3,29 @@
  * Matrices are dense, float [channels][channels], of the real channels.
  *
  * gram_partial (CPUs): each work-item adds up the products of its own range of pixels into its own matrix,
- * [PADDED][PADDED] with channels padded to whole blocks. It takes CHUNK pixels at a time, few enough for their
+ * [channels][channels] with channels padded to whole blocks. It takes `chunk` pixels at a time, few enough for their
  * features to stay in its cache, and within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in
  * registers: lanes are columns, rows are broadcast. G is symmetric: tiles below the diagonal (in units of COLUMNS
  * blocks) are left out.
  */
 #include "common.h"
 
-#ifdef CHANNELS
-#define PADDED ((CHANNELS + BLOCK - 1) / BLOCK * BLOCK)
-#define SPAN   (COLUMNS * BLOCK) /* channels of one tile's columns */
+#ifdef COLUMNS
+#define SPAN (COLUMNS * BLOCK) /* channels of one tile's columns */
 
-__kernel void gram_partial(__global const floatB *map, __global floatB *partials, int pixels) {
-    int item = get_global_id(0), items = get_global_size(0);
+__kernel void gram_partial(__global const floatB *map, __global floatB *partials, int channels, int pixels, int chunk) {
+    int item = get_global_id(0), items = get_global_size(0), blocks = (channels + BLOCK - 1) / BLOCK;
     int begin = (int)((long)pixels * item / items), end = (int)((long)pixels * (item + 1) / items);
-    __global floatB *matrix = partials + (size_t)item * PADDED * (PADDED / BLOCK);
-    for (int i = 0; i < PADDED * (PADDED / BLOCK); ++i) {
+    __global floatB *matrix = partials + (size_t)item * blocks * BLOCK * blocks;
+    for (int i = 0; i < blocks * BLOCK * blocks; ++i) {
         matrix[i] = (floatB)(0.0f);
     }
-    for (int start = begin; start < end; start += CHUNK) {
-        int count = min(CHUNK, end - start);
-        for (int row = 0; row < PADDED; row += ROWS) {
+    for (int start = begin; start < end; start += chunk) {
+        int count = min(chunk, end - start);
+        for (int row = 0; row < blocks * BLOCK; row += ROWS) {
             __global const float *rows =
                 (__global const float *)(map + (size_t)(row / BLOCK) * pixels + start) + row % BLOCK;
-            for (int block = row / SPAN * COLUMNS; block < PADDED / BLOCK; block += COLUMNS) {
+            for (int block = row / SPAN * COLUMNS; block < blocks; block += COLUMNS) {
                 __global const floatB *columns = map + (size_t)block * pixels + start;
                 floatB sums[ROWS][COLUMNS];
 #pragma unroll
@@ -50,7 +49,7 @@ __kernel void gram_partial(__global const floatB *map, __global floatB *partials
                 for (int r = 0; r < ROWS; ++r) {
 #pragma unroll
                     for (int c = 0; c < COLUMNS; ++c) {
-                        matrix[(size_t)(row + r) * (PADDED / BLOCK) + block + c] += sums[r][c];
+                        matrix[(row + r) * blocks + block + c] += sums[r][c];
                     }
                 }
             }
@@ -59,14 +58,15 @@ __kernel void gram_partial(__global const floatB *map, __global floatB *partials
 }
 
 /* G = sum of the work-items' matrices, with the tiles that were left out taken from the other side of the diagonal. */
-__kernel void gram_sum(__global const float *partials, __global float *gram, int items) {
-    FOR_RANGE(i, CHANNELS * CHANNELS) {
-        int row = i / CHANNELS, column = i % CHANNELS;
+__kernel void gram_sum(__global const float *partials, __global float *gram, int channels, int items) {
+    int padded = (channels + BLOCK - 1) / BLOCK * BLOCK;
+    FOR_RANGE(i, channels * channels) {
+        int row = i / channels, column = i % channels;
         bool computed = column / SPAN >= row / SPAN;
-        size_t at = computed ? (size_t)row * PADDED + column : (size_t)column * PADDED + row;
+        size_t at = computed ? (size_t)row * padded + column : (size_t)column * padded + row;
         float sum = 0.0f;
         for (int item = 0; item < items; ++item) {
-            sum += partials[(size_t)item * PADDED * PADDED + at];
+            sum += partials[(size_t)item * padded * padded + at];
         }
         gram[i] = sum;
     }

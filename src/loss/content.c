@@ -21,9 +21,9 @@ nst_status content_loss_create(nst_context *context, const struct model *model, 
         return fail_memory(error, sizeof *loss, "a content loss");
     }
     *loss = (struct content_loss){.context = context, .model = model, .stage = stage, .target = -1};
-    nst_status status = kernel_create(context, "content.cl", "", "content_loss", &loss->loss, error);
+    nst_status status = kernel_create(context, "passes.cl", "", "content_loss", &loss->loss, error);
     if (!status) {
-        status = kernel_create(context, "content.cl", "", "sum_of_squares", &loss->sum_of_squares, error);
+        status = kernel_create(context, "passes.cl", "", "sum_of_squares", &loss->sum_of_squares, error);
     }
     if (status) {
         content_loss_destroy(loss);

@@ -21,6 +21,7 @@ struct style_loss {
     int products;         /* PACKED, TILES: matrices of parts of the map; CLBLAST: its temporary buffer; -1 for none */
     int gradient_scratch; /* -1 for none */
 
+    int chunk;                        /* PACKED only: pixels that are taken at a time */
     struct gram_tiles tiles;          /* TILES only */
     cl_kernel gram_partial, gram_sum; /* PACKED only */
     cl_kernel gram_blend, gram_difference;
@@ -75,15 +76,29 @@ void product_work(const nst_context *context, int channels, char *work, size_t s
 /* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which
  * there are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a
  * small L2. */
-static nst_status create_packed(struct style_loss *loss, nst_error *error) {
+static void choose_tiles(struct style_loss *loss, char *options, size_t size) {
+    enum { CHUNK_FLOATS = 128 * 1024 / sizeof(float), LEAST_CHUNK = 16 };
     int block = loss->context->channel_block, blocks = (loss->channels + block - 1) / block;
-    int rows = block == 16 ? 8 : 4, columns = blocks % 2 ? 1 : 2;
-    int chunk = 128 * 1024 / (int)sizeof(float) / (blocks * block);
-    char options[128];
-    snprintf(options, sizeof options, "-D CHANNELS=%d -D ROWS=%d -D COLUMNS=%d -D CHUNK=%d", loss->channels, rows,
-             columns, chunk < 16 ? 16 : chunk);
-    nst_status status = kernel_create(loss->context, "gram.cl", options, "gram_partial", &loss->gram_partial, error);
-    return status ? status : kernel_create(loss->context, "gram.cl", options, "gram_sum", &loss->gram_sum, error);
+    int chunk = (int)CHUNK_FLOATS / (blocks * block);
+    loss->chunk = chunk < LEAST_CHUNK ? LEAST_CHUNK : chunk;
+    snprintf(options, size, "-D ROWS=%d -D COLUMNS=%d", block == 16 ? 8 : 4, blocks % 2 ? 1 : 2);
+}
+
+static nst_status create_kernels(struct style_loss *loss, nst_error *error) {
+    char options[64] = "";
+    nst_status status = NST_OK;
+    if (loss->engine == PRODUCT_PACKED) {
+        choose_tiles(loss, options, sizeof options);
+        status = kernel_create(loss->context, "gram.cl", options, "gram_partial", &loss->gram_partial, error);
+        if (!status) {
+            status = kernel_create(loss->context, "gram.cl", options, "gram_sum", &loss->gram_sum, error);
+        }
+    }
+    if (!status) {
+        status = kernel_create(loss->context, "gram.cl", options, "gram_blend", &loss->gram_blend, error);
+    }
+    return status ? status
+                  : kernel_create(loss->context, "gram.cl", options, "gram_difference", &loss->gram_difference, error);
 }
 
 nst_status style_loss_create(nst_context *context, const struct model *model, int stage, enum product_engine engine,
@@ -117,17 +132,12 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
         status = fail(error, NST_ERROR_ARGUMENT, "%s", needs[loss->engine]);
     } else if (loss->engine == PRODUCT_TILES) {
         status = gram_tiles_create(context, channels, &loss->tiles, error);
-    } else if (loss->engine == PRODUCT_PACKED) {
-        status = create_packed(loss, error);
+    }
+    if (!status) {
+        status = create_kernels(loss, error);
     }
     if (!status) {
         status = convolution_create(context, &shape, CONVOLUTION_AUTO, NULL, NULL, &loss->gradient, error);
-    }
-    if (!status) {
-        status = kernel_create(context, "gram.cl", "", "gram_blend", &loss->gram_blend, error);
-    }
-    if (!status) {
-        status = kernel_create(context, "gram.cl", "", "gram_difference", &loss->gram_difference, error);
     }
     if (status) {
         style_loss_destroy(loss);
@@ -219,14 +229,16 @@ nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, con
     }
     cl_mem partials = plan_buffer(plan, loss->products);
     int items = loss->context->work_items;
-    nst_status status =
-        kernel_run(loss->context, loss->gram_partial, work_items((size_t)items),
-                   ARGUMENTS(arg_buffer(map->values), arg_buffer(partials), arg_int((int)pixels)), error);
+    nst_status status = kernel_run(loss->context, loss->gram_partial, work_items((size_t)items),
+                                   ARGUMENTS(arg_buffer(map->values), arg_buffer(partials), arg_int(loss->channels),
+                                             arg_int((int)pixels), arg_int(loss->chunk)),
+                                   error);
     if (status) {
         return status;
     }
     return kernel_run(loss->context, loss->gram_sum, work_range(loss->context, matrix_elements(loss)),
-                      ARGUMENTS(arg_buffer(partials), arg_buffer(gram), arg_int(items)), error);
+                      ARGUMENTS(arg_buffer(partials), arg_buffer(gram), arg_int(loss->channels), arg_int(items)),
+                      error);
 }
 
 nst_status style_loss_clear_target(struct style_loss *loss, const struct plan *plan, nst_error *error) {

@@ -203,8 +203,7 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
     size_t count = convolution_panels(convolution) * in * taps * width;
     convolution->weight_bytes = count * sizeof(float);
     if (!weights) {
-        nst_status status = convolution_kernel(context, convolution, "convolution_plain.cl", "", "pack_matrix",
-                                               &convolution->pack_kernel, error);
+        nst_status status = kernel_create(context, "passes.cl", "", "pack_matrix", &convolution->pack_kernel, error);
         return status ? status : convolution_upload_weights(context, convolution, NULL, error);
     }
     float *packed = calloc(count, sizeof *packed);

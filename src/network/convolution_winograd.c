@@ -69,18 +69,17 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
                          nst_error *error) {
     const struct convolution_shape *shape = &convolution->shape;
     const int *chosen = convolution->parameters;
-    bool transforms = transforms_filters(shape);
     convolution->panel_width = VECTORS * convolution->block;
     convolution->taps = 9;
     convolution->tiles_per_round = chosen[ROUNDS] * chosen[TILES];
     char options[128];
     int length = snprintf(options, sizeof options, "-D VECTORS=%d -D PANEL=%d", VECTORS, chosen[PANEL]);
     nst_status status = convolution_pack_weights(context, convolution, weights, error);
-    if (!status && !transforms) {
+    if (!status && !transforms_filters(shape)) {
         status = store_transformed(context, convolution, options, error);
     }
-    snprintf(options + length, sizeof options - (size_t)length, " -D TILES=%d -D UNPOOL=%d -D TRANSFORM_FILTERS=%d",
-             chosen[TILES], shape->unpools, transforms);
+    snprintf(options + length, sizeof options - (size_t)length, " -D TILES=%d -D UNPOOL=%d", chosen[TILES],
+             shape->unpools);
     return status ? status
                   : convolution_kernel(context, convolution, "convolution_winograd.cl", options, "convolution_winograd",
                                        &convolution->kernel, error);
@@ -110,14 +109,14 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
            2 * groups <= panels(convolution)) {
         groups *= 2;
     }
-    return kernel_run(context, convolution->kernel, work_items(items),
-                      ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
-                                arg_buffer(call->selection), arg_buffer(convolution->weights),
-                                arg_buffer(convolution->bias), arg_buffer(call->scratch), arg_int(shape->in_channels),
-                                arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
-                                arg_int(shape->padding), arg_int(shape->padding_mode),
-                                arg_int(convolution->tiles_per_round), arg_int(groups)),
-                      error);
+    return kernel_run(
+        context, convolution->kernel, work_items(items),
+        ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
+                  arg_buffer(call->selection), arg_buffer(convolution->weights), arg_buffer(convolution->bias),
+                  arg_buffer(call->scratch), arg_int(shape->in_channels), arg_int(convolution->out_blocks),
+                  arg_int(call->height), arg_int(call->width), arg_int(shape->padding), arg_int(shape->padding_mode),
+                  arg_int(convolution->tiles_per_round), arg_int(groups), arg_int(transforms_filters(shape))),
+        error);
 }
 
 const struct convolution_methods convolution_winograd = {"winograd F(4x4)", supports,    create, scratch_bytes, run,

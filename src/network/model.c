@@ -188,18 +188,17 @@ static nst_status make_convolutions(struct model *model, int index, enum convolu
 
 static nst_status make_kernels(struct model *model, nst_pooling pooling, nst_error *error) {
     struct {
-        const char *file, *name;
+        const char *name;
         cl_kernel *kernel;
     } kernels[] = {
-        {"input.cl", "image_to_input", &model->image_to_input},
-        {"input.cl", "input_gradient_to_image", &model->input_gradient_to_image},
-        {"pooling.cl", pooling == NST_POOLING_MAX ? "pool_maximum" : "pool_average", &model->pool},
-        {"pooling.cl", "pool_backward", &model->pool_backward},
-        {"padding.cl", "fold_padding", &model->fold_padding},
+        {"image_to_input", &model->image_to_input},
+        {"input_gradient_to_image", &model->input_gradient_to_image},
+        {pooling == NST_POOLING_MAX ? "pool_maximum" : "pool_average", &model->pool},
+        {"pool_backward", &model->pool_backward},
+        {"fold_padding", &model->fold_padding},
     };
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
-        nst_status status =
-            kernel_create(model->context, kernels[i].file, "", kernels[i].name, kernels[i].kernel, error);
+        nst_status status = kernel_create(model->context, "passes.cl", "", kernels[i].name, kernels[i].kernel, error);
         if (status) {
             return status;
         }

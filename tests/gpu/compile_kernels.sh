@@ -17,10 +17,11 @@ ptxas=${PTXAS:-$(command -v ptxas || echo /usr/local/cuda/bin/ptxas)}
 ocloc=${OCLOC:-ocloc}
 failures=0
 
-# The programs: file, options. Those of the CPUs alone: convolution_direct.cl, convolution_winograd.cl.
+# The programs: file, options. Those of the CPUs alone: convolution_direct.cl, convolution_pointwise.cl,
+# convolution_winograd.cl, winograd_filters.cl; passes.cl is made of others.
 programs() {
     local epilogue
-    for file in adam content gram gram_tiles input lbfgs padding pooling probe; do
+    for file in adam content gram gram_tiles input lbfgs pack padding pooling probe; do
         echo "$file.cl"
     done
     echo "total_variation.cl -DPOWER=1"
@@ -161,7 +162,7 @@ intel() {
 for path in "$cl"/*.cl; do
     file=$(basename "$path")
     case $file in
-    convolution_direct.cl | convolution_winograd.cl) ;;
+    convolution_direct.cl | convolution_pointwise.cl | convolution_winograd.cl | winograd_filters.cl | passes.cl) ;;
     *) programs | grep -q "^$file\b" || fail "$file is not in the list of programs in $0" ;;
     esac
 done
