@@ -23,12 +23,16 @@ static CLBlastTranspose transpose(bool yes) {
     return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
-/* CLBlast passes OpenCL's codes on and has its own below -1023. */
+/* CLBlast passes OpenCL's codes on; its own, and those of clBLAS, lie below -1000. */
 static nst_status fail_blas(nst_context *context, nst_error *error, const char *call, CLBlastStatusCode code) {
-    if (code > -1023) {
+    if (code > -1000) {
         return fail_opencl(context, error, call, (cl_int)code);
     }
     return fail(error, NST_ERROR_OPENCL, "%s failed on %s: CLBlast's status %d", call, context->info.name, (int)code);
+}
+
+void blas_forget_programs(void) {
+    CLBlastClearCache();
 }
 
 uint64_t blas_scratch_bytes(nst_context *context, const struct blas_product *p) {

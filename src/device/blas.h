@@ -34,4 +34,8 @@ nst_status blas_multiply_batched(nst_context *context, const struct blas_product
  * them. Errors: NST_ERROR_ARGUMENT (not such a text), NST_ERROR_OPENCL. */
 nst_status blas_set_parameters(nst_context *context, const char *text, nst_error *error);
 
+/* Drops the compiled programs that CLBlast keeps, for all devices: each holds on to its context, and would be taken for
+ * another context's that gets the same address. */
+void blas_forget_programs(void);
+
 #endif

@@ -84,10 +84,11 @@ static nst_status find_device(const nst_context_options *options, nst_context *c
 }
 
 static nst_status open_queue(nst_context *context, bool profiling, nst_error *error) {
-    cl_int code =
-        query_handles(context->info.platform_index, context->info.device_index, &context->platform, &context->device);
+    const char *call;
+    cl_int code = query_handles(context->info.platform_index, context->info.device_index, &context->platform,
+                                &context->device, &call);
     if (code != CL_SUCCESS) {
-        return fail_opencl(context, error, "clGetDeviceIDs", code);
+        return fail_opencl(context, error, call, code);
     }
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)context->platform, 0};
     context->context = clCreateContext(properties, 1, &context->device, NULL, NULL, &code);
@@ -155,6 +156,7 @@ void nst_context_destroy(nst_context *context) {
     profile_free(context->profile);
     tuning_free(&context->tuning);
     program_store_free(context);
+    blas_forget_programs();
     if (context->queue) {
         clReleaseCommandQueue(context->queue);
     }

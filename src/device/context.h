@@ -117,6 +117,10 @@ nst_status context_finish(nst_context *context, nst_error *error);
 /* "CL_OUT_OF_RESOURCES" for -5, ... */
 const char *opencl_error_name(cl_int code);
 
+/* "clFinish failed: CL_OUT_OF_RESOURCES (-5)" into `text`, which is returned. */
+enum { OPENCL_FAILURE_LENGTH = 128 };
+const char *opencl_failure(const char *call, cl_int code, char text[OPENCL_FAILURE_LENGTH]);
+
 /* fail() for an OpenCL call: "clBuildProgram failed: CL_... (-11) on DEVICE; what to do if known". */
 nst_status fail_opencl(nst_context *context, nst_error *error, const char *call, cl_int code);
 

@@ -32,9 +32,9 @@ bool list_add_note(nst_device_list *list, const char *format, ...) {
 
 /* A platform without devices: normal for Mesa's, whose drivers wait for a card or for a word of permission. */
 static bool add_empty_note(nst_device_list *list, const struct platform_report *report) {
-    if (report->code != CL_SUCCESS && report->code != CL_DEVICE_NOT_FOUND) {
-        return list_add_note(list, "The platform %s failed to list its devices: %s (%d); check its driver.",
-                             report->name, opencl_error_name(report->code), (int)report->code);
+    if (report->failure[0]) {
+        return list_add_note(list, "The platform %s does not list its devices: %s; check its driver.", report->name,
+                             report->failure);
     }
     if (strcmp(report->name, "rusticl") == 0 && !getenv("RUSTICL_ENABLE")) {
         return list_add_note(
@@ -85,7 +85,9 @@ bool list_add_no_platform_note(nst_device_list *list, cl_int code) {
         return list_add_note(list, "No OpenCL driver is installed: install pocl-opencl-icd (any CPU), intel-opencl-icd "
                                    "(Intel GPUs), mesa-opencl-icd (AMD GPUs) or the driver of the card's vendor.");
     }
-    return list_add_note(list, "The OpenCL platforms cannot be listed: %s (%d).", opencl_error_name(code), (int)code);
+    char failure[OPENCL_FAILURE_LENGTH];
+    return list_add_note(list, "The OpenCL platforms cannot be listed: %s.",
+                         opencl_failure("clGetPlatformIDs", code, failure));
 }
 
 nst_status list_query(int only_platform, nst_device_list *list, nst_error *error) {
@@ -102,7 +104,7 @@ nst_status list_query(int only_platform, nst_device_list *list, nst_error *error
             continue;
         }
         struct platform_report report;
-        complete = query_platform(i, &report) == CL_SUCCESS && list_add_report(list, (int)i, &report);
+        complete = query_platform(i, &report) && list_add_report(list, (int)i, &report);
         platform_report_free(&report);
     }
     if (!complete) {

@@ -115,6 +115,11 @@ static bool is_out_of_memory(cl_int code) {
     return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES || code == CL_OUT_OF_HOST_MEMORY;
 }
 
+const char *opencl_failure(const char *call, cl_int code, char text[OPENCL_FAILURE_LENGTH]) {
+    snprintf(text, OPENCL_FAILURE_LENGTH, "%s failed: %s (%d)", call, opencl_error_name(code), (int)code);
+    return text;
+}
+
 nst_status fail_opencl(nst_context *context, nst_error *error, const char *call, cl_int code) {
     const char *advice = "";
     if (is_out_of_memory(code)) {
@@ -122,6 +127,7 @@ nst_status fail_opencl(nst_context *context, nst_error *error, const char *call,
     } else if (code == CL_DEVICE_NOT_AVAILABLE) {
         advice = "; another program may hold the device, or its driver must be restarted";
     }
-    return fail(error, NST_ERROR_OPENCL, "%s failed: %s (%d) on %s%s", call, opencl_error_name(code), (int)code,
+    char failure[OPENCL_FAILURE_LENGTH];
+    return fail(error, NST_ERROR_OPENCL, "%s on %s%s", opencl_failure(call, code, failure),
                 context ? context->info.name : "no device", advice);
 }

@@ -41,7 +41,7 @@ struct name_message {
 };
 
 struct platform_message {
-    cl_int code; /* of clGetDeviceIDs */
+    char failure[OPENCL_FAILURE_LENGTH];
     uint32_t device_count;
 };
 
@@ -85,8 +85,11 @@ static void run_child(int pipe_end, const struct progress *progress) {
         struct platform_report report;
         query_platform_name(i, name.name, sizeof name.name);
         send_bytes(pipe_end, &name, sizeof name);
-        cl_int code = query_platform(i, &report);
-        struct platform_message message = {code == CL_SUCCESS ? report.code : code, (uint32_t)report.count};
+        if (!query_platform(i, &report)) {
+            _exit(1);
+        }
+        struct platform_message message = {.device_count = (uint32_t)report.count};
+        memcpy(message.failure, report.failure, sizeof message.failure);
         send_bytes(pipe_end, &message, sizeof message);
         send_bytes(pipe_end, report.devices, report.count * sizeof *report.devices);
         platform_report_free(&report);
@@ -184,7 +187,7 @@ static int end_child(struct child *child) {
 static bool receive_platform(struct child *child, struct platform_report *report) {
     struct name_message name;
     struct platform_message message;
-    *report = (struct platform_report){.code = CL_SUCCESS};
+    *report = (struct platform_report){0};
     if (!receive_bytes(child, &name, sizeof name)) {
         return false;
     }
@@ -192,7 +195,8 @@ static bool receive_platform(struct child *child, struct platform_report *report
     if (!receive_bytes(child, &message, sizeof message) || message.device_count > MOST_DEVICES) {
         return false;
     }
-    report->code = message.code;
+    memcpy(report->failure, message.failure, sizeof report->failure);
+    report->failure[sizeof report->failure - 1] = 0;
     report->devices = calloc((size_t)message.device_count + 1, sizeof *report->devices);
     if (!report->devices || !receive_bytes(child, report->devices, message.device_count * sizeof *report->devices)) {
         return false;
@@ -256,7 +260,7 @@ static bool receive_platforms(struct child *child, cl_uint platform_count, nst_d
 static nst_status ask(struct progress *progress, int patience_ms, nst_device_list *list, nst_error *error) {
     struct child child;
     struct start_message start;
-    struct platform_report failed = {.code = CL_SUCCESS};
+    struct platform_report failed = {0};
     nst_status status = start_child(&child, patience_ms, progress, error);
     if (status) {
         return status;

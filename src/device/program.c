@@ -59,8 +59,10 @@ static nst_status fail_build(nst_context *context, const char *file, cl_program 
             shorten_log(log);
         }
     }
-    fail(error, NST_ERROR_OPENCL, "%s cannot build %s: %s (%d); its compiler says:\n%s", context->info.name, file,
-         opencl_error_name(code), (int)code, log && *log ? log : "nothing");
+    char failure[OPENCL_FAILURE_LENGTH];
+    bool has_log = log && *log;
+    fail(error, NST_ERROR_OPENCL, "%s cannot build %s: %s%s%s", context->info.name, file,
+         opencl_failure("clBuildProgram", code, failure), has_log ? "; its compiler says:\n" : "", has_log ? log : "");
     free(log);
     return NST_ERROR_OPENCL;
 }

@@ -26,24 +26,39 @@ static void trim(char *text) {
     text[length - start] = 0;
 }
 
+/* A device that is asked, and the code of its first answer that failed. */
+struct asked {
+    cl_device_id device;
+    cl_int code;
+};
+
+/* clGetDeviceInfo; false where it fails. */
+static bool ask(struct asked *asked, cl_device_info what, size_t size, void *value, size_t *needed) {
+    cl_int code = clGetDeviceInfo(asked->device, what, size, value, needed);
+    if (code != CL_SUCCESS && asked->code == CL_SUCCESS) {
+        asked->code = code;
+    }
+    return code == CL_SUCCESS;
+}
+
 /* Longer texts are cut; an answer that fails is an empty text. */
-static void device_string(cl_device_id device, cl_device_info what, char *text, size_t size) {
+static void device_string(struct asked *asked, cl_device_info what, char *text, size_t size) {
     size_t needed = 0;
     text[0] = 0;
-    if (clGetDeviceInfo(device, what, 0, NULL, &needed) != CL_SUCCESS || needed == 0 || needed > 1 << 20) {
+    if (!ask(asked, what, 0, NULL, &needed) || needed == 0 || needed > 1 << 20) {
         return;
     }
     char *whole = calloc(needed + 1, 1);
-    if (whole && clGetDeviceInfo(device, what, needed, whole, NULL) == CL_SUCCESS) {
+    if (whole && ask(asked, what, needed, whole, NULL)) {
         trim(whole);
         snprintf(text, size, "%s", whole);
     }
     free(whole);
 }
 
-static bool device_has(cl_device_id device, const char *extension) {
+static bool device_has(struct asked *asked, const char *extension) {
     char extensions[16384];
-    device_string(device, CL_DEVICE_EXTENSIONS, extensions, sizeof extensions);
+    device_string(asked, CL_DEVICE_EXTENSIONS, extensions, sizeof extensions);
     size_t length = strlen(extension);
     for (const char *found = extensions; (found = strstr(found, extension)) != NULL; found += length) {
         if ((found == extensions || found[-1] == ' ') && (!found[length] || found[length] == ' ')) {
@@ -55,37 +70,36 @@ static bool device_has(cl_device_id device, const char *extension) {
 
 /* ---- Numbers --------------------------------------------------------------------------------------------------- */
 
-static cl_uint device_uint(cl_device_id device, cl_device_info what) {
+static cl_uint device_uint(struct asked *asked, cl_device_info what) {
     cl_uint value = 0;
-    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0;
+    return ask(asked, what, sizeof value, &value, NULL) ? value : 0;
 }
 
-static cl_ulong device_ulong(cl_device_id device, cl_device_info what) {
+static cl_ulong device_ulong(struct asked *asked, cl_device_info what) {
     cl_ulong value = 0;
-    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0;
+    return ask(asked, what, sizeof value, &value, NULL) ? value : 0;
 }
 
-static size_t device_size(cl_device_id device, cl_device_info what) {
+static size_t device_size(struct asked *asked, cl_device_info what) {
     size_t value = 0;
-    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0;
+    return ask(asked, what, sizeof value, &value, NULL) ? value : 0;
 }
 
-static bool device_bool(cl_device_id device, cl_device_info what) {
+static bool device_bool(struct asked *asked, cl_device_info what) {
     cl_bool value = CL_FALSE;
-    return clGetDeviceInfo(device, what, sizeof value, &value, NULL) == CL_SUCCESS && value;
+    return ask(asked, what, sizeof value, &value, NULL) && value;
 }
 
 /* ---- One device ------------------------------------------------------------------------------------------------ */
 
 /* Where the card sits, to know it again under another driver. */
-static void find_bus_address(cl_device_id device, char *address, size_t size) {
+static void find_bus_address(struct asked *asked, char *address, size_t size) {
     cl_uint bus[4]; /* domain, bus, device, function */
     cl_uchar uuid[16];
-    if (device_has(device, "cl_khr_pci_bus_info") &&
-        clGetDeviceInfo(device, DEVICE_PCI_BUS_INFO, sizeof bus, bus, NULL) == CL_SUCCESS) {
+    if (device_has(asked, "cl_khr_pci_bus_info") && ask(asked, DEVICE_PCI_BUS_INFO, sizeof bus, bus, NULL)) {
         snprintf(address, size, "%04x:%02x:%02x.%x", bus[0], bus[1], bus[2], bus[3]);
-    } else if (device_has(device, "cl_khr_device_uuid") &&
-               clGetDeviceInfo(device, DEVICE_UUID, sizeof uuid, uuid, NULL) == CL_SUCCESS && size > 2 * sizeof uuid) {
+    } else if (device_has(asked, "cl_khr_device_uuid") && ask(asked, DEVICE_UUID, sizeof uuid, uuid, NULL) &&
+               size > 2 * sizeof uuid) {
         for (size_t i = 0; i < sizeof uuid; ++i) {
             snprintf(address + 2 * i, 3, "%02x", uuid[i]);
         }
@@ -98,54 +112,59 @@ static int parse_version(const char *text) {
     return sscanf(text, "OpenCL %d.%d", &major, &minor) == 2 ? 100 * major + minor : 0;
 }
 
-/* Why nst cannot use the device, or NULL. */
-static const char *find_reason(cl_device_id device, const nst_device_info *info) {
-    char profile[64];
-    device_string(device, CL_DEVICE_PROFILE, profile, sizeof profile);
-    if (!device_bool(device, CL_DEVICE_AVAILABLE)) {
-        return "the driver says that the device is not available";
+/* Why nst cannot use the device, into info->reason; "" if it can. */
+static void find_reason(struct asked *asked, nst_device_info *info) {
+    char profile[64], failure[OPENCL_FAILURE_LENGTH];
+    device_string(asked, CL_DEVICE_PROFILE, profile, sizeof profile);
+    bool available = device_bool(asked, CL_DEVICE_AVAILABLE);
+    bool has_compiler = device_bool(asked, CL_DEVICE_COMPILER_AVAILABLE);
+    bool is_little = device_bool(asked, CL_DEVICE_ENDIAN_LITTLE);
+    int version = parse_version(info->opencl_version);
+    const char *reason = "";
+    if (version > 0 && version < 102) { /* which does not know all that was asked */
+        reason = "its OpenCL is older than 1.2";
+    } else if (asked->code != CL_SUCCESS) {
+        reason = opencl_failure("clGetDeviceInfo", asked->code, failure);
+    } else if (!available) {
+        reason = "the driver says that the device is not available";
+    } else if (!has_compiler) {
+        reason = "its driver has no compiler";
+    } else if (strcmp(profile, "FULL_PROFILE") != 0) {
+        reason = "it has the embedded profile of OpenCL only, the full one is needed";
+    } else if (version == 0) {
+        reason = "its driver does not tell the version of OpenCL";
+    } else if (!is_little) {
+        reason = "it stores numbers with the high byte first";
     }
-    if (!device_bool(device, CL_DEVICE_COMPILER_AVAILABLE)) {
-        return "its driver has no compiler";
-    }
-    if (strcmp(profile, "FULL_PROFILE") != 0) {
-        return "it has the embedded profile of OpenCL only, the full one is needed";
-    }
-    if (parse_version(info->opencl_version) < 102) {
-        return "its OpenCL is older than 1.2";
-    }
-    if (!device_bool(device, CL_DEVICE_ENDIAN_LITTLE)) {
-        return "it stores numbers with the high byte first";
-    }
-    return NULL;
+    snprintf(info->reason, sizeof info->reason, "%s", reason);
 }
 
 static void query_device(cl_device_id device, const char *platform, nst_device_info *info) {
+    struct asked whole = {device, CL_SUCCESS}, extras = whole, *asked = &whole; /* extras: what it need not answer */
     snprintf(info->platform, sizeof info->platform, "%s", platform);
-    device_string(device, CL_DEVICE_NAME, info->name, sizeof info->name);
-    device_string(device, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
-    device_string(device, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
-    device_string(device, CL_DEVICE_VERSION, info->opencl_version, sizeof info->opencl_version);
-    device_string(device, CL_DEVICE_OPENCL_C_VERSION, info->opencl_c_version, sizeof info->opencl_c_version);
-    if (device_has(device, "cl_amd_device_attribute_query")) {
-        device_string(device, DEVICE_BOARD_NAME, info->board, sizeof info->board);
+    device_string(asked, CL_DEVICE_NAME, info->name, sizeof info->name);
+    device_string(asked, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+    device_string(asked, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+    device_string(asked, CL_DEVICE_VERSION, info->opencl_version, sizeof info->opencl_version);
+    device_string(asked, CL_DEVICE_OPENCL_C_VERSION, info->opencl_c_version, sizeof info->opencl_c_version);
+    if (device_has(asked, "cl_amd_device_attribute_query")) {
+        device_string(&extras, DEVICE_BOARD_NAME, info->board, sizeof info->board);
     }
-    info->type = traits_type(platform, device_ulong(device, CL_DEVICE_TYPE));
-    info->integrated = device_bool(device, CL_DEVICE_HOST_UNIFIED_MEMORY);
-    info->compute_units = device_uint(device, CL_DEVICE_MAX_COMPUTE_UNITS);
-    info->clock_mhz = device_uint(device, CL_DEVICE_MAX_CLOCK_FREQUENCY);
-    info->memory_bytes = device_ulong(device, CL_DEVICE_GLOBAL_MEM_SIZE);
-    info->largest_allocation_bytes = device_ulong(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    info->local_memory_bytes = device_ulong(device, CL_DEVICE_LOCAL_MEM_SIZE);
-    info->vector_width_float = device_uint(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
-    info->largest_work_group = device_size(device, CL_DEVICE_MAX_WORK_GROUP_SIZE);
-    info->has_fp16 = device_has(device, "cl_khr_fp16");
-    info->has_fp64 = device_has(device, "cl_khr_fp64");
-    find_bus_address(device, info->bus_address, sizeof info->bus_address);
+    info->type = traits_type(platform, device_ulong(asked, CL_DEVICE_TYPE));
+    info->integrated = device_bool(asked, CL_DEVICE_HOST_UNIFIED_MEMORY);
+    info->compute_units = device_uint(asked, CL_DEVICE_MAX_COMPUTE_UNITS);
+    info->clock_mhz = device_uint(asked, CL_DEVICE_MAX_CLOCK_FREQUENCY);
+    info->memory_bytes = device_ulong(asked, CL_DEVICE_GLOBAL_MEM_SIZE);
+    info->largest_allocation_bytes = device_ulong(asked, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    info->local_memory_bytes = device_ulong(asked, CL_DEVICE_LOCAL_MEM_SIZE);
+    info->vector_width_float = device_uint(asked, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    info->largest_work_group = device_size(asked, CL_DEVICE_MAX_WORK_GROUP_SIZE);
+    info->has_fp16 = device_has(asked, "cl_khr_fp16");
+    info->has_fp64 = device_has(asked, "cl_khr_fp64");
+    find_bus_address(&extras, info->bus_address, sizeof info->bus_address);
     info->alias_of = -1;
-    const char *reason = find_reason(device, info);
-    info->usable = !reason;
-    snprintf(info->reason, sizeof info->reason, "%s", reason ? reason : "");
+    find_reason(asked, info);
+    info->usable = !info->reason[0];
 }
 
 /* ---- Platforms ------------------------------------------------------------------------------------------------- */
@@ -187,24 +206,29 @@ void query_platform_name(cl_uint index, char *name, size_t size) {
     }
 }
 
-cl_int query_platform(cl_uint index, struct platform_report *report) {
-    *report = (struct platform_report){.code = CL_SUCCESS};
+bool query_platform(cl_uint index, struct platform_report *report) {
+    *report = (struct platform_report){0};
     cl_platform_id platform;
     cl_int code = find_platform(index, &platform);
     if (code != CL_SUCCESS) {
-        return code;
+        snprintf(report->name, sizeof report->name, "number %u", index);
+        opencl_failure("clGetPlatformIDs", code, report->failure);
+        return true;
     }
     platform_name(platform, index, report->name, sizeof report->name);
     cl_device_id devices[MOST_DEVICES];
     cl_uint count = 0;
-    report->code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices, &count);
-    if (report->code != CL_SUCCESS) {
-        return CL_SUCCESS;
+    code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices, &count);
+    if (code != CL_SUCCESS) {
+        if (code != CL_DEVICE_NOT_FOUND) {
+            opencl_failure("clGetDeviceIDs", code, report->failure);
+        }
+        return true;
     }
     count = count > MOST_DEVICES ? MOST_DEVICES : count;
     report->devices = calloc(count + 1, sizeof *report->devices);
     if (!report->devices) {
-        return CL_OUT_OF_HOST_MEMORY;
+        return false;
     }
     report->count = count;
     for (cl_uint i = 0; i < count; ++i) {
@@ -212,7 +236,7 @@ cl_int query_platform(cl_uint index, struct platform_report *report) {
         report->devices[i].device_index = (int)i;
         query_device(devices[i], report->name, &report->devices[i]);
     }
-    return CL_SUCCESS;
+    return true;
 }
 
 void platform_report_free(struct platform_report *report) {
@@ -220,11 +244,14 @@ void platform_report_free(struct platform_report *report) {
     *report = (struct platform_report){0};
 }
 
-cl_int query_handles(int platform_index, int device_index, cl_platform_id *platform, cl_device_id *device) {
+cl_int query_handles(int platform_index, int device_index, cl_platform_id *platform, cl_device_id *device,
+                     const char **call) {
+    *call = "clGetPlatformIDs";
     cl_int code = find_platform((cl_uint)platform_index, platform);
     if (code != CL_SUCCESS) {
         return code;
     }
+    *call = "clGetDeviceIDs";
     cl_device_id devices[MOST_DEVICES];
     cl_uint count = 0;
     code = clGetDeviceIDs(*platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices, &count);

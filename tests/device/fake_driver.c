@@ -162,6 +162,17 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info wh
         return answer_uint(device->integrated, size, value, size_needed);
     case 0x410F: /* CL_DEVICE_PCI_BUS_INFO_KHR */
         return answer(address, sizeof address, size, value, size_needed);
+    case CL_DEVICE_MAX_COMPUTE_UNITS:
+    case CL_DEVICE_MAX_CLOCK_FREQUENCY:
+    case CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT:
+        return answer_uint(4, size, value, size_needed);
+    case CL_DEVICE_MAX_MEM_ALLOC_SIZE:
+    case CL_DEVICE_LOCAL_MEM_SIZE:
+    case CL_DEVICE_MAX_WORK_GROUP_SIZE: /* size_t, of 8 bytes like cl_ulong where this is tested */
+        return answer_ulong(1 << 10, size, value, size_needed);
+    case CL_DRIVER_VERSION:
+    case CL_DEVICE_OPENCL_C_VERSION:
+        return answer_text("1", size, value, size_needed);
     default:
         return CL_INVALID_VALUE;
     }

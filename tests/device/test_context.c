@@ -300,7 +300,8 @@ static void expect_no_kernel(nst_context *context, const char *file, const char 
 
 static void failing_builds_are_explained(void **state) {
     nst_context *context = *state;
-    expect_no_kernel(context, "broken.cl", "f", "cannot build broken.cl: CL_BUILD_PROGRAM_FAILURE (-11)",
+    expect_no_kernel(context, "broken.cl", "f",
+                     "cannot build broken.cl: clBuildProgram failed: CL_BUILD_PROGRAM_FAILURE (-11)",
                      context->info.name);
     expect_no_kernel(context, "broken.cl", "f", "compiler says:\n", "broken.cl:");
     expect_no_kernel(context, "test.cl", "nothing", "there is no kernel nothing in test.cl", "");
