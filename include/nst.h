@@ -201,7 +201,11 @@ const char *nst_network_sha256(const nst_network *network); /* of that file, 64 
 
 /* ---- Stylising ------------------------------------------------------------------------------------------------- */
 
-typedef enum nst_optimizer { NST_LBFGS, NST_ADAM } nst_optimizer;
+typedef enum nst_optimizer {
+    NST_AUTO,  /* what was measured to be fastest: L-BFGS, for neural-style-pt's objective in a metric of its own */
+    NST_LBFGS, /* as PyTorch's */
+    NST_ADAM
+} nst_optimizer;
 typedef enum nst_pooling { NST_POOLING_MAX, NST_POOLING_AVERAGE } nst_pooling;
 typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
 

@@ -301,7 +301,8 @@ static nst_status run_steps(nst_context *context, struct optimizer *optimizer, c
 }
 
 static nst_status check_lbfgs(nst_context *context, struct steps *steps, double *found, nst_error *error) {
-    struct optimizer_settings settings = {.kind = NST_LBFGS, .history = STEPS + 2, .learning_rate = 1};
+    struct optimizer_settings settings = {
+        .kind = NST_LBFGS, .history = STEPS + 2, .learning_rate = 1, .first_matrix = 1};
     struct optimizer *optimizer = NULL;
     struct plan plan = {0};
     int vector = plan_add_always(&plan, sizeof steps->buffer, "vector");
@@ -310,7 +311,7 @@ static nst_status check_lbfgs(nst_context *context, struct steps *steps, double 
     status = status ? status : optimizer_add_to_plan(optimizer, &plan, COUNT, error);
     status = status ? status : plan_assign(&plan, error);
     status = status ? status : plan_allocate(&plan, context, error);
-    status = status ? status : optimizer_begin(optimizer, &plan, COUNT, error);
+    status = status ? status : optimizer_begin(optimizer, &plan, (struct optimizer_shape){1, 1, COUNT}, error);
     struct random_generator generator = random_from_seed(23);
     for (int i = 0; i < COUNT; ++i) {
         steps->x[0][i] = (float)(4 * known_noise(&generator));

@@ -133,8 +133,8 @@ static nst_status find_choice(const struct option *option, const char *text, con
             *choice = &option->choices[count];
             return NST_OK;
         }
-        length +=
-            (size_t)snprintf(expected + length, sizeof expected - length, "%s%s", count ? " or " : "", names[count]);
+        const char *between = count == 0 ? "" : option->choices[count + 1].name ? ", " : " or ";
+        length += (size_t)snprintf(expected + length, sizeof expected - length, "%s%s", between, names[count]);
     }
     option_quote(text, quoted, sizeof quoted);
     const char *nearest = *text > '9' ? text_nearest(text, names, count) : NULL; /* numbers are not near by spelling */

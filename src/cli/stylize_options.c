@@ -8,7 +8,7 @@
 #include "support/text.h"
 #include "weights/tools.h"
 
-static const struct option_choice optimizers[] = {{"lbfgs", NST_LBFGS}, {"adam", NST_ADAM}, {0}};
+static const struct option_choice optimizers[] = {{"auto", NST_AUTO}, {"lbfgs", NST_LBFGS}, {"adam", NST_ADAM}, {0}};
 static const struct option_choice poolings[] = {{"max", NST_POOLING_MAX}, {"average", NST_POOLING_AVERAGE}, {0}};
 static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {0}};
 static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
@@ -61,7 +61,7 @@ static const struct option options[] = {
     {"iterations", 'i', "N[,N...]", NULL, OPTION_INTEGERS, LIST(settings.iterations, settings.iteration_count,
      NST_MAX_SCALES), .minimum = 1, .maximum = 1000000, .recorded = true, .help = "at each scale: one number for all, or one for each"},
     {"optimizer", 0, "NAME", NULL, OPTION_CHOICE, FIELD(settings.optimizer), .choices = optimizers, .recorded = true,
-     .help = "lbfgs or adam"},
+     .help = "auto, lbfgs or adam"},
     {"history", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.history), .minimum = 1, .maximum = 1000,
      .recorded = true, .help = "pairs that L-BFGS remembers"},
     {"learning-rate", 0, "X", NULL, OPTION_REAL, FIELD(settings.learning_rate), .minimum = 1e-4, .maximum = 1e6,

@@ -1,6 +1,7 @@
 /* lbfgs.c: L-BFGS on the device. The history streams by twice a step: once for its inner products with the newest
  * pair and the gradient (the others are known from earlier steps), once for the direction; the recursion itself runs
  * on the host, on inner products in double (lbfgs_direction.c). */
+#include "optimizer/lbfgs_metric.h"
 #include "optimizer/optimizer_internal.h"
 
 #include "support/error.h"
@@ -24,6 +25,7 @@ struct lbfgs {
     int *pages;                                   /* plan entries */
     int last_gradient, direction, factors_buffer; /* plan entries */
     cl_kernel norms, pair, products_kernel, combine, move;
+    struct lbfgs_metric metric; /* history, products and factors are in its variables, image and gradients are not */
 };
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
@@ -52,7 +54,7 @@ static nst_status lbfgs_create(struct optimizer *optimizer, nst_error *error) {
         {"lbfgs_norms", &lbfgs->norms},     {"lbfgs_pair", &lbfgs->pair}, {"lbfgs_products", &lbfgs->products_kernel},
         {"lbfgs_combine", &lbfgs->combine}, {"lbfgs_move", &lbfgs->move},
     };
-    nst_status status = NST_OK;
+    nst_status status = lbfgs_metric_create(context, optimizer->settings.correlation, &lbfgs->metric, error);
     for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
         status = kernel_create(context, "lbfgs.cl", "", kernels[i].name, kernels[i].kernel, error);
     }
@@ -66,6 +68,7 @@ static void lbfgs_destroy(struct optimizer *optimizer) {
     kernel_release(&lbfgs->products_kernel);
     kernel_release(&lbfgs->combine);
     kernel_release(&lbfgs->move);
+    lbfgs_metric_release(&lbfgs->metric);
     free(lbfgs->order);
     free(lbfgs->products);
     free(lbfgs->factors);
@@ -138,13 +141,13 @@ struct gradient_norms {
 };
 
 static nst_status measure_gradient(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                                   struct gradient_norms *norms, nst_error *error) {
+                                   bool bounded, struct gradient_norms *norms, nst_error *error) {
     struct lbfgs *lbfgs = optimizer->state;
     const struct optimizer_settings *s = &optimizer->settings;
     cl_mem partials = plan_buffer(plan, optimizer->partials);
     nst_status status = kernel_run(optimizer->context, lbfgs->norms, reduction_work(optimizer->context),
                                    ARGUMENTS(arg_buffer(vector), arg_buffer(gradient),
-                                             arg_int(optimizer_vectors(optimizer)), arg_int(s->bounded),
+                                             arg_int(optimizer_vectors(optimizer)), arg_int(bounded),
                                              arg_float((float)s->low), arg_float((float)s->high), arg_buffer(partials)),
                                    error);
     if (!status) {
@@ -166,6 +169,26 @@ static nst_status make_pair(struct optimizer *optimizer, const struct plan *plan
                   arg_int(optimizer->has_last), arg_int(optimizer_vectors(optimizer)), arg_int(s->bounded),
                   arg_float((float)s->low), arg_float((float)s->high)),
         error);
+}
+
+/* Takes the new pair and the projected gradient to the variables of the metric. */
+static nst_status enter_metric(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
+                               int slot, struct gradient_norms *norms, nst_error *error) {
+    struct lbfgs *lbfgs = optimizer->state;
+    nst_context *context = optimizer->context;
+    cl_mem page = plan_buffer(plan, lbfgs->pages[slot / PAIRS_PER_PAGE]);
+    int s = 2 * (slot % PAIRS_PER_PAGE), y = s + 1;
+    nst_status status = NST_OK;
+    if (optimizer->has_last) {
+        status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_INVERSE, page, s, optimizer->shape, error);
+        if (!status) {
+            status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_TRANSPOSE, page, y, optimizer->shape, error);
+        }
+    }
+    if (!status) {
+        status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_TRANSPOSE, gradient, 0, optimizer->shape, error);
+    }
+    return status ? status : measure_gradient(optimizer, plan, vector, gradient, false, norms, error);
 }
 
 /* Fills in the products of all vectors in use with the pair in `newest` and with the gradient. */
@@ -215,9 +238,19 @@ static void accept_pair(struct lbfgs *lbfgs, int slot) {
     lbfgs->order[lbfgs->order_count++] = slot;
 }
 
-/* Inner product of the direction with itself and with the gradient. */
-static void measure_direction(const struct lbfgs *lbfgs, double *squares, double *slope) {
+/* A larger one than usual only trusts the gradient in what the history does not know, so it must grow with the history. */
+static double first_matrix(const struct optimizer *optimizer) {
+    const struct lbfgs *lbfgs = optimizer->state;
+    double largest = optimizer->settings.first_matrix, earned = lbfgs->order_count / 4.0;
+    return largest > 1 && earned < largest ? earned : largest;
+}
+
+/* The direction, and its inner products with itself and with the gradient. */
+static void find_direction(const struct optimizer *optimizer, double *squares, double *slope) {
+    const struct lbfgs *lbfgs = optimizer->state;
     int size = 2 * lbfgs->slots + 1;
+    lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, lbfgs->order_count, first_matrix(optimizer),
+                    lbfgs->factors);
     *squares = *slope = 0;
     for (int i = 0; i < size; ++i) {
         if (lbfgs->factors[i] == 0) {
@@ -271,6 +304,9 @@ static nst_status move(struct optimizer *optimizer, const struct plan *plan, cl_
                                       arg_buffer(direction), arg_int(count)),
                             error);
     }
+    if (!status) {
+        status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_FORWARD, direction, 0, optimizer->shape, error);
+    }
     if (status) {
         return status;
     }
@@ -287,12 +323,18 @@ static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *pla
     struct lbfgs *lbfgs = optimizer->state;
     int slot = free_slot(lbfgs), size = 2 * lbfgs->slots + 1;
     struct gradient_norms norms = {0};
-    nst_status status = measure_gradient(optimizer, plan, vector, gradient, &norms, error);
+    nst_status status = measure_gradient(optimizer, plan, vector, gradient, optimizer->settings.bounded, &norms, error);
     *finite = isfinite(norms.squares) && isfinite(norms.absolute);
     if (status || !*finite) {
         return status;
     }
+    if (optimizer->has_last && optimizer->shortening < 1) { /* the last step turned out well */
+        optimizer->shortening *= 2;
+    }
     status = make_pair(optimizer, plan, vector, gradient, slot, error);
+    if (!status && lbfgs->metric.correlation > 0) {
+        status = enter_metric(optimizer, plan, vector, gradient, slot, &norms, error);
+    }
     if (!status && optimizer->has_last) {
         status = update_products(optimizer, plan, gradient, slot, error);
         if (!status) {
@@ -304,13 +346,11 @@ static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *pla
     }
     optimizer->has_last = true;
     lbfgs->products[(size_t)size * (size_t)size - 1] = norms.squares;
-    lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, lbfgs->order_count, lbfgs->factors);
     double squares, slope;
-    measure_direction(lbfgs, &squares, &slope);
+    find_direction(optimizer, &squares, &slope);
     if (!(slope < 0) || !isfinite(squares)) { /* rounding has spoilt the history: begin it anew */
         lbfgs->order_count = 0;
-        lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, 0, lbfgs->factors);
-        measure_direction(lbfgs, &squares, &slope);
+        find_direction(optimizer, &squares, &slope);
     }
     lbfgs->last_step = step_length(optimizer, &norms, squares);
     return move(optimizer, plan, vector, gradient, lbfgs->last_step, error);

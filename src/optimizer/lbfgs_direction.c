@@ -14,7 +14,8 @@ static double product_with(const double *products, int size, int row, const doub
     return sum;
 }
 
-void lbfgs_direction(const double *products, int slots, const int *order, int order_count, double *factors) {
+void lbfgs_direction(const double *products, int slots, const int *order, int order_count, double first_matrix,
+                     double *factors) {
     int size = 2 * slots + 1, gradient = 2 * slots;
     memset(factors, 0, (size_t)size * sizeof *factors);
     factors[gradient] = -1;
@@ -28,7 +29,8 @@ void lbfgs_direction(const double *products, int slots, const int *order, int or
         factors[y] -= alpha[k];
     }
     int s = 2 * order[order_count - 1], y = s + 1;
-    double scale = products[(size_t)s * (size_t)size + (size_t)y] / products[(size_t)y * (size_t)size + (size_t)y];
+    double scale =
+        first_matrix * products[(size_t)s * (size_t)size + (size_t)y] / products[(size_t)y * (size_t)size + (size_t)y];
     for (int i = 0; i < size; ++i) {
         factors[i] *= scale;
     }

@@ -34,6 +34,10 @@ void optimizer_destroy(struct optimizer *optimizer) {
     }
 }
 
+size_t optimizer_elements(struct optimizer_shape shape) {
+    return (size_t)shape.planes * (size_t)shape.height * (size_t)shape.width;
+}
+
 size_t optimizer_padded(size_t count) {
     return (count + 15) / 16 * 16;
 }
@@ -44,8 +48,10 @@ nst_status optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan,
     return optimizer->method->add_to_plan(optimizer, plan, bytes, error);
 }
 
-nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, size_t count, nst_error *error) {
-    optimizer->elements = optimizer_padded(count);
+nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, struct optimizer_shape shape,
+                           nst_error *error) {
+    optimizer->shape = shape;
+    optimizer->elements = optimizer_padded(optimizer_elements(shape));
     optimizer->shortening = 1;
     optimizer->has_last = false;
     return optimizer->method->begin(optimizer, plan, error);

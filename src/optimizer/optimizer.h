@@ -8,6 +8,8 @@
  * projected onto the range. For L-BFGS, an element that stands at a bound and whose gradient pulls it outwards is
  * held: it counts as having no gradient, and does not move (gradient projection). The history keeps the steps as
  * they were really made, after the projection; a pair without positive curvature is left out of it.
+ *
+ * L-BFGS can work in a metric that suits images: see lbfgs_metric.h.
  */
 #ifndef OPTIMIZER_OPTIMIZER_H
 #define OPTIMIZER_OPTIMIZER_H
@@ -22,6 +24,8 @@ struct optimizer_settings {
     double epsilon;          /* Adam */
     double first_step_rms;   /* L-BFGS: RMS change of the first step; 0: min(1, 1 / |g|_1) * g, as PyTorch's */
     double largest_step_rms; /* L-BFGS: longer steps are shortened; 0: never */
+    double correlation;      /* L-BFGS: r of the metric; 0: the plain method */
+    double first_matrix;     /* L-BFGS: multiplies the first matrix, s.y / y.y; above 1 it grows with the history */
     bool bounded;
     double low, high;
 };
@@ -33,6 +37,12 @@ nst_status optimizer_create(nst_context *context, const struct optimizer_setting
                             struct optimizer **optimizer, nst_error *error);
 void optimizer_destroy(struct optimizer *optimizer);
 
+/* A vector as planes of rows, [planes][height][width]; where neighbors mean nothing: {1, 1, elements}. */
+struct optimizer_shape {
+    int planes, height, width;
+};
+size_t optimizer_elements(struct optimizer_shape shape);
+
 /* Elements of the buffers for a vector of `count`: rounded up, so that kernels may use whole vectors. Buffers of the
  * vector and its gradient must have that many, zeros behind the end. */
 size_t optimizer_padded(size_t count);
@@ -40,15 +50,17 @@ size_t optimizer_padded(size_t count);
 /* Adds the state for vectors of up to `count` elements. */
 nst_status optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count, nst_error *error);
 
-/* Forgets everything and begins on a vector of `count` elements. */
-nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, size_t count, nst_error *error);
+/* Forgets everything and begins on a vector of that shape. */
+nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, struct optimizer_shape shape,
+                           nst_error *error);
 
 /* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells
  * whether the gradient was; if not, nothing moved. Waits for the inner products. */
 nst_status optimizer_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
                           bool *finite, nst_error *error);
 
-/* Back to the vector before the last step, without history and with steps half as long from now on. */
+/* Back to the vector before the last step, without history and with steps half as long from now on; L-BFGS doubles them
+ * again after each step that turns out well. */
 nst_status optimizer_retreat(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, nst_error *error);
 
 /* ---- For tests --------------------------------------------------------------------------------------------------- */
@@ -57,8 +69,9 @@ nst_status optimizer_retreat(struct optimizer *optimizer, const struct plan *pla
  * s[1], y[1], ... in the order of slots, then the gradient; products[i * size + j] are their inner products, size =
  * 2 * slots + 1. `order` lists the used slots from the oldest pair to the newest. Writes the factors of
  *     direction = sum factors[i] * basis[i]
- * of the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) with the initial matrix s.y / y.y of the newest
- * pair. */
-void lbfgs_direction(const double *products, int slots, const int *order, int order_count, double *factors);
+ * of the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) with the initial matrix first_matrix * s.y / y.y of
+ * the newest pair. */
+void lbfgs_direction(const double *products, int slots, const int *order, int order_count, double first_matrix,
+                     double *factors);
 
 #endif

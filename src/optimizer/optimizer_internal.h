@@ -19,9 +19,10 @@ struct optimizer {
     nst_context *context;
     struct optimizer_settings settings;
     const struct optimizer_method *method;
-    void *state;       /* the method's own */
+    void *state; /* the method's own */
+    struct optimizer_shape shape;
     size_t elements;   /* of the vector, padded */
-    double shortening; /* 1, halved by each retreat */
+    double shortening; /* 1, halved by each retreat; L-BFGS doubles it again */
     bool has_last;     /* last_vector holds a vector to go back to */
     int last_vector;   /* plan entries */
     int partials;

@@ -114,19 +114,25 @@ static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, 
     return status;
 }
 
-/* Bounded only in our own objective: the peer's is not, and its optimisation is to be reproduced exactly. */
+/* Of the automatic optimizer in neural-style-pt's objective: found by trial, see docs/design.md. */
+static const double METRIC_CORRELATION = 0.5, FIRST_MATRIX = 4;
+
+/* Bounded only in our own objective: the peer's is not, and its optimisation is to be reproduced exactly. The automatic
+ * optimizer is the plain method there, since the metric did not help. */
 static struct optimizer_settings optimizer_settings(const nst_settings *s) {
-    bool ours = s->objective == NST_OBJECTIVE_NORMALIZED;
-    double usual = s->optimizer == NST_LBFGS ? 1 : ours ? 5 : 1;
+    bool ours = s->objective == NST_OBJECTIVE_NORMALIZED, has_metric = s->optimizer == NST_AUTO && !ours;
+    double usual = s->optimizer == NST_ADAM && ours ? 5 : 1;
     return (struct optimizer_settings){
-        .kind = s->optimizer,
+        .kind = s->optimizer == NST_ADAM ? NST_ADAM : NST_LBFGS,
         .history = s->history,
         .learning_rate = s->learning_rate > 0 ? s->learning_rate : usual,
         .beta1 = 0.9,
         .beta2 = ours ? 0.99 : 0.999,
         .epsilon = 1e-8,
-        .first_step_rms = ours ? 2 : 0,
-        .largest_step_rms = ours ? 40 : 0,
+        .first_step_rms = ours || has_metric ? 2 : 0,
+        .largest_step_rms = ours || has_metric ? 40 : 0,
+        .correlation = has_metric ? METRIC_CORRELATION : 0,
+        .first_matrix = has_metric ? FIRST_MATRIX : 1,
         .bounded = ours,
         .low = 0,
         .high = 255,
@@ -372,11 +378,11 @@ static nst_status begin_scale(nst_job *job, nst_error *error) {
     }
     nst_picture_free(&last);
     if (!status) {
-        size_t elements = 3 * (size_t)scale->size.height * (size_t)scale->size.width;
-        status = optimizer_begin(job->optimizer, &job->plan, elements, error);
+        struct optimizer_shape shape = {3, scale->size.height, scale->size.width};
+        status = optimizer_begin(job->optimizer, &job->plan, shape, error);
         if (!status) { /* what lies behind its end stays zero from now on, as the optimizer wants it */
             status = buffer_fill_zero(job->context, plan_buffer(&job->plan, job->gradient),
-                                      optimizer_padded(elements) * sizeof(float), error);
+                                      optimizer_padded(optimizer_elements(shape)) * sizeof(float), error);
         }
     }
     if (status) {
@@ -402,7 +408,8 @@ static double seconds_since(const struct timespec *then) {
  * but none should go up by so much. */
 static bool is_bad(const nst_job *job, double loss) {
     const double explosion = 5;
-    return !isfinite(loss) || (!is_neural_style(job) && loss > explosion * job->last_good_loss);
+    bool exact = is_neural_style(job) && job->settings.optimizer != NST_AUTO;
+    return !isfinite(loss) || (!exact && loss > explosion * job->last_good_loss);
 }
 
 static nst_status retreat(nst_job *job, const char *why, nst_error *error) {

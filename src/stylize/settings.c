@@ -26,7 +26,7 @@ static void set_default(nst_settings *settings) {
         .scale_count = 0,
         .iterations = {150, 100, 60},
         .iteration_count = 3,
-        .optimizer = NST_LBFGS,
+        .optimizer = NST_AUTO,
         .history = 20,
         .init = NST_INIT_CONTENT,
         .content_weight = 0.05,

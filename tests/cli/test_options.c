@@ -143,7 +143,7 @@ static const struct {
     {"-o a.png --style-layers :1", {"--style-layers", "':1'"}},
     {"-o a.png --style-layers a,a", {"--style-layers", "found a twice"}},
     {"-o a.png --style-layers a_name_that_is_longer_than_any_layer", {"--style-layers"}},
-    {"-o a.png --optimizer adma", {"--optimizer", "lbfgs or adam", "did you mean adam"}},
+    {"-o a.png --optimizer adma", {"--optimizer", "auto, lbfgs or adam", "did you mean adam"}},
     {"-o a.png --depth 12", {"--depth", "8 or 16", "found '12'"}},
     {"-o a.png --input-convention coffee", {"--input-convention", "caffe or torchvision", "coffee"}},
     {"-o a.png --init contnet", {"--init", "did you mean content"}},
@@ -266,7 +266,7 @@ static void test_settings_record(void **state) {
     assert_int_equal(json_integer_value(json_object_get(object, "seed")), 7);
     assert_int_equal(json_integer_value(json_array_get(json_object_get(object, "iterations"), 1)), 10);
     assert_true(json_number_value(json_object_get(json_object_get(object, "style-layers"), "relu1_1")) == 0.1);
-    assert_string_equal(json_string_value(json_object_get(object, "optimizer")), "lbfgs");
+    assert_string_equal(json_string_value(json_object_get(object, "optimizer")), "auto");
     assert_string_equal(json_string_value(json_object_get(object, "preset")), "default");
     assert_null(json_object_get(object, "output"));
     json_decref(object);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct optimizer_settings lbfgs_settings(int history) {
-    return (struct optimizer_settings){.kind = NST_LBFGS, .history = history, .learning_rate = 1};
+    return (struct optimizer_settings){.kind = NST_LBFGS, .history = history, .learning_rate = 1, .first_matrix = 1};
 }
 
 struct optimizer_settings adam_settings(double learning_rate) {
@@ -27,6 +27,7 @@ static void write_padded(nst_context *context, cl_mem buffer, const double *valu
 void minimizer_open(struct minimizer *minimizer, nst_context *context, const struct optimizer_settings *settings,
                     const float *values, size_t count) {
     nst_error error;
+    struct optimizer_shape shape = {1, 1, (int)count};
     *minimizer = (struct minimizer){.context = context, .count = count};
     check(optimizer_create(context, settings, &minimizer->optimizer, &error), &error);
     check(optimizer_add_to_plan(minimizer->optimizer, &minimizer->plan, count, &error), &error);
@@ -37,7 +38,7 @@ void minimizer_open(struct minimizer *minimizer, nst_context *context, const str
     double *doubles = to_doubles(values, count);
     write_padded(context, minimizer->vector, doubles, count);
     free(doubles);
-    check(optimizer_begin(minimizer->optimizer, &minimizer->plan, count, &error), &error);
+    check(optimizer_begin(minimizer->optimizer, &minimizer->plan, shape, &error), &error);
 }
 
 void minimizer_close(struct minimizer *minimizer) {

@@ -46,7 +46,7 @@ static void check_direction(const int *order, int order_count, uint64_t seed) {
             products[i * size + j] = used[i] && used[j] ? dot(basis[i], basis[j]) : NAN;
         }
     }
-    lbfgs_direction(products, SLOTS, order, order_count, factors);
+    lbfgs_direction(products, SLOTS, order, order_count, 1, factors);
     reference_two_loop(COUNT, order_count, s, y, basis[2 * SLOTS], expected);
     double norm = sqrt(dot(expected, expected));
     for (int i = 0; i < COUNT; ++i) {
@@ -62,7 +62,7 @@ static void check_direction(const int *order, int order_count, uint64_t seed) {
 static void without_history_it_is_the_negative_gradient(void **state) {
     (void)state;
     double products[3 * 3] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 4}, factors[3];
-    lbfgs_direction(products, 1, NULL, 0, factors);
+    lbfgs_direction(products, 1, NULL, 0, 1, factors);
     assert_true(factors[0] == 0 && factors[1] == 0 && factors[2] == -1);
 }
 
@@ -90,7 +90,7 @@ static void a_full_history_solves_a_quadratic(void **state) {
     for (int i = 0; i < 25; ++i) {
         products[i] = basis[i / 5][0] * basis[i % 5][0] + basis[i / 5][1] * basis[i % 5][1];
     }
-    lbfgs_direction(products, 2, order, 2, factors);
+    lbfgs_direction(products, 2, order, 2, 1, factors);
     for (int v = 0; v < 5; ++v) {
         direction[0] += factors[v] * basis[v][0];
         direction[1] += factors[v] * basis[v][1];

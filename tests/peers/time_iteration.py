@@ -143,6 +143,11 @@ def machine():
     return name
 
 
+def processors():
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def row(name, found):
     seconds = [one["seconds"] for one in found]
     peak = max(one["peak_bytes"] for one in found)
@@ -176,8 +181,7 @@ def parse_options():
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--iterations", type=int, default=6)
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parser.add_argument("--threads", type=int, default=processors)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--content")
     parser.add_argument("--style")
     parser.add_argument("--measure", choices=LAYOUTS, help=argparse.SUPPRESS)

@@ -90,9 +90,9 @@ static void run_broken(nst_context *context, nst_network *network, const nst_pic
 }
 
 static void overflowing_networks_end_in_an_error(void **state) {
-    static const nst_optimizer optimizers[] = {NST_LBFGS, NST_ADAM};
+    static const nst_optimizer optimizers[] = {NST_AUTO, NST_LBFGS, NST_ADAM};
     for (int kind = NST_OBJECTIVE_NORMALIZED; kind <= NST_OBJECTIVE_NEURAL_STYLE; ++kind) {
-        for (int o = 0; o < 2; ++o) {
+        for (size_t o = 0; o < COUNT_OF(optimizers); ++o) {
             nst_network *network = random_network(SMALL_NETWORK, 31);
             nst_picture hills = make_hills(60, 45, 3);
             nst_settings settings = small_settings(50);

@@ -13,7 +13,7 @@ static void the_default_is_normalized_and_bounded_in_scales(void **state) {
     assert_int_equal(nst_settings_init(&settings, NULL, NULL), NST_OK);
     assert_int_equal(settings.objective, NST_OBJECTIVE_NORMALIZED);
     assert_int_equal(settings.size_px, 512);
-    assert_int_equal(settings.optimizer, NST_LBFGS);
+    assert_int_equal(settings.optimizer, NST_AUTO);
     assert_true(settings.iteration_count >= 1 && settings.iterations[0] > 0);
     assert_int_equal(settings.style_layers.count, 5);
     assert_true(settings.content_weight > 0 && settings.style_weight > 0 && settings.style_scale == 1);
