@@ -2,34 +2,86 @@
 #include "cli/device_open.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "device/list.h"
+#include "device/probe.h"
 #include "device/select.h"
 
-static bool names_class(const char *device) {
-    device = device ? device : getenv("NST_DEVICE");
-    return !device || !*device || select_is_class(device);
+/* Opens P:D and checks it; one that fails is closed. */
+static nst_status create_checked(const char *place, bool no_cache, nst_context **context, bool *computes_wrongly,
+                                 nst_error *error) {
+    nst_context_options options = {.device = place, .no_cache = no_cache};
+    nst_status status = nst_context_create(&options, context, error);
+    *computes_wrongly = false;
+    if (status == NST_OK) {
+        status = nst_context_check(*context, error);
+        *computes_wrongly = status == NST_ERROR_DEVICE;
+    }
+    if (status != NST_OK) {
+        nst_context_destroy(*context);
+        *context = NULL;
+    }
+    return status;
+}
+
+static void tell_passed_over(const nst_device_list *list, const char *spec) {
+    size_t index;
+    if (select_is_class(spec) && select_passed_over(list->devices, list->count, spec, &index)) {
+        const nst_device_info *device = &list->devices[index];
+        fprintf(
+            stderr,
+            "nst: device %d:%d (%s) is passed over: it failed its self-test with this driver; 'nst selftest -d %d:%d' "
+            "tells more\n",
+            device->platform_index, device->device_index, device->name, device->platform_index, device->device_index);
+    }
+}
+
+/* Takes the chosen device of the list, or the next one while it computes wrongly and the choice leaves room. */
+static nst_status open_from_list(nst_device_list *list, const char *spec, bool no_cache, bool quiet,
+                                 nst_context **context, nst_error *error) {
+    size_t index;
+    bool computes_wrongly = true;
+    nst_status status = NST_ERROR_DEVICE;
+    for (size_t tries = 0; computes_wrongly && tries < list->count; tries++) {
+        char place[32];
+        nst_error ignored;
+        /* Where no other is left, the first failure is what the user needs to know. */
+        nst_error *told = tries == 0 ? error : &ignored;
+        if (select_device(list->devices, list->count, spec, &index, told) != NST_OK)
+            return NST_ERROR_DEVICE;
+        snprintf(place, sizeof place, "%d:%d", list->devices[index].platform_index, list->devices[index].device_index);
+        status = create_checked(place, no_cache, context, &computes_wrongly, told);
+        list->devices[index].check = computes_wrongly ? NST_CHECK_FAILED : list->devices[index].check;
+        computes_wrongly = computes_wrongly && select_is_class(spec);
+    }
+    if (status == NST_OK && !quiet)
+        tell_passed_over(list, spec);
+    return status;
 }
 
 nst_status device_open(const char *device, bool no_cache, bool quiet, nst_context **context, nst_error *error) {
-    enum { MOST_TRIES = 4 };
-    nst_context_options options = {.device = device, .no_cache = no_cache};
-    nst_error ignored;
-    /* A device that fails its check is remembered and passed over by the next try. Where that is not possible, or there is
-     * no other, the first failure is what the user needs to know. */
-    int most = names_class(device) && !no_cache ? MOST_TRIES : 1;
-    nst_status status = NST_ERROR_DEVICE;
-    for (int i = 0; i < most && status == NST_ERROR_DEVICE; i++) {
-        nst_error *told = i == 0 ? error : &ignored;
-        status = nst_context_create(&options, context, told);
-        if (status != NST_OK)
-            return i == 0 ? status : NST_ERROR_DEVICE; /* the error is that of the first try */
-        status = nst_context_check(*context, told);
-        if (status != NST_OK) {
-            nst_context_destroy(*context);
-            *context = NULL;
-        }
+    int platform_index, device_index;
+    bool computes_wrongly;
+    nst_device_list list;
+    const char *spec = device && *device ? device : getenv("NST_DEVICE");
+    spec = spec && *spec ? spec : "auto";
+    if (select_parse_position(spec, &platform_index, &device_index))
+        return create_checked(spec, no_cache, context, &computes_wrongly, error);
+    /* The drivers are asked in a child process: one that crashes takes nothing with it. */
+    nst_status status = probe_devices(PROBE_PATIENCE_MS, &list, error);
+    if (status == NST_OK && list.count == 0) { /* once more, with every reason why */
+        nst_device_list_free(&list);
+        status = nst_device_list_create(&list, error);
     }
-    if (status == NST_OK && !quiet && nst_context_note(*context))
-        fprintf(stderr, "nst: %s\n", nst_context_note(*context));
+    if (status != NST_OK)
+        return status;
+    for (size_t i = 0; no_cache && i < list.count; i++) {
+        list.devices[i].check = NST_CHECK_UNKNOWN;
+        list.devices[i].measured_gflops = 0;
+    }
+    status =
+        list.count ? open_from_list(&list, spec, no_cache, quiet, context, error) : list_fail_empty(&list, spec, error);
+    nst_device_list_free(&list);
     return status;
 }

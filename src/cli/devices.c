@@ -32,7 +32,7 @@ static void fill_row(const nst_device_info *device, char row[COLUMNS][CELL_LENGT
     snprintf(row[2], CELL_LENGTH, "%s%s", device->integrated && device->type == NST_DEVICE_GPU ? "integrated " : "",
              nst_device_type_name(device->type));
     snprintf(row[3], CELL_LENGTH, "%u", device->compute_units);
-    snprintf(row[4], CELL_LENGTH, "%u MHz", device->clock_mhz);
+    snprintf(row[4], CELL_LENGTH, device->clock_mhz ? "%u MHz" : "-", device->clock_mhz); /* 0: Intel on other CPUs */
     text_bytes(device->memory_bytes, row[5], CELL_LENGTH);
     text_bytes(device->largest_allocation_bytes, row[6], CELL_LENGTH);
     text_bytes(device->local_memory_bytes, row[7], CELL_LENGTH);
@@ -53,7 +53,7 @@ static void print_row(const char *mark, const char *const cells[COLUMNS], const 
 
 /* What does not fit the table: a second line for each device. */
 static void print_details(const nst_device_list *list, const nst_device_info *device) {
-    printf("    %s, driver %s: ", device->platform, device->driver);
+    printf("    %s, vendor %s, driver %s: ", device->platform, device->vendor, device->driver);
     if (!device->usable)
         printf("not usable, because %s", device->reason);
     else if (device->check == NST_CHECK_FAILED)

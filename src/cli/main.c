@@ -1,5 +1,6 @@
 /* main.c: finds the command that is meant, takes its arguments apart, and runs it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -66,6 +67,9 @@ static int run(const struct command *command, int argc, char **argv, int first) 
 }
 
 int main(int argc, char **argv) {
+    /* The loader ocl-icd would ask all drivers for their devices, to sort the platforms: one that crashes or hangs would take
+     * `-d P:D` of another with it, and the numbers would change with what is plugged in. */
+    setenv("OCL_ICD_PLATFORM_SORT", "none", 0);
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         printf("nst %s\n", NST_VERSION);

@@ -21,16 +21,6 @@ static const char *requested_device(const nst_context_options *options) {
     return spec && *spec ? spec : "auto";
 }
 
-/* No device at all: the notes say why. */
-static nst_status fail_empty(const nst_device_list *list, const char *spec, nst_error *error) {
-    char notes[800] = "";
-    for (size_t i = 0; i < list->note_count; ++i) {
-        size_t used = strlen(notes);
-        snprintf(notes + used, sizeof notes - used, "\n  %s", list->notes[i]);
-    }
-    return fail(error, NST_ERROR_DEVICE, "no OpenCL device was found for '%.100s'%s", spec, notes);
-}
-
 /* Whether a chosen device may be used, and what is to be said about others. */
 static nst_status judge_choice(const nst_device_list *list, const char *spec, const nst_context_options *options,
                                nst_context *context, nst_error *error) {
@@ -66,7 +56,7 @@ static nst_status find_device(const nst_context_options *options, nst_context *c
     }
     size_t index;
     if (list.count == 0) {
-        status = fail_empty(&list, spec, error);
+        status = list_fail_empty(&list, spec, error);
         nst_device_list_free(&list);
         return status;
     }

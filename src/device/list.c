@@ -2,6 +2,7 @@
 #include "device/list.h"
 
 #include "device/findings.h"
+#include "device/icd_files.h"
 #include "device/probe.h"
 #include "device/select.h"
 #include "device/system_gpus.h"
@@ -41,7 +42,9 @@ static bool add_empty_note(nst_device_list *list, const struct platform_report *
             list, "The platform rusticl (Mesa) offers nothing until RUSTICL_ENABLE names its drivers: set it "
                   "to radeonsi (AMD), iris (Intel) or llvmpipe (CPU) if you want one of these.");
     }
-    return list_add_note(list, "The platform %s has no devices, which is normal without a card that it supports.",
+    return list_add_note(list,
+                         "The platform %s has no devices, which is normal without a card that it supports; for a "
+                         "card that is there, install the driver of its vendor.",
                          report->name);
 }
 
@@ -115,10 +118,18 @@ nst_status list_query(int only_platform, nst_device_list *list, nst_error *error
     return NST_OK;
 }
 
+nst_status list_fail_empty(const nst_device_list *list, const char *spec, nst_error *error) {
+    char notes[800] = "";
+    for (size_t i = 0; i < list->note_count; ++i) {
+        size_t used = strlen(notes);
+        snprintf(notes + used, sizeof notes - used, "\n  %s", list->notes[i]);
+    }
+    return fail(error, NST_ERROR_DEVICE, "no OpenCL device was found for '%.100s'%s", spec, notes);
+}
+
 nst_status nst_device_list_create(nst_device_list *list, nst_error *error) {
-    enum { PATIENCE_MS = 30000 };
-    nst_status status = probe_devices(PATIENCE_MS, list, error);
-    if (!status && !system_gpus_note(SYSTEM_PCI_FOLDER, list)) {
+    nst_status status = probe_devices(PROBE_PATIENCE_MS, list, error);
+    if (!status && (!icd_files_note(PROBE_PATIENCE_MS, list) || !system_gpus_note(SYSTEM_PCI_FOLDER, list))) {
         nst_device_list_free(list);
         status = fail_memory(error, sizeof *list, "the list of devices");
     }

@@ -19,4 +19,7 @@ bool list_add_no_platform_note(nst_device_list *list, cl_int code);
 /* Asks the drivers in this process: all of them, or only platform `only_platform` if it is not negative. */
 nst_status list_query(int only_platform, nst_device_list *list, nst_error *error);
 
+/* fail() for a list without any device: the notes say why. */
+nst_status list_fail_empty(const nst_device_list *list, const char *spec, nst_error *error);
+
 #endif

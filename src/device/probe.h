@@ -4,6 +4,9 @@
 
 #include "nst.h"
 
+/* How long a driver may take. */
+enum { PROBE_PATIENCE_MS = 30000 };
+
 /* Fills the list as list_query does. The drivers are asked in a child process, platform by platform; when it dies or is
  * silent for `patience_ms`, a note names the platform and a new child goes on with the next one. Systems without fork
  * ask directly. Best called before the process has opened a device: a child has no copies of a driver's threads. */

@@ -1,4 +1,5 @@
 /* test_list.c: drivers that crash, hang, exit or lie take nothing with them; see fake_driver.c for their platforms. */
+#include "device/icd_files.h"
 #include "device/list.h"
 #include "device/probe.h"
 #include "support/file.h"
@@ -115,6 +116,24 @@ static void no_driver_is_explained(void **state) {
     setenv("OCL_ICD_VENDORS", folder_path("drivers"), 1);
 }
 
+/* The loader itself says nothing of these. */
+static void broken_files_are_named(void **state) {
+    (void)state;
+    nst_device_list list = {0};
+    assert_int_equal(file_make_folders(folder_path("broken"), NULL), NST_OK);
+    folder_write("broken/missing.icd", "/no/such/driver.so\n", 19);
+    folder_write("broken/empty.icd", "", 0);
+    folder_write("broken/fine.icd", FAKE_DRIVER "\n", strlen(FAKE_DRIVER) + 1);
+    folder_write("broken/notes.txt", "/no/such/note.so", 16);
+    setenv("OCL_ICD_VENDORS", folder_path("broken"), 1);
+    assert_true(icd_files_note(PATIENCE_MS, &list));
+    assert_int_equal(list.note_count, 2);
+    assert_true(has_note(&list, "broken/missing.icd", "/no/such/driver.so"));
+    assert_true(has_note(&list, "broken/empty.icd", "it names no driver"));
+    nst_device_list_free(&list);
+    setenv("OCL_ICD_VENDORS", folder_path("drivers"), 1);
+}
+
 /* The other platforms would crash, hang or end this process. */
 static void a_place_asks_its_platform_only(void **state) {
     (void)state;
@@ -139,6 +158,7 @@ int main(void) {
         cmocka_unit_test(devices_are_described),
         cmocka_unit_test(drivers_that_fail_while_sorted_are_found),
         cmocka_unit_test(no_driver_is_explained),
+        cmocka_unit_test(broken_files_are_named),
         cmocka_unit_test(a_place_asks_its_platform_only),
     };
     return cmocka_run_group_tests(tests, install_fake_driver, folder_remove);
