@@ -23,6 +23,10 @@
 #define MANY_REGISTERS
 #endif
 
+/* Sums in registers stay there only if what is called on them is inlined: NVIDIA's back end of LLVM does not by
+ * itself. */
+#define INLINED static __attribute__((always_inline))
+
 #if BLOCK == 1
 typedef float floatB;
 typedef int intB;

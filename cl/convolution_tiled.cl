@@ -17,26 +17,35 @@
 
 #define TAPS (KERNEL_SIZE * KERNEL_SIZE)
 
+/* A work-item's sums for its channel x are the rows x_sums[0..3] of the tile; so are those for y, z and w, named as in the filters' float4.
+ * One array for all four would be too large for Intel's compiler, which puts arrays of up to 192 bytes in registers
+ * (docs/gpu-kernels.md).
+ */
+
 /* Stores 4 channels from `first` on. */
-INLINED void store_channels(const float4 sums[4][4], int first, __global const float *bias, __global float *output,
+INLINED void store_channels(const float4 x_sums[4], const float4 y_sums[4], const float4 z_sums[4],
+                            const float4 w_sums[4], int first, __global const float *bias, __global float *output,
                             __global ushort *mask, int out_channels, struct image out, int tile, int tile_columns) {
     size_t tiles = (size_t)((out.height + 3) / 4) * tile_columns;
-#pragma unroll
-    for (int o = 0; o < 4; ++o) {
-        if (first + o < out_channels) {
-            size_t channel = first + o;
-            store_tile(sums[o], bias[channel], output + channel * out.height * out.width, mask + channel * tiles + tile,
-                       out, tile / tile_columns * 4, tile % tile_columns * 4);
-        }
+#define STORE_CHANNEL(o, sums)                                                                                         \
+    if (first + o < out_channels) {                                                                                    \
+        size_t channel = first + o;                                                                                    \
+        store_tile(sums, bias[channel], output + channel * out.height * out.width, mask + channel * tiles + tile, out, \
+                   tile / tile_columns * 4, tile % tile_columns * 4);                                                  \
     }
+    STORE_CHANNEL(0, x_sums)
+    STORE_CHANNEL(1, y_sums)
+    STORE_CHANNEL(2, z_sums)
+    STORE_CHANNEL(3, w_sums)
 }
 
 /* sums[o][row] += filter[o] * pixels[row] */
-INLINED void add_products(float4 sums[4][4], float4 filter, int row, float4 pixels) {
-    sums[0][row] += filter.x * pixels;
-    sums[1][row] += filter.y * pixels;
-    sums[2][row] += filter.z * pixels;
-    sums[3][row] += filter.w * pixels;
+INLINED void add_products(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], float4 w_sums[4], float4 filter,
+                          int row, float4 pixels) {
+    x_sums[row] += filter.x * pixels;
+    y_sums[row] += filter.y * pixels;
+    z_sums[row] += filter.z * pixels;
+    w_sums[row] += filter.w * pixels;
 }
 
 #ifdef GROUP_TILES
@@ -63,14 +72,8 @@ convolution_tiled(__global const float *input, __global float *output, __global 
     int x = fetched_tile % tile_columns * 4 + item % 4 - padding;
     weights += get_group_id(1) * (size_t)in_channels * TAPS * GROUP_PANELS;
 
-    float4 sums[4][4];
-#pragma unroll
-    for (int o = 0; o < 4; ++o) {
-#pragma unroll
-        for (int row = 0; row < 4; ++row) {
-            sums[o][row] = (float4)(0.0f);
-        }
-    }
+    float4 x_sums[4] = {(float4)(0.0f)}, y_sums[4] = {(float4)(0.0f)}, z_sums[4] = {(float4)(0.0f)},
+           w_sums[4] = {(float4)(0.0f)};
     int chunks = TAPS * ((in_channels + DEPTH - 1) / DEPTH), tap = 0, first = 0;
 #pragma unroll 1 /* more only takes registers */
     for (int chunk = 0; chunk <= chunks; ++chunk) {
@@ -103,10 +106,11 @@ convolution_tiled(__global const float *input, __global float *output, __global 
 #pragma unroll
             for (int k = 0; k < DEPTH; ++k) {
                 float4 filter = filters[half_number][k][panel];
-#pragma unroll
-                for (int row = 0; row < 4; ++row) {
-                    add_products(sums, filter, row, pixels[half_number][k][row * GROUP_TILES + column]);
-                }
+                __local const float4 *from = &pixels[half_number][k][column];
+                add_products(x_sums, y_sums, z_sums, w_sums, filter, 0, from[0]);
+                add_products(x_sums, y_sums, z_sums, w_sums, filter, 1, from[GROUP_TILES]);
+                add_products(x_sums, y_sums, z_sums, w_sums, filter, 2, from[2 * GROUP_TILES]);
+                add_products(x_sums, y_sums, z_sums, w_sums, filter, 3, from[3 * GROUP_TILES]);
             }
         }
         if (chunk < chunks) {
@@ -125,11 +129,23 @@ convolution_tiled(__global const float *input, __global float *output, __global 
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     if (group_tile + column < tiles) {
-        store_channels(sums, ((int)get_group_id(1) * GROUP_PANELS + panel) * 4, bias, output, mask, out_channels, out,
-                       group_tile + column, tile_columns);
+        store_channels(x_sums, y_sums, z_sums, w_sums, ((int)get_group_id(1) * GROUP_PANELS + panel) * 4, bias, output,
+                       mask, out_channels, out, group_tile + column, tile_columns);
     }
 }
 #endif
+
+/* Line v of the patch, as far as it concerns that row of the tile. */
+INLINED void add_line(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], float4 w_sums[4], int row,
+                      __global const float4 *filters, int v, const float line[PATCH]) {
+    if (v - row >= 0 && v - row < KERNEL_SIZE) {
+#pragma unroll
+        for (int u = 0; u < KERNEL_SIZE; ++u) {
+            add_products(x_sums, y_sums, z_sums, w_sums, filters[(v - row) * KERNEL_SIZE + u], row,
+                         (float4)(line[u], line[u + 1], line[u + 2], line[u + 3]));
+        }
+    }
+}
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(64, 1, 1))) void
 convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
@@ -145,31 +161,22 @@ convolution_narrow(__global const float *input, __global float *output, __global
     }
     int y = tile / tile_columns * 4 - padding, x = tile % tile_columns * 4 - padding;
     weights += (size_t)panel * in_channels * TAPS;
-    float4 sums[4][4];
-#pragma unroll
-    for (int o = 0; o < 4; ++o) {
-#pragma unroll
-        for (int row = 0; row < 4; ++row) {
-            sums[o][row] = (float4)(0.0f);
-        }
-    }
+    float4 x_sums[4] = {(float4)(0.0f)}, y_sums[4] = {(float4)(0.0f)}, z_sums[4] = {(float4)(0.0f)},
+           w_sums[4] = {(float4)(0.0f)};
 #pragma unroll 1
     for (int channel = 0; channel < in_channels; ++channel) {
         __global const float *plane = input + (size_t)channel * in_height * in_width;
         /* Row by row: the whole patch and its 36 addresses would not fit the registers besides the sums. */
-#pragma unroll
+#pragma unroll 1
         for (int v = 0; v < PATCH; ++v) {
             float line[PATCH];
             load_line(plane, in, y + v, x, padding_mode, line);
-#pragma unroll
-            for (int row = max(0, v - KERNEL_SIZE + 1); row <= min(v, 3); ++row) {
-#pragma unroll
-                for (int u = 0; u < KERNEL_SIZE; ++u) {
-                    add_products(sums, weights[channel * TAPS + (v - row) * KERNEL_SIZE + u], row,
-                                 (float4)(line[u], line[u + 1], line[u + 2], line[u + 3]));
-                }
-            }
+            add_line(x_sums, y_sums, z_sums, w_sums, 0, weights + channel * TAPS, v, line);
+            add_line(x_sums, y_sums, z_sums, w_sums, 1, weights + channel * TAPS, v, line);
+            add_line(x_sums, y_sums, z_sums, w_sums, 2, weights + channel * TAPS, v, line);
+            add_line(x_sums, y_sums, z_sums, w_sums, 3, weights + channel * TAPS, v, line);
         }
     }
-    store_channels(sums, panel * 4, bias, output, mask, out_channels, out, tile, tile_columns);
+    store_channels(x_sums, y_sums, z_sums, w_sums, panel * 4, bias, output, mask, out_channels, out, tile,
+                   tile_columns);
 }

@@ -53,21 +53,19 @@ gram_tiles(__global const float *map, __global float *partials, int channels, in
         fetch_pixels(map, columns, tile_column * TILE, channels, first, end, pixels);
         barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll 1 /* more only takes registers */
-        for (int k = 0; k < DEPTH / 4; ++k) {
-            float4 factors[SUMS];
+        for (int k = 0; k < DEPTH / 2; ++k) {
+            float2 factors[SUMS];
 #pragma unroll
             for (int j = 0; j < SUMS; ++j) {
-                factors[j] = columns[x + j * SIDE][k];
+                factors[j] = ((__local const float2 *)columns[x + j * SIDE])[k];
             }
 #pragma unroll
             for (int i = 0; i < SUMS; ++i) {
-                float4 factor = rows[y + i * SIDE][k];
+                float2 factor = ((__local const float2 *)rows[y + i * SIDE])[k];
 #pragma unroll
                 for (int j = 0; j < SUMS; ++j) {
                     sums[i][j] += factor.x * factors[j].x;
                     sums[i][j] += factor.y * factors[j].y;
-                    sums[i][j] += factor.z * factors[j].z;
-                    sums[i][j] += factor.w * factors[j].w;
                 }
             }
         }

@@ -71,47 +71,66 @@ __kernel void lbfgs_pair(__global const floatV *image, __global floatV *gradient
     }
 }
 
+/* Adds to `sums` the products ss, sy, sg, ys, yy, yg of one pair's s and y with the newest s, y and the gradient. */
+INLINED void add_pair_products(__global const floatV *page, int pair, __global const floatV *newest_s,
+                               __global const floatV *newest_y, __global const floatV *gradient, int count, int begin,
+                               int end, float sums[6]) {
+    __global const floatV *s = page + (size_t)pair * 2 * count, *y = s + count;
+    floatV ss = (floatV)(0.0f), sy = ss, sg = ss, ys = ss, yy = ss, yg = ss;
+    for (int i = begin; i < end; i += STEP) {
+        floatV vs = s[i], vy = y[i], n_s = newest_s[i], n_y = newest_y[i], g = gradient[i];
+        ss += vs * n_s;
+        sy += vs * n_y;
+        sg += vs * g;
+        ys += vy * n_s;
+        yy += vy * n_y;
+        yg += vy * g;
+    }
+    sums[0] += SUM_V(ss);
+    sums[1] += SUM_V(sy);
+    sums[2] += SUM_V(sg);
+    sums[3] += SUM_V(ys);
+    sums[4] += SUM_V(yy);
+    sums[5] += SUM_V(yg);
+}
+
 /* Inner products of every s and y of a page with the newest s, the newest y and the gradient. Vector v of the page,
  * v = 2 pair for s and 2 pair + 1 for y, leaves them at slots 3 (first + v), + 1 and + 2. */
 __kernel void lbfgs_products(__global const floatV *page, int pairs, int first, __global const floatV *newest_page,
                              int newest_pair, __global const floatV *gradient, int count, __global float *partials) {
     REDUCE_MEMORY;
     __global const floatV *newest_s = newest_page + (size_t)newest_pair * 2 * count, *newest_y = newest_s + count;
+    partials += (size_t)3 * first * get_num_groups(0);
     int last = LAST(count);
+#if LOOPS
     float sums[8][6];
-    for (int pair = 0; pair < 8; ++pair) {
+    for (int pair = 0; pair < pairs; ++pair) {
         for (int k = 0; k < 6; ++k) {
             sums[pair][k] = 0.0f;
         }
     }
-    for (int begin = FIRST(count); begin < last;) {
-        int end = last - begin > CHUNK ? begin + CHUNK : last;
+    for (int begin = FIRST(count); begin < last; begin += CHUNK) {
+        int end = min(begin + CHUNK, last);
         for (int pair = 0; pair < pairs; ++pair) {
-            __global const floatV *s = page + (size_t)pair * 2 * count, *y = s + count;
-            floatV ss = (floatV)(0.0f), sy = ss, sg = ss, ys = ss, yy = ss, yg = ss;
-            for (int i = begin; i < end; i += STEP) {
-                floatV vs = s[i], vy = y[i], n_s = newest_s[i], n_y = newest_y[i], g = gradient[i];
-                ss += vs * n_s;
-                sy += vs * n_y;
-                sg += vs * g;
-                ys += vy * n_s;
-                yy += vy * n_y;
-                yg += vy * g;
-            }
-            sums[pair][0] += SUM_V(ss);
-            sums[pair][1] += SUM_V(sy);
-            sums[pair][2] += SUM_V(sg);
-            sums[pair][3] += SUM_V(ys);
-            sums[pair][4] += SUM_V(yy);
-            sums[pair][5] += SUM_V(yg);
+            add_pair_products(page, pair, newest_s, newest_y, gradient, count, begin, end, sums[pair]);
         }
-        begin = LOOPS ? end : last;
     }
     for (int pair = 0; pair < pairs; ++pair) {
         for (int k = 0; k < 6; ++k) {
-            REDUCE_STORE(sums[pair][k], partials + (size_t)(3 * (first + 2 * pair) + k) * get_num_groups(0));
+            REDUCE_STORE(sums[pair][k], partials + (size_t)(6 * pair + k) * get_num_groups(0));
         }
     }
+#else
+    /* One pair after the other: the sums of all would not fit the registers. */
+    for (int pair = 0; pair < pairs; ++pair) {
+        float sums[6] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+        add_pair_products(page, pair, newest_s, newest_y, gradient, count, FIRST(count), last, sums);
+#pragma unroll
+        for (int k = 0; k < 6; ++k) {
+            REDUCE_STORE(sums[k], partials + (size_t)(6 * pair + k) * get_num_groups(0));
+        }
+    }
+#endif
 }
 
 /* direction = (begins ? gradient_factor * gradient : direction) + sum over the page's vectors of factors[v] * vector

@@ -8,10 +8,6 @@
 #endif
 #define PATCH (KERNEL_SIZE + 3) /* side of the input that one tile of the output sees */
 
-/* Sums in registers stay there only if what is called on them is inlined: NVIDIA's back end of LLVM does not by
- * itself. */
-#define INLINED static __attribute__((always_inline))
-
 struct image {
     int height, width;
 };

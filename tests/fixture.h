@@ -7,6 +7,7 @@
 #define TESTS_FIXTURE_H
 
 #include "device/plan.h"
+#include "sizes.h"
 #include "support/random.h"
 
 #include <setjmp.h>
@@ -31,7 +32,7 @@ static inline size_t elements_of(struct map_size size) {
 
 /* The sizes that every kernel is tried at: single pixels, odd edges, odd channel counts, whole and broken blocks. */
 extern const struct map_size map_sizes[];
-extern const size_t map_size_count;
+size_t map_size_count(void);
 
 /* Group fixtures: *state is the nst_context of the default device. */
 int fixture_open(void **state);

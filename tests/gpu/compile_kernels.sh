@@ -1,41 +1,67 @@
 #!/bin/bash
-# Compiles every kernel of cl/ for GPUs that need not be there, with the options that the program would use on them, and prints
-# a table: registers, spills, local memory, occupancy. Fails if a kernel does not compile or spills registers.
+# Compiles every kernel of cl/ for GPUs that need not be there, with the options that the program would use on them. Fails if one does not
+# compile, uses memory where registers were meant (spills, scratch), or takes more local memory than devices must have.
+# Prints a row for each: registers, scratch, local memory, what runs at once, share of multiply-adds in the hot loop.
 #
-#   NVIDIA   clang-15 and libclc-15 to PTX, then ptxas of the CUDA toolkit
-#   AMD      clang-15 and libclc-15
-#   Intel    ocloc (package intel-opencl-icd)
+#   nvidia   clang-15 and libclc-15 to PTX, then ptxas of the CUDA toolkit
+#   amd      clang-15 and libclc-15
+#   intel    ocloc (package intel-opencl-icd)
 #
-# usage: compile_kernels.sh [file.cl ...]     CLANG, PTXAS and OCLOC name other programs than those in the PATH; a vendor whose
-# compiler is missing is left out, with a line that says so.
+# usage: compile_kernels.sh [--quick] [--write-docs] [VENDOR ...]
+#
+# --quick leaves out kernels that differ only in their epilogue. --write-docs puts the rows into docs/gpu-kernels.md.
+# CLANG, PTXAS and OCLOC name other programs than those in the PATH. Exit status: 0 all is well, 1 something failed, 77
+# no compiler of the vendors asked for is here.
 set -u
-cl=$(cd "$(dirname "$0")/../../cl" && pwd) || exit 1
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+cl=$root/cl
+docs=$root/docs/gpu-kernels.md
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 clang=${CLANG:-clang-15}
 ptxas=${PTXAS:-$(command -v ptxas || echo /usr/local/cuda/bin/ptxas)}
 ocloc=${OCLOC:-ocloc}
+local_limit=32768 # bytes, what the full profile of OpenCL promises
+macros="-DBLOCK=1 -DLOOPS=0 -DWORK_GROUP=256"
+common="-x cl -cl-std=CL1.2 -cl-mad-enable -Xclang -finclude-default-header -O3 -w -I$cl $macros"
 failures=0
+quick=no
+write_docs=no
+vendors=
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=yes ;;
+    --write-docs) write_docs=yes ;;
+    nvidia | amd | intel) vendors="$vendors $argument" ;;
+    *)
+        echo "usage: $0 [--quick] [--write-docs] [nvidia|amd|intel ...]" >&2
+        exit 1
+        ;;
+    esac
+done
+vendors=${vendors:-nvidia amd intel}
 
-# The programs: file, options. Those of the CPUs alone: convolution_direct.cl, convolution_pointwise.cl,
-# convolution_winograd.cl, winograd_filters.cl; passes.cl is made of others.
+# The programs: file, options.
 programs() {
-    local epilogue
-    for file in adam content gram gram_tiles input lbfgs pack padding pooling probe; do
+    local epilogue epilogues="0 1 2 3"
+    [ $quick = yes ] && epilogues=1
+    for file in adam bench_probe content gram gram_tiles input lbfgs pack padding pooling; do
         echo "$file.cl"
     done
     echo "total_variation.cl -DPOWER=1"
     echo "total_variation.cl -DPOWER=2"
-    for epilogue in 0 1 2 3; do
+    for epilogue in $epilogues; do
         echo "convolution_plain.cl -DEPILOGUE=$epilogue"
         echo "winograd_transform.cl -DEPILOGUE=$epilogue"
         echo "product_epilogue.cl -DEPILOGUE=$epilogue"
-        echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3"
         echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8"
     done
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
 }
+
+# Files of the engines for CPUs, and the one that is several of the others together.
+not_for_gpus="convolution_direct.cl convolution_pointwise.cl convolution_winograd.cl passes.cl winograd_filters.cl"
 
 fail() {
     echo "FAILED: $*" >&2
@@ -51,17 +77,42 @@ work_group() {
     esac
 }
 
-# row target kernel options registers spill_bytes local_bytes occupancy
+# row target kernel options registers scratch_bytes local_bytes at_once multiply_adds
 row() {
-    printf '%-8s %-24s %-44s %9s %6s %6s  %s\n' "$@"
-    [ "$5" = 0 ] || fail "$2 spills $5 bytes on $1 ($3)"
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$folder/rows"
+    case $5 in
+    0 | unknown) ;;
+    *) fail "$2 uses $5 bytes of scratch memory on $1 ($3)" ;;
+    esac
+    [ "$6" -le $local_limit ] || fail "$2 uses $6 bytes of local memory on $1 ($3); the limit is $local_limit"
 }
 
-# Share of the threads of a multiprocessor that run at once: threads, registers and shared memory there.
+# multiply_adds FILE LABEL INSTRUCTION MULTIPLY_ADD (regular expressions): for each kernel of an assembly listing, its share, in percent,
+# of the block between labels that has most of them; blocks with fewer than 16 are no hot loop.
+multiply_adds() {
+    awk -v label="$2" -v instruction="$3" -v multiply_add="$4" '
+        function end_block() {
+            if (fma >= 16 && fma > most) { most = fma; share = int(100 * fma / all + 0.5) "%" }
+            fma = all = 0
+        }
+        function end_kernel() { end_block(); if (kernel != "") print kernel, share; most = 0; share = "-" }
+        BEGIN { share = "-" }
+        /Begin function/ { end_kernel(); kernel = $NF }
+        /\.entry / { end_kernel(); kernel = $0; sub(/.*\.entry /, "", kernel); sub(/\(.*/, "", kernel) }
+        $0 ~ label { end_block() }
+        $0 ~ instruction { ++all; if ($0 ~ multiply_add) ++fma }
+        END { end_kernel() }' "$1" >"$folder/multiply_adds"
+}
+
+share_of() { # kernel
+    awk -v kernel="$1" '$1 == kernel { share = $2 } END { print share == "" ? "-" : share }' "$folder/multiply_adds"
+}
+
+# Threads of a multiprocessor that run at once, by its limits on threads, registers and shared memory.
 nvidia_occupancy() { # arch registers local_bytes group
     awk -v arch="$1" -v registers="$2" -v local_bytes="$3" -v group="$4" 'BEGIN {
-        threads = arch == "sm_75" ? 1024 : arch == "sm_86" ? 1536 : 2048
-        memory = (arch == "sm_75" ? 64 : arch == "sm_86" ? 100 : 228) * 1024
+        threads = arch == "sm_75" ? 1024 : arch == "sm_90" ? 2048 : 1536
+        memory = (arch == "sm_75" ? 64 : arch == "sm_90" ? 228 : 100) * 1024
         groups = int(threads / group)
         by_registers = int(65536 / (int((registers + 7) / 8) * 8 * group))
         by_memory = int(memory / (local_bytes + 1024))
@@ -80,7 +131,8 @@ nvidia() { # file, options; all targets
         fail "$file $* for NVIDIA"
         return
     fi
-    for arch in sm_75 sm_86 sm_90; do
+    multiply_adds "$folder/$name.ptx" '^[$]L__BB' '^\t.*;$' '^\tfma'
+    for arch in sm_75 sm_86 sm_90 sm_120; do
         if ! "$ptxas" -arch=$arch -v "$folder/$name.ptx" -o /dev/null 2>"$folder/log"; then
             cat "$folder/log" >&2
             fail "$file $* for $arch"
@@ -88,7 +140,7 @@ nvidia() { # file, options; all targets
         fi
         while read -r kernel registers spill local_bytes; do
             row $arch "$kernel" "$*" "$registers" "$spill" "$local_bytes" \
-                "$(nvidia_occupancy $arch "$registers" "$local_bytes" "$(work_group "$kernel")")"
+                "$(nvidia_occupancy $arch "$registers" "$local_bytes" "$(work_group "$kernel")")" "$(share_of "$kernel")"
         done < <(awk '/Compiling entry/ { split($0, part, "\047"); kernel = part[2] }
             /bytes stack frame/ && !(kernel in spill) { spill[kernel] = $1 + 0 }
             /Used .* registers/ {
@@ -103,14 +155,15 @@ nvidia() { # file, options; all targets
 amd() {
     local file=$1 name=${1%.cl} arch
     shift
-    for arch in gfx906 gfx1030 gfx1100; do
+    for arch in gfx906 gfx90a gfx1030 gfx1100; do
         if ! "$clang" $common "$@" -target amdgcn--amdhsa -mcpu=$arch -nogpulib -Xclang -mlink-builtin-bitcode \
             -Xclang /usr/lib/clc/amdgcn--amdhsa.bc -S "$cl/$file" -o "$folder/$name.s"; then
             fail "$file $* for $arch"
             continue
         fi
+        multiply_adds "$folder/$name.s" '^\.LBB' '^\t[a-z]' '^\tv_(fma|fmac|mac|mad|pk_fma|dual_fmac)_'
         while read -r kernel registers spill local_bytes waves; do
-            row $arch "$kernel" "$*" "$registers" "$spill" "$local_bytes" "$waves waves"
+            row $arch "$kernel" "$*" "$registers" "$spill" "$local_bytes" "$waves waves" "$(share_of "$kernel")"
         done < <(awk '/Begin function/ { kernel = $NF }
             /^; NumVgprs:/ { registers = $3 }
             /^; ScratchSize:/ { spill = $3 }
@@ -119,25 +172,33 @@ amd() {
     done
 }
 
-# What ocloc's listing calls patch tokens: 15 local memory, 18 scratch memory of a thread, 23 lanes (fourth number).
-# Registers are 128 of 32 bytes (pvc: 64) for all lanes together.
+# What ocloc's listing calls patch tokens: 15 local memory, 18 scratch memory of a thread, 23 lanes (fourth number). Of dg2, the listing
+# does not tell the scratch memory. A thread has 128 registers of 32 bytes (pvc: 64) for all its lanes; how many run at
+# once does not depend on the kernel, and the machine code cannot be read with what Debian has.
 intel() {
     local file=$1 device
     shift
-    for device in skl tgllp dg2 pvc; do
+    for device in gen9 tgllp dg2 pvc; do
         rm -rf "$folder/intel" "$folder/dump"
         local lanes=8
         [ $device = pvc ] && lanes=16
         if ! "$ocloc" compile -q -file "$cl/$file" -device $device -out_dir "$folder/intel" \
-            -options "-cl-std=CL1.2 -cl-mad-enable -w -I $cl $macros -DSUB_GROUP=$lanes $*" >"$folder/log" 2>&1 ||
-            ! "$ocloc" disasm -file "$folder"/intel/*.bin -dump "$folder/dump" -device $device >>"$folder/log" 2>&1 ||
-            [ ! -f "$folder/dump/PTM.txt" ]; then
+            -options "-cl-std=CL1.2 -cl-mad-enable -w -I $cl $macros -DSUB_GROUP=$lanes $*" >"$folder/log" 2>&1; then
             cat "$folder/log" >&2
             fail "$file $* for $device"
             continue
         fi
+        local binary
+        binary=$(ls "$folder"/intel/*.bin | head -n 1)
+        if ! "$ocloc" disasm -file "$binary" -dump "$folder/dump" -device $device >"$folder/log" 2>&1 ||
+            [ ! -f "$folder/dump/PTM.txt" ]; then
+            cat "$folder/log" >&2
+            fail "$file $* for $device: the listing"
+            continue
+        fi
         while read -r kernel lanes spill local_bytes; do
-            row $device "$kernel" "$*" "$lanes lanes" "$spill" "$local_bytes" ""
+            [ $device = dg2 ] && spill=unknown
+            row $device "$kernel" "$*" "$lanes lanes" "$spill" "$local_bytes" - -
         done < <(awk 'function number(at,    i, value) {
                 value = 0
                 for (i = 3; i >= 0; --i) { value = value * 256 + hex($(at + i)) }
@@ -159,33 +220,53 @@ intel() {
     done
 }
 
+is_here() { # vendor
+    case $1 in
+    nvidia) command -v "$clang" && command -v "$ptxas" && [ -f /usr/lib/clc/nvptx64--nvidiacl.bc ] ;;
+    amd) command -v "$clang" && [ -f /usr/lib/clc/amdgcn--amdhsa.bc ] ;;
+    intel) command -v "$ocloc" ;;
+    esac >/dev/null 2>&1
+}
+
+# The rows as a table of docs/gpu-kernels.md, between the lines that begin with its markers. Epilogues other than ReLU are left out.
+write_section() {
+    {
+        sed -n '1,/^<!-- begin of the table/p' "$docs"
+        echo
+        echo "| target | kernel | options | registers | local memory, bytes | at once | multiply-adds |"
+        echo "|---|---|---|---|---|---|---|"
+        awk -F '\t' '$3 !~ /EPILOGUE=[02]/ && !($3 ~ /EPILOGUE=3/ && $3 ~ /KERNEL_SIZE=3/) {
+            gsub(/-D/, "", $3)
+            printf "| %s | %s | %s | %s%s | %s | %s | %s |\n", $1, $2, $3, $4, $5 == "unknown" ? ", scratch unknown" : "", $6, $7, $8
+        }' "$folder/rows"
+        echo
+        sed -n '/^<!-- end of the table/,$p' "$docs"
+    } >"$folder/docs" && cp "$folder/docs" "$docs"
+}
+
 for path in "$cl"/*.cl; do
     file=$(basename "$path")
-    case $file in
-    convolution_direct.cl | convolution_pointwise.cl | convolution_winograd.cl | winograd_filters.cl | passes.cl) ;;
+    case " $not_for_gpus " in
+    *" $file "*) ;;
     *) programs | grep -q "^$file\b" || fail "$file is not in the list of programs in $0" ;;
     esac
 done
-
-macros="-DBLOCK=1 -DLOOPS=0 -DWORK_GROUP=256"
-common="-x cl -cl-std=CL1.2 -cl-mad-enable -Xclang -finclude-default-header -O3 -w -I$cl $macros"
-vendors=
-if command -v "$clang" >/dev/null; then
-    [ -x "$ptxas" ] && [ -f /usr/lib/clc/nvptx64--nvidiacl.bc ] && vendors="$vendors nvidia"
-    [ -f /usr/lib/clc/amdgcn--amdhsa.bc ] && vendors="$vendors amd"
-fi
-command -v "$ocloc" >/dev/null && vendors="$vendors intel"
-for vendor in nvidia amd intel; do
-    case "$vendors" in *$vendor*) ;; *) echo "left out: $vendor (see the head of $0)" ;; esac
-done
-
-printf '%-8s %-24s %-44s %9s %6s %6s  %s\n' target kernel options registers spill local "runs at once"
+: >"$folder/rows"
+done_any=no
 for vendor in $vendors; do
+    if ! is_here "$vendor"; then
+        echo "skipped: $vendor, whose compiler is not here (see the head of $0)"
+        continue
+    fi
+    done_any=yes
     while read -r file options; do
-        if [ $# -eq 0 ] || [[ " $* " == *" $file "* ]]; then
-            $vendor "$file" $options
-        fi
+        $vendor "$file" $options
     done < <(programs)
 done
+awk -F '\t' 'BEGIN { format = "%-8s %-22s %-56s %9s %8s %6s  %-22s %s\n"
+        printf format, "target", "kernel", "options", "registers", "scratch", "local", "at once", "multiply-adds" }
+    { printf format, $1, $2, $3, $4, $5, $6, $7, $8 }' "$folder/rows"
+[ $write_docs = no ] || write_section
 [ $failures -eq 0 ] || echo "$failures failures" >&2
-[ $failures -eq 0 ]
+[ $failures -eq 0 ] || exit 1
+[ $done_any = yes ] || exit 77

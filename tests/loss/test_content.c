@@ -69,7 +69,7 @@ static void check_kernels(nst_context *context, struct map_size size) {
 }
 
 static void kernels_agree_with_the_reference(void **state) {
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         check_kernels(*state, map_sizes[s]);
     }
 }

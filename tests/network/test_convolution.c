@@ -1,9 +1,8 @@
-/* test_convolution.c: every convolution engine, epilogue and padding mode against the float64 reference.
- *
- * NST_TEST_SIZES=small leaves out the larger sizes (for slow implementations such as Oclgrind). */
+/* test_convolution.c: every convolution engine, epilogue and padding mode against the float64 reference. */
 #include "device/context.h"
 #include "network/convolution_engine.h"
 #include "reference/convolution.h"
+#include "sizes.h"
 #include "support/random.h"
 
 #include <math.h>
@@ -212,11 +211,6 @@ static void check_mask_border(const nst_context *context, const struct problem *
 
 enum { EPILOGUES = 4 };
 
-static bool is_small_only(void) {
-    const char *sizes = getenv("NST_TEST_SIZES");
-    return sizes && strcmp(sizes, "small") == 0;
-}
-
 /* Whether an engine is expected to do the shape. */
 static bool engine_can(const nst_context *context, const struct convolution_shape *shape,
                        enum convolution_engine engine) {
@@ -272,7 +266,7 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
                   &error);
         }
     }
-    size_t size_count = is_small_only() ? 3 : sizeof all_sizes / sizeof *all_sizes;
+    size_t size_count = sizes_to_try(sizeof all_sizes / sizeof *all_sizes, 3);
     for (size_t i = 0; i < size_count; ++i) {
         struct size out;
         convolution_output_size(&shape, all_sizes[i].height, all_sizes[i].width, &out.height, &out.width);
@@ -301,7 +295,7 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
 
 static void channels_of_every_kind(void **state) {
     static const int pairs[][2] = {{1, 1}, {3, 64}, {64, 3}, {5, 17}, {17, 5}, {64, 64}, {70, 17}, {1, 70}, {17, 64}};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; ++i) {
+    for (size_t i = 0; i < sizes_to_try(sizeof pairs / sizeof *pairs, 5); ++i) {
         for (int size = 1; size <= 3; size += 2) {
             check_shape(*state, (struct convolution_shape){.in_channels = pairs[i][0],
                                                            .out_channels = pairs[i][1],
@@ -352,7 +346,7 @@ static void many_channels(void **state) {
         struct problem problem;
         shape.epilogue = epilogue;
         check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
-        problem_init(&problem, &shape, (struct size){is_small_only() ? 5 : 41, 7}, weights, bias, &generator);
+        problem_init(&problem, &shape, (struct size){(int)sizes_to_try(41, 5), 7}, weights, bias, &generator);
         check_problem(context, convolution, &problem, epilogue);
         problem_free(&problem);
         convolution_destroy(context, convolution);

@@ -11,7 +11,7 @@ static void image_becomes_input(void **state) {
     nst_error error;
     cl_kernel kernel;
     check(kernel_create(context, "input.cl", "", "image_to_input", &kernel, &error), &error);
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         const int *order = orders[s % COUNT_OF(orders)];
         struct map_size size = {3, map_sizes[s].height, map_sizes[s].width};
         size_t pixels = pixels_of(size);
@@ -48,7 +48,7 @@ static void gradient_goes_back(void **state) {
     nst_error error;
     cl_kernel kernel;
     check(kernel_create(context, "input.cl", "", "input_gradient_to_image", &kernel, &error), &error);
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         const int *order = orders[s % COUNT_OF(orders)];
         struct map_size size = {3, map_sizes[s].height, map_sizes[s].width};
         size_t pixels = pixels_of(size);

@@ -252,7 +252,7 @@ static void passes_agree_with_the_reference(void **state) {
         {"c32 r c32 r p c40 r", {"relu2_1", "relu1_1"}, {18, 23}},
         {"c5:k5:reflect r c3 p c4 r", {"relu2_1"}, {9, 10}},
     };
-    for (size_t i = 0; i < COUNT_OF(cases); ++i) {
+    for (size_t i = 0; i < sizes_to_try(COUNT_OF(cases), 1); ++i) {
         check_passes(*state, &cases[i], NST_POOLING_MAX);
         check_passes(*state, &cases[i], NST_POOLING_AVERAGE);
     }

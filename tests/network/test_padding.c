@@ -51,7 +51,7 @@ static void check_fold(nst_context *context, struct map_size size, int padding, 
 }
 
 static void check_mode(nst_context *context, enum padding_mode mode) {
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         for (int padding = 1; padding <= 3; ++padding) {
             struct map_size size = map_sizes[s];
             if (mode == PADDING_REPLICATE || (size.height > padding && size.width > padding)) {

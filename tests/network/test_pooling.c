@@ -115,19 +115,19 @@ static void check_maximum(nst_context *context, struct map_size size, enum conte
 }
 
 static void maximum_of_random_maps(void **state) {
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         check_maximum(*state, map_sizes[s], RANDOM);
     }
 }
 
 static void maximum_behind_a_relu(void **state) {
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         check_maximum(*state, map_sizes[s], BEHIND_RELU);
     }
 }
 
 static void of_equal_pixels_the_first_is_taken(void **state) {
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         check_maximum(*state, map_sizes[s], TIES);
     }
 }
@@ -170,7 +170,7 @@ static void check_average(nst_context *context, struct map_size size, bool has_r
 }
 
 static void average_with_and_without_a_relu_below(void **state) {
-    for (size_t s = 0; s < map_size_count; ++s) {
+    for (size_t s = 0; s < map_size_count(); ++s) {
         check_average(*state, map_sizes[s], true);
         check_average(*state, map_sizes[s], false);
     }

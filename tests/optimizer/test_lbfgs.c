@@ -118,9 +118,9 @@ static int check_steps(nst_context *context, const struct optimizer_settings *se
 static void steps_agree_with_the_reference(void **state) {
     static const int histories[] = {1, 2, 7, 8, 9, 20};
     static const size_t counts[] = {1, 15, 16, 333, 5000};
-    for (size_t h = 0; h < COUNT_OF(histories); ++h) {
+    for (size_t h = 0; h < sizes_to_try(COUNT_OF(histories), 2); ++h) {
         struct optimizer_settings settings = lbfgs_settings(histories[h]);
-        for (size_t c = 1; c < COUNT_OF(counts); ++c) {
+        for (size_t c = 1; c < sizes_to_try(COUNT_OF(counts), 3); ++c) {
             check_steps(*state, &settings, coupled_quadratic, counts[c], 30);
         }
     }
@@ -137,7 +137,7 @@ static void pairs_of_negative_curvature_are_left_out(void **state) {
 
 static void bounded_steps_agree_with_the_reference(void **state) {
     static const int histories[] = {1, 3, 12};
-    for (size_t h = 0; h < COUNT_OF(histories); ++h) {
+    for (size_t h = 0; h < sizes_to_try(COUNT_OF(histories), 2); ++h) {
         struct optimizer_settings settings = lbfgs_settings(histories[h]);
         settings.bounded = true;
         settings.low = -2;
