@@ -20,11 +20,11 @@ print_packages() {
     cat <<'END'
 These must be installed first:
   Fedora  sudo dnf install gcc make cmake pkgconf ocl-icd-devel opencl-headers clblast-devel libpng-devel \
-              libjpeg-turbo-devel jansson-devel libzip-devel nettle-devel libcmocka-devel pocl python3-pip
+              libjpeg-turbo-devel jansson-devel libzip-devel nettle-devel libcmocka-devel pocl
   Arch    sudo pacman -S --needed gcc make cmake pkgconf ocl-icd opencl-headers clblast libpng libjpeg-turbo \
-              jansson libzip nettle cmocka pocl python-pip
+              jansson libzip nettle cmocka pocl
   macOS   brew install cmake pkg-config opencl-headers opencl-icd-loader clblast libpng jpeg-turbo jansson libzip \
-              nettle cmocka pocl python
+              nettle cmocka pocl
 END
 }
 

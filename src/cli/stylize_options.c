@@ -88,11 +88,13 @@ const struct option_table stylize_table = {options, sizeof options / sizeof opti
 
 nst_status stylize_defaults(void *values, const char *preset, nst_error *error) {
     struct stylize_options *defaults = values;
+    /* That program's method is exact only with its network. */
+    bool needs_original = preset && strcmp(preset, "neural-style") == 0;
     *defaults = (struct stylize_options){
         .preset = preset ? preset : "default",
         .depth_bits = 8,
         .jpeg_quality = 95,
-        .network = WEIGHTS_DEFAULT_NAME,
+        .network = needs_original ? "vgg19" : WEIGHTS_DEFAULT_NAME,
     };
     nst_status status = nst_settings_init(&defaults->settings, preset, error);
     defaults->init = defaults->settings.init == NST_INIT_RANDOM ? "random" : "content";

@@ -118,7 +118,8 @@ void weights_list_print(const struct weights_list *list, FILE *stream) {
                                   : "");
     }
     if (list->count == 0)
-        fprintf(stream, "no networks yet: get one with weights/get.sh vgg19\n");
+        fprintf(stream, "no networks here: reinstall nst for the default one, " WEIGHTS_DEFAULT_NAME
+                        ", or get one with weights/get.sh\n");
     fprintf(stream, "looked for in this order:\n");
     for (int i = 0; i < list->folder_count; i++)
         fprintf(stream, "  %s  (%s)\n", list->folders[i], list->folder_titles[i]);

@@ -6,8 +6,8 @@
 
 #define WEIGHTS_LIST_MAX 256
 
-/* The network that is taken when none is named. */
-#define WEIGHTS_DEFAULT_NAME "vgg19"
+/* The network that is taken when none is named: the one that comes with nst (weights/README.md). */
+#define WEIGHTS_DEFAULT_NAME "vgg19-reduced"
 
 /* A network file found in one of the folders. */
 struct weights_file {

@@ -209,9 +209,9 @@ static void test_list(void **state) {
     mkdir(temporary_path("listed"), 0755);
     mkdir(temporary_path("listed/nst"), 0755);
     mkdir(temporary_path("listed/nst/weights"), 0755);
-    write_text("listed/nst/weights/vgg19.safetensors", "12345");
+    write_text("listed/nst/weights/" WEIGHTS_DEFAULT_NAME ".safetensors", "12345");
     write_text("listed/nst/weights/b.pth", "1");
-    write_text("listed/nst/weights/vgg19.json", "{}");
+    write_text("listed/nst/weights/" WEIGHTS_DEFAULT_NAME ".json", "{}");
     assert_int_equal(weights_list_create(&list, &error), NST_OK);
     assert_true(list.count >= 2);
     assert_string_equal(list.files[0].name, "b");
@@ -219,7 +219,8 @@ static void test_list(void **state) {
         if (list.files[i].is_default) {
             assert_false(found);
             found = true;
-            assert_string_equal(list.files[i].path, temporary_path("listed/nst/weights/vgg19.safetensors"));
+            assert_string_equal(list.files[i].path,
+                                temporary_path("listed/nst/weights/" WEIGHTS_DEFAULT_NAME ".safetensors"));
             assert_int_equal(list.files[i].bytes, 5);
         }
     assert_true(found);

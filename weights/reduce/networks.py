@@ -1,0 +1,116 @@
+"""networks.py: VGG-19 as the original, and the reduced network that takes its place.
+
+Both are read and written as nst does: layers named conv1_1 ... conv5_1, weights [out, in, height, width], pictures as
+BGR, 0..255, minus the mean. Layers whose outputs nst's recipes use (taps) keep all their channels, so that the reduced
+network's features are VGG-19's own; the layers between them are narrower.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as functional
+
+MEAN_BGR = (103.939, 116.779, 123.68)
+STYLE_TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+CONTENT_TAP = "conv4_2"
+TAPS = STYLE_TAPS + (CONTENT_TAP,)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution with its ReLU, or a pooling (channels 0)."""
+    name: str
+    channels: int = 0
+    kernel: int = 3
+    relu: bool = True
+
+    @property
+    def is_pooling(self):
+        return self.channels == 0
+
+    @property
+    def feature(self):
+        """The name of its output: relu4_2 for conv4_2."""
+        return self.name.replace("conv", "relu")
+
+
+def blocks(*widths):
+    """The layers of VGG's blocks: a tuple of channel numbers for each block, with poolings between."""
+    layers = []
+    for i, block in enumerate(widths, 1):
+        layers += [Layer(f"conv{i}_{j}", channels) for j, channels in enumerate(block, 1)]
+        layers.append(Layer(f"pool{i}"))
+    return layers[:-1]
+
+
+VGG19 = blocks((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,))
+
+# conv4_2 is a tap behind a tap, and the two layers after it lose too much when they are narrower. They are products of two
+# factors instead: 3x3 to a few channels, and 1x1 back to all.
+RANKS = {"conv4_2": 128, "conv4_3": 192, "conv4_4": 256, "conv5_1": 288}
+FACTOR = "_reduced"  # what the first factor's name has more
+
+
+def factored(layers, ranks):
+    """The layers with those named in `ranks` as two factors."""
+    result = []
+    for layer in layers:
+        if layer.name in ranks:
+            result.append(Layer(layer.name + FACTOR, ranks[layer.name], relu=False))
+            layer = Layer(layer.name, layer.channels, kernel=1)
+        result.append(layer)
+    return result
+
+
+REDUCED = factored(blocks((64, 32), (128, 80), (256, 144, 128, 128), (512,) * 4, (512,)), RANKS)
+
+
+def convolve(layer, weights, features):
+    """The layer's output before its ReLU."""
+    weight, bias = weights[layer.name]
+    return functional.conv2d(features, weight, bias, padding=layer.kernel // 2)
+
+
+def features_at_taps(layers, weights, picture):
+    """The taps' outputs for pictures [n, 3, height, width]: a dictionary by the convolutions' names."""
+    features, taps = picture, {}
+    for layer in layers:
+        if layer.is_pooling:
+            features = functional.max_pool2d(features, 2)
+            continue
+        features = convolve(layer, weights, features)
+        if layer.relu:
+            features = functional.relu(features)
+        if layer.name in TAPS:
+            taps[layer.name] = features
+    return taps
+
+
+def load_weights(path, layers):
+    """Weights and biases of a safetensors file that nst wrote: {name: (weight, bias)}."""
+    from safetensors.torch import load_file
+    tensors = load_file(path)
+
+    def weight(name):
+        if name + ".weight" in tensors:
+            return tensors[name + ".weight"].float()
+        return tensors[name + ".weight.codebook"].float()[tensors[name + ".weight.codes"].long()]
+
+    return {layer.name: (weight(layer.name), tensors[layer.name + ".bias"].float())
+            for layer in layers if not layer.is_pooling}
+
+
+def parameter_count(layers):
+    count, channels = 0, 3
+    for layer in layers:
+        if not layer.is_pooling:
+            count += channels * layer.channels * layer.kernel**2 + layer.channels
+            channels = layer.channels
+    return count
+
+
+def to_input(picture):
+    """A picture of Pillow in RGB as the network's input [1, 3, height, width]."""
+    import numpy
+    pixels = torch.from_numpy(numpy.array(picture, dtype=numpy.float32)).permute(2, 0, 1)
+    return pixels.flip(0)[None] - torch.tensor(MEAN_BGR).view(1, 3, 1, 1)
