@@ -266,15 +266,18 @@ static void find_direction(const struct optimizer *optimizer, double *squares, d
     }
 }
 
-/* How far along the direction: the first step has no curvature to go by. */
-static double step_length(const struct optimizer *optimizer, const struct gradient_norms *norms, double squares) {
+/* How far along the direction: without pairs there is no curvature to go by. As PyTorch does it, only the first step is
+ * shortened then, and where it gives no pair the next is the whole gradient: the first may be too short to measure. */
+static double step_length(const struct optimizer *optimizer, const struct gradient_norms *norms, double squares,
+                          bool is_first) {
     const struct lbfgs *lbfgs = optimizer->state;
     const struct optimizer_settings *s = &optimizer->settings;
     double elements = (double)optimizer->elements, rms = sqrt(squares / elements);
     double step = s->learning_rate;
-    if (lbfgs->order_count == 0) {
-        double by_norm = norms->absolute > 1 ? 1 / norms->absolute : 1;
-        step *= s->first_step_rms > 0 ? s->first_step_rms / (rms > 0 ? rms : 1) : by_norm;
+    if (s->first_step_rms > 0 && lbfgs->order_count == 0) {
+        step *= s->first_step_rms / (rms > 0 ? rms : 1);
+    } else if (is_first) {
+        step *= norms->absolute > 1 ? 1 / norms->absolute : 1;
     }
     step *= optimizer->shortening;
     if (s->largest_step_rms > 0 && step * rms > s->largest_step_rms) {
@@ -322,6 +325,7 @@ static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *pla
                              bool *finite, nst_error *error) {
     struct lbfgs *lbfgs = optimizer->state;
     int slot = free_slot(lbfgs), size = 2 * lbfgs->slots + 1;
+    bool is_first = !optimizer->has_last;
     struct gradient_norms norms = {0};
     nst_status status = measure_gradient(optimizer, plan, vector, gradient, optimizer->settings.bounded, &norms, error);
     *finite = isfinite(norms.squares) && isfinite(norms.absolute);
@@ -350,9 +354,10 @@ static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *pla
     find_direction(optimizer, &squares, &slope);
     if (!(slope < 0) || !isfinite(squares)) { /* rounding has spoilt the history: begin it anew */
         lbfgs->order_count = 0;
+        is_first = true;
         find_direction(optimizer, &squares, &slope);
     }
-    lbfgs->last_step = step_length(optimizer, &norms, squares);
+    lbfgs->last_step = step_length(optimizer, &norms, squares, is_first);
     return move(optimizer, plan, vector, gradient, lbfgs->last_step, error);
 }
 

@@ -39,9 +39,10 @@ static double waves(const double *x, size_t count, double *gradient, const void 
 
 /* Where the next vector should be. */
 static void expect_step(const struct reference_lbfgs *reference, const struct optimizer_settings *settings,
-                        const double *x, const double *gradient, const double *direction, double *expected) {
+                        const double *x, const double *gradient, const double *direction, bool is_first,
+                        double *expected) {
     double step = settings->learning_rate;
-    if (reference->pairs == 0) {
+    if (is_first) {
         double absolute = 0;
         for (size_t i = 0; i < reference->count; ++i) {
             absolute += reference_lbfgs_is_held(reference, x[i], gradient[i]) ? 0 : fabs(gradient[i]);
@@ -89,7 +90,7 @@ static int check_steps(nst_context *context, const struct optimizer_settings *se
             gradient[i] = (float)gradient[i];
         }
         reference_lbfgs_direction(&reference, x, gradient, direction);
-        expect_step(&reference, settings, x, gradient, direction, expected);
+        expect_step(&reference, settings, x, gradient, direction, k == 0, expected);
         assert_true(minimizer_step(&minimizer, gradient));
         double *moved = minimizer_vector(&minimizer);
         double step = rms_of_difference(expected, x, count), error = rms_of_difference(expected, moved, count);
@@ -146,6 +147,26 @@ static void bounded_steps_agree_with_the_reference(void **state) {
         settings.high = 3;
         check_steps(*state, &settings, coupled_quadratic, 333, 25);
     }
+}
+
+/* A first step too short to change the gradient gives no pair: the second one is the whole gradient, not as short again. */
+static void a_first_step_without_a_pair_is_not_repeated(void **state) {
+    const double gradient[4] = {3, -4, 5, 100};
+    const float start[4] = {1, 2, 3, 4};
+    struct optimizer_settings settings = lbfgs_settings(5);
+    struct minimizer minimizer;
+    minimizer_open(&minimizer, *state, &settings, start, 4);
+    for (int k = 0; k < 2; ++k) {
+        double *before = minimizer_vector(&minimizer);
+        assert_true(minimizer_step(&minimizer, gradient));
+        double *after = minimizer_vector(&minimizer);
+        for (int i = 0; i < 4; ++i) {
+            assert_true(fabs(after[i] - before[i] + gradient[i] / (k == 0 ? 112 : 1)) < 1e-5);
+        }
+        free(before);
+        free(after);
+    }
+    minimizer_close(&minimizer);
 }
 
 /* ---- Step lengths ---------------------------------------------------------------------------------------------- */
@@ -320,6 +341,7 @@ int main(void) {
         cmocka_unit_test(steps_agree_with_the_reference),
         cmocka_unit_test(pairs_of_negative_curvature_are_left_out),
         cmocka_unit_test(bounded_steps_agree_with_the_reference),
+        cmocka_unit_test(a_first_step_without_a_pair_is_not_repeated),
         cmocka_unit_test(first_steps_have_the_length_asked_for),
         cmocka_unit_test(at_a_minimum_nothing_moves),
         cmocka_unit_test(gradients_that_are_not_finite_move_nothing),
