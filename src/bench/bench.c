@@ -182,6 +182,14 @@ static void set_shares(struct bench_device *device) {
     }
 }
 
+static nst_status copy_tuning(const struct tuning_table *from, struct tuning_table *to, nst_error *error) {
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < from->count; ++i) {
+        status = tuning_set(to, &from->rows[i], error);
+    }
+    return status;
+}
+
 static void measure_device(struct device_run *run) {
     enum { SLOW_GFLOPS = 20 };
     struct bench_device *device = run->device;
@@ -192,6 +200,9 @@ static void measure_device(struct device_run *run) {
     nst_status status = nst_context_create(&options, &run->context, &error);
     if (!status) {
         device->info = run->context->info;
+        status = copy_tuning(&run->context->tuning, &device->tuning, &error);
+    }
+    if (!status) {
         status = probe_measure(run->context, device, &error);
     }
     if (status) {
@@ -269,6 +280,7 @@ nst_status bench_run(const char *const *devices, int device_count, const struct 
 
 void bench_report_free(struct bench_report *report) {
     for (int i = 0; i < report->device_count; ++i) {
+        tuning_free(&report->devices[i].tuning);
         for (int row = 0; row < report->devices[i].row_count; ++row) {
             free(report->devices[i].rows[row].layers);
             free(report->devices[i].rows[row].passes);

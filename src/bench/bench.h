@@ -9,6 +9,7 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include "device/tuning.h"
 #include "weights/network.h"
 
 enum { BENCH_SCHEMA = 1, BENCH_MOST_SIZES = 16, BENCH_REASON_LENGTH = 256 };
@@ -34,7 +35,7 @@ struct bench_timing {
 
 /* One convolution in one direction. */
 struct bench_layer {
-    char name[LAYER_NAME_LENGTH], direction[12], engine[32];
+    char name[LAYER_NAME_LENGTH], direction[12], engine[64]; /* with its parameters */
     bool pools; /* the pooling behind it, or its way back, is done along with it */
     int in_channels, out_channels, kernel_size, height, width; /* of what goes in */
     struct bench_outcome outcome;
@@ -78,6 +79,7 @@ struct bench_device {
     double peak_gflops, bandwidth_gb_per_s;
     int peak_width, peak_chains; /* where the peak was reached */
     struct bench_check check;
+    struct tuning_table tuning; /* what `nst tune` found before, and this run used; empty if nothing */
     struct bench_row rows[BENCH_MOST_SIZES];
     int row_count;
 };

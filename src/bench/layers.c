@@ -24,7 +24,7 @@ static void measure_layer(nst_context *context, const struct layer_work *work, d
                                    .gflop = layer_work_gflop(work)};
     snprintf(result->name, sizeof result->name, "%s", work->name);
     snprintf(result->direction, sizeof result->direction, "%s", work->direction);
-    snprintf(result->engine, sizeof result->engine, "%s", convolution_engine_name(choice.engine));
+    convolution_choice_format(context, &choice, result->engine, sizeof result->engine);
     nst_status status = layer_run_create(context, work, &choice, &run, &error);
     if (!status) {
         status = timing_measure(layer_run_times, &run, seconds, &result->timing, &error);

@@ -5,7 +5,15 @@
 
 #include "cli/bench.h"
 
-enum { BAR_HEIGHT = 18, BAR_GAP = 6, LABEL_WIDTH = 280, CHART_WIDTH = 900, FIGURE_WIDTH = 110, COLORS = 8 };
+enum {
+    BAR_HEIGHT = 18,
+    BAR_GAP = 6,
+    LABEL_WIDTH = 170,
+    LETTER_WIDTH = 26,
+    CHART_WIDTH = 900,
+    FIGURE_WIDTH = 190,
+    COLORS = 8
+};
 
 static void print_escaped(const char *text, FILE *stream) {
     for (; *text; text++)
@@ -47,7 +55,9 @@ static void print_head(FILE *stream) {
         ".key { white-space: nowrap; } .wide { overflow-x: auto; } .swatch { display: inline-block; width: .8em; "
         "height: .8em; border-radius: 2px; }\n"
         "svg { display: block; width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; }\n"
-        "svg .label { fill: var(--text); } svg .figure { fill: var(--faint); } svg line { stroke: var(--line); }\n",
+        "svg .label { fill: var(--text); } svg .figure { fill: var(--faint); } svg line { stroke: var(--line); }\n"
+        "svg line.peak { stroke: var(--faint); stroke-dasharray: 4 4; }\n"
+        "svg .figure { paint-order: stroke; stroke: var(--back); stroke-width: 4px; }\n",
         stream);
     for (int i = 0; i < COLORS; i++)
         fprintf(stream, ".k%d { fill: var(--c%d); background: var(--c%d); }\n", i, i, i);
@@ -57,9 +67,9 @@ static void print_head(FILE *stream) {
 /* ---- Bars ------------------------------------------------------------------------------------------------------ */
 
 struct bar {
-    char label[96], figure[48];
-    double value; /* NAN: no bar, the figure says why */
-    int color;
+    char label[96], figure[64]; /* the label is shown where a group begins */
+    double value;               /* NAN: no bar, the figure says why */
+    int column;                 /* of the comparison: its letter and color */
     bool begins_group;
 };
 
@@ -69,6 +79,7 @@ struct chart {
     struct bar bars[MOST_BARS];
     int count;
     bool scaled_by_group; /* each group's longest bar fills the width; else the longest of all does */
+    bool has_peak;        /* the values are percents of the peak: a line is drawn at 100 */
 };
 
 static struct bar *add_bar(struct chart *chart) {
@@ -78,17 +89,27 @@ static struct bar *add_bar(struct chart *chart) {
     return bar;
 }
 
+enum { BARS_LEFT = LABEL_WIDTH + LETTER_WIDTH };
+
+static double width_of(double value, double most) {
+    const double room = CHART_WIDTH - BARS_LEFT - FIGURE_WIDTH;
+    return isfinite(value) && most > 0 ? room * value / most : 0;
+}
+
 static void print_bar(const struct bar *bar, double most, int y, FILE *stream) {
-    const double room = CHART_WIDTH - LABEL_WIDTH - FIGURE_WIDTH;
-    double width = isfinite(bar->value) && most > 0 ? room * bar->value / most : 0;
+    double width = width_of(bar->value, most);
     int base = y + BAR_HEIGHT - 5;
-    fprintf(stream, "<text class=\"label\" x=\"%d\" y=\"%d\" text-anchor=\"end\">", LABEL_WIDTH - 10, base);
-    print_escaped(bar->label, stream);
-    fprintf(stream, "</text>");
+    if (bar->begins_group) {
+        fprintf(stream, "<text class=\"label\" x=\"%d\" y=\"%d\" text-anchor=\"end\">", LABEL_WIDTH - 6, base);
+        print_escaped(bar->label, stream);
+        fputs("</text>", stream);
+    }
+    fprintf(stream, "<text class=\"figure\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">%c</text>",
+            LABEL_WIDTH + LETTER_WIDTH / 2, base, 'A' + bar->column);
     if (width > 0)
         fprintf(stream, "<rect class=\"k%d\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
-                bar->color % COLORS, LABEL_WIDTH, y, width < 1 ? 1 : width, BAR_HEIGHT);
-    fprintf(stream, "<text class=\"figure\" x=\"%.1f\" y=\"%d\">", LABEL_WIDTH + width + 6, base);
+                bar->column % COLORS, BARS_LEFT, y, width < 1 ? 1 : width, BAR_HEIGHT);
+    fprintf(stream, "<text class=\"figure\" x=\"%.1f\" y=\"%d\">", BARS_LEFT + width + 6, base);
     print_escaped(bar->figure, stream);
     fputs("</text>\n", stream);
 }
@@ -104,10 +125,14 @@ static double largest_value(const struct chart *chart, int first, bool of_group)
 static void print_chart(const struct chart *chart, const char *what, FILE *stream) {
     double most = largest_value(chart, 0, false);
     int height = 4, y = 2;
+    most = chart->has_peak && most < 100 ? 100 : most;
     for (int i = 0; i < chart->count; i++) {
         height += BAR_HEIGHT + (chart->bars[i].begins_group ? 2 * BAR_GAP : BAR_GAP / 2);
     }
     fprintf(stream, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", CHART_WIDTH, height, what);
+    if (chart->has_peak)
+        fprintf(stream, "<line class=\"peak\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/>\n",
+                BARS_LEFT + width_of(100, most), BARS_LEFT + width_of(100, most), height);
     for (int i = 0; i < chart->count; i++) {
         y += chart->bars[i].begins_group ? 2 * BAR_GAP : BAR_GAP / 2;
         if (chart->scaled_by_group && chart->bars[i].begins_group)
@@ -115,21 +140,22 @@ static void print_chart(const struct chart *chart, const char *what, FILE *strea
         print_bar(&chart->bars[i], most, y, stream);
         y += BAR_HEIGHT;
     }
-    fprintf(stream, "<line x1=\"%d\" x2=\"%d\" y1=\"0\" y2=\"%d\"/>\n</svg>\n", LABEL_WIDTH, LABEL_WIDTH, height);
+    fprintf(stream, "<line x1=\"%d\" x2=\"%d\" y1=\"0\" y2=\"%d\"/>\n", BARS_LEFT, BARS_LEFT, height);
+    fputs("</svg>\n", stream);
 }
 
 /* ---- What the bars show ---------------------------------------------------------------------------------------- */
 
 /* Bars of every size and column: times, or shares of the peak. */
 static void fill_sizes(const struct bench_columns *columns, bool shares, struct chart *chart) {
-    *chart = (struct chart){.scaled_by_group = !shares};
+    *chart = (struct chart){.scaled_by_group = !shares, .has_peak = shares};
     for (int size = 0; size < columns->size_count; size++)
         for (int i = 0; i < columns->count; i++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], columns->sizes[size]);
             struct bar *bar = add_bar(chart);
-            bar->color = i;
+            bar->column = i;
             bar->begins_group = i == 0;
-            snprintf(bar->label, sizeof bar->label, "%d px  %c", columns->sizes[size], 'A' + i);
+            snprintf(bar->label, sizeof bar->label, "%d px", columns->sizes[size]);
             if (!row || row->outcome.state != BENCH_OK) {
                 snprintf(bar->figure, sizeof bar->figure, "%s",
                          row ? bench_state_name(row->outcome.state) : "not measured");
@@ -143,7 +169,7 @@ static void fill_sizes(const struct bench_columns *columns, bool shares, struct 
 /* The layers of one size: shares of the peak, the columns that have them beside one another. */
 static void fill_layers(const struct bench_columns *columns, int size_px, struct chart *chart) {
     const struct bench_row *longest = NULL;
-    *chart = (struct chart){.count = 0};
+    *chart = (struct chart){.has_peak = true};
     for (int i = 0; i < columns->count; i++) {
         const struct bench_row *row = bench_column_row(&columns->columns[i], size_px);
         longest = row && (!longest || row->layer_count > longest->layer_count) ? row : longest;
@@ -156,14 +182,14 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
                 continue;
             const struct bench_layer *layer = &row->layers[n];
             struct bar *bar = add_bar(chart);
-            bar->color = i;
+            bar->column = i;
             bar->begins_group = begins;
             begins = false;
-            snprintf(bar->label, sizeof bar->label, "%.31s %.11s, %.18s  %c", layer->name, layer->direction,
-                     layer->engine, 'A' + i);
+            snprintf(bar->label, sizeof bar->label, "%.31s %.11s", layer->name, layer->direction);
             bar->value = layer->outcome.state == BENCH_OK ? 100 * layer->share_of_peak : NAN;
             if (isfinite(bar->value))
-                snprintf(bar->figure, sizeof bar->figure, "%.0f %%, %.2f ms", bar->value, layer->timing.median_ms);
+                snprintf(bar->figure, sizeof bar->figure, "%.0f %%, %.2f ms, %.*s", bar->value, layer->timing.median_ms,
+                         (int)strcspn(layer->engine, " "), layer->engine);
             else
                 snprintf(bar->figure, sizeof bar->figure, "%s", bench_state_name(layer->outcome.state));
         }
@@ -171,7 +197,7 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
 }
 
 static void print_cell(double value, const char *format, FILE *stream) {
-    char text[48] = "unknown";
+    char text[48] = "–";
     if (isfinite(value))
         snprintf(text, sizeof text, format, value);
     fprintf(stream, "<td>%s</td>", text);
@@ -180,7 +206,7 @@ static void print_cell(double value, const char *format, FILE *stream) {
 static void print_devices(const struct bench_columns *columns, FILE *stream) {
     char name[640];
     fputs("<h2>Devices</h2>\n<div class=\"wide\"><table>\n<tr><th></th><th>Device</th><th>Network</th><th>Peak, "
-          "GFLOP/s</th><th>Bandwidth, GB/s</th><th>Start, s</th><th>again, s</th><th>Check</th></tr>\n",
+          "GFLOP/s</th><th>Bandwidth, GB/s</th><th>Cold start, s</th><th>Warm start, s</th><th>Check</th></tr>\n",
           stream);
     for (int i = 0; i < columns->count; i++) {
         const struct bench_column *column = &columns->columns[i];
@@ -221,7 +247,8 @@ void bench_compare_html(const struct bench_columns *columns, FILE *stream) {
           stream);
     fill_sizes(columns, false, &chart);
     print_chart(&chart, "time per iteration", stream);
-    fputs("<h2>Share of the peak</h2>\n<p class=\"faint\">Of multiply-adds, as measured on the same device.</p>\n",
+    fputs("<h2>Share of the peak</h2>\n<p class=\"faint\">Of multiply-adds, as measured on the same device: the dashed "
+          "line is 100 %.</p>\n",
           stream);
     fill_sizes(columns, true, &chart);
     print_chart(&chart, "share of the peak", stream);
@@ -229,7 +256,9 @@ void bench_compare_html(const struct bench_columns *columns, FILE *stream) {
         fill_layers(columns, columns->sizes[i], &chart);
         if (chart.count == 0)
             continue;
-        fprintf(stream, "<h2>Convolutions at %d px</h2>\n<p class=\"faint\">Share of the peak, and time.</p>\n",
+        fprintf(stream,
+                "<h2>Convolutions at %d px</h2>\n<p class=\"faint\">Share of the peak (dashed line: 100 %%), time and "
+                "engine.</p>\n",
                 columns->sizes[i]);
         print_chart(&chart, "convolutions", stream);
     }

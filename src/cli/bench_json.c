@@ -84,6 +84,19 @@ static json_t *row_json(const struct bench_row *row) {
     return object;
 }
 
+static json_t *tuning_json(const struct tuning_table *table) {
+    json_t *rows = json_array();
+    for (int i = 0; i < table->count; i++) {
+        json_t *row = json_object();
+        set_text(row, "work", table->rows[i].work);
+        set_text(row, "choice", table->rows[i].choice);
+        set_real(row, "ms", 1e-6 * (double)table->rows[i].time_ns);
+        set_real(row, "built_in_ms", 1e-6 * (double)table->rows[i].default_ns);
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
 static json_t *check_json(const struct bench_check *check) {
     json_t *object = json_object();
     set_outcome(object, &check->outcome);
@@ -116,6 +129,7 @@ static json_t *device_json(const struct bench_device *device) {
     set_integer(object, "peak_chains", (uint64_t)device->peak_chains);
     set_real(object, "bandwidth_gb_per_s", device->bandwidth_gb_per_s);
     json_object_set_new(object, "check", check_json(&device->check));
+    json_object_set_new(object, "tuning", tuning_json(&device->tuning));
     for (int i = 0; i < device->row_count; i++)
         json_array_append_new(rows, row_json(&device->rows[i]));
     json_object_set_new(object, "rows", rows);

@@ -69,6 +69,26 @@ static void fill_layers(const struct bench_row *row, struct table *table) {
     }
 }
 
+static void fill_tuning(const struct tuning_table *tuning, struct table *table) {
+    table_begin(table, "<tuned|<choice|ms|built in");
+    for (int i = 0; i < tuning->count; i++) {
+        const struct tuning_row *row = &tuning->rows[i];
+        table_row(table);
+        table_cell(table, 0, "%s", row->work);
+        table_cell(table, 1, "%s", *row->choice ? row->choice : "-");
+        cell_real(table, 2, 1e-6 * (double)row->time_ns, 3, "");
+        cell_real(table, 3, 1e-6 * (double)row->default_ns, 3, "");
+    }
+}
+
+/* Whether single layers were measured: then the choices are of interest, too. */
+static bool shows_tuning(const struct bench_device *device) {
+    bool has_layers = false;
+    for (int i = 0; i < device->row_count; i++)
+        has_layers |= device->rows[i].layer_count > 0;
+    return has_layers && device->tuning.count > 0;
+}
+
 static void fill_passes(const struct bench_row *row, struct table *table) {
     table_begin(table, "<kernel|calls/iteration|ms/iteration|of all");
     for (int i = 0; i < row->pass_count; i++) {
@@ -140,6 +160,12 @@ static void print_block(struct block block, const struct bench_device *device) {
     print_line(block, "peak", "%.0f GFLOP/s (%d chains of %d-wide multiply-adds), %.1f GB/s (triad)",
                device->peak_gflops, device->peak_chains, device->peak_width, device->bandwidth_gb_per_s);
     print_check(block, &device->check);
+    int faster = 0;
+    for (int i = 0; i < device->tuning.count; i++)
+        faster += device->tuning.rows[i].time_ns < device->tuning.rows[i].default_ns;
+    if (device->tuning.count > 0)
+        print_line(block, "tuning", "%d pieces of work tuned by 'nst tune', %d of them faster than what is built in",
+                   device->tuning.count, faster);
 }
 
 /* Why rows have no figures, where the block above does not say so. */
@@ -195,6 +221,12 @@ void bench_print_text(const struct bench_report *report, FILE *stream) {
             table_print_text(&table, 2, stream);
             table_free(&table);
         }
+        if (shows_tuning(device)) {
+            fill_tuning(&device->tuning, &table);
+            fputc('\n', stream);
+            table_print_text(&table, 2, stream);
+            table_free(&table);
+        }
     }
 }
 
@@ -224,6 +256,12 @@ void bench_print_markdown(const struct bench_report *report, FILE *stream) {
             table_free(&table);
             fputc('\n', stream);
             fill_passes(row, &table);
+            table_print_markdown(&table, stream);
+            table_free(&table);
+        }
+        if (shows_tuning(device)) {
+            fill_tuning(&device->tuning, &table);
+            fputc('\n', stream);
             table_print_markdown(&table, stream);
             table_free(&table);
         }
