@@ -328,6 +328,22 @@ int model_last_step(const struct model *model) {
     return 2 * model->stage_count + 1;
 }
 
+double model_gflop(const struct model *model, struct image_size image) {
+    double flop = 0;
+    for (int s = 0; s < model->stage_count; ++s) {
+        const struct stage *stage = &model->stages[s];
+        struct image_size size = s > 0 ? model_map_size(model, s - 1, image) : image;
+        int height, width, grown = 2 * stage->padding - (stage->kernel_size - 1);
+        height = size.height + grown;
+        width = size.width + grown;
+        if (!stage->is_pooling && height > 0 && width > 0) {
+            flop += 2 * 2.0 * stage->kernel_size * stage->kernel_size * stage->in_channels * stage->out_channels *
+                    (double)height * width;
+        }
+    }
+    return flop * 1e-9;
+}
+
 uint64_t model_weight_bytes(const struct model *model) {
     uint64_t bytes = 0;
     for (int s = 0; s < model->stage_count; ++s) {

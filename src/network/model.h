@@ -60,6 +60,10 @@ int model_forward_step(const struct model *model, int stage);
 int model_backward_step(const struct model *model, int stage);
 int model_last_step(const struct model *model);
 
+/* Floating-point operations of the convolutions, forward and backward, for an image of that size: counted as direct, in
+ * 1e9. */
+double model_gflop(const struct model *model, struct image_size image);
+
 /* Bytes of weights on the device, outside the plan. */
 uint64_t model_weight_bytes(const struct model *model);
 

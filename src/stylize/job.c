@@ -291,6 +291,23 @@ uint64_t nst_job_memory_bytes(const nst_job *job) {
     return plan_bytes(&job->plan) + model_weight_bytes(objective_model(job->objective));
 }
 
+/* By the speed that `nst bench` measured on this device, for iterations of one evaluation each. */
+static void print_time(const nst_job *job, FILE *stream) {
+    double gflops = job->context->info.measured_gflops, seconds = 0;
+    if (gflops <= 0) {
+        fprintf(stream, "time: not known, since this device was not measured yet: 'nst bench' does that\n");
+        return;
+    }
+    for (int i = 0; i < job->scale_count; ++i) {
+        const struct scale *scale = &job->scales[i];
+        double each = model_gflop(objective_model(job->objective), scale->size) / gflops;
+        fprintf(stream, "time: about %.2g s for each of %d iterations at %d x %d\n", each, scale->iterations,
+                scale->size.width, scale->size.height);
+        seconds += each * scale->iterations;
+    }
+    fprintf(stream, "time: about %.0f s in all, by the speed measured before (%.0f GFLOP/s)\n", seconds, gflops);
+}
+
 void nst_job_print_plan(const nst_job *job, FILE *stream) {
     model_print(objective_model(job->objective), stream);
     fprintf(stream, "\n");
@@ -299,6 +316,7 @@ void nst_job_print_plan(const nst_job *job, FILE *stream) {
     uint64_t weights = model_weight_bytes(objective_model(job->objective));
     fprintf(stream, "%-40s %14llu (%s)\n", "weights", (unsigned long long)weights,
             text_bytes(weights, text, sizeof text));
+    print_time(job, stream);
 }
 
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */
