@@ -91,9 +91,10 @@ struct pickle {
     size_t stack_count, stack_capacity;
     uint32_t *memo; /* UINT32_MAX: empty */
     size_t memo_count;
+    size_t copied_items; /* by the calls that copy a list, which a few bytes ask for */
 
     struct pickle_storage *storages;
-    size_t storage_count, storage_capacity;
+    size_t storage_count, storage_capacity, storage_mentions;
     struct pickle_tensor *tensors;
     size_t tensor_count, tensor_capacity;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MAX_STORAGES TENSOR_MAX_COUNT
+#define MAX_MENTIONS (2 * TENSOR_MAX_COUNT) /* of storages; each is looked for among all */
 
 static bool text_is(const struct pickle_value *value, const char *text) {
     return value->kind == PICKLE_TEXT && value->as.text.length == strlen(text) &&
@@ -99,6 +100,9 @@ nst_status pickle_persistent(struct pickle *pickle, const struct pickle_value *i
     if (!text_is(item(pickle, id, 0), "storage") || type->kind != PICKLE_GLOBAL ||
         type->as.global.name != GLOBAL_STORAGE || key->kind != PICKLE_TEXT || !is_count(size))
         return malformed(pickle, "a storage", error);
+    if (++pickle->storage_mentions > MAX_MENTIONS)
+        return fail(error, NST_ERROR_FORMAT, "%s mentions its storages more than %d times (at byte %zu of the pickle)",
+                    pickle->path, MAX_MENTIONS, pickle->position);
     *result = (struct pickle_value){.kind = PICKLE_STORAGE};
     if (count == 6 && item(pickle, id, 5)->kind != PICKLE_NONE) { /* a view: (key, offset, size) */
         const struct pickle_value *view = item(pickle, id, 5);
@@ -133,6 +137,9 @@ static nst_status make_dictionary(struct pickle *pickle, const struct pickle_val
     }
     if (count == 0)
         return NST_OK;
+    pickle->copied_items += 2 * count;
+    if (pickle->copied_items > pickle->bytes) /* each pair takes some bytes where it is made, and is copied once */
+        return malformed(pickle, "one list as many dictionaries, or a dictionary", error);
     uint32_t *items = malloc(2 * count * sizeof *items);
     if (items == NULL)
         return fail_memory(error, 2 * count * sizeof *items, "a dictionary in a pickle");

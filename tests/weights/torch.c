@@ -110,7 +110,8 @@ static void test_flipped_value_in_zip(void **state) {
         "\x0d", "little_endian") "\x88s."
 #define KEYS "\x80\x02]" TEXT("\x01", "0") "a."
 /* The storage "0" of six floats, and the start of a tensor cut from it. */
-#define STORAGE      "(" TEXT("\x07", "storage") "ctorch\nFloatStorage\n" TEXT("\x01", "0") TEXT("\x03", "cpu") "K\x06tQ"
+#define STORAGE      STORAGE_ID "Q"
+#define STORAGE_ID   "(" TEXT("\x07", "storage") "ctorch\nFloatStorage\n" TEXT("\x01", "0") TEXT("\x03", "cpu") "K\x06t"
 #define TENSOR(rest) "ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE rest "\x89}tR"
 #define NAME         TEXT("\x0e", "conv1_1.weight")
 #define DATA         "\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -286,6 +287,46 @@ static void test_floods(void **state) {
     free(file);
 }
 
+/* A file whose pickle is `start`, `list` so many times, `middle`, and `unit` so many times. */
+#define PART(text)                                                                                                     \
+    { text, sizeof(text) - 1 }
+struct repeated {
+    struct {
+        const char *text;
+        size_t bytes;
+    } start, list, middle, unit;
+    int list_count, unit_count;
+    const char *part;
+};
+
+static unsigned char *append(unsigned char *end, const char *text, size_t bytes, int count) {
+    for (int i = 0; i < count; i++)
+        end = (unsigned char *)memcpy(end, text, bytes) + bytes;
+    return end;
+}
+
+/* A few bytes, repeated, that ask for much: megabytes copied, or thousands of storages compared. */
+static void test_amplification(void **state) {
+    static const struct repeated cases[] = {
+        {PART("ccollections\nOrderedDict\nq\x00" TEXT("\x01", "a") "N\x86q\x01]("), PART("h\x01"), PART("e\x85q\x02"),
+         PART("h\x00h\x02R0"), 50000, 10000, "one list as many dictionaries"},
+        {PART(""), PART(""), PART(STORAGE_ID "q\x01"), PART("h\x01Q0"), 0, 50000, "mentions its storages more than"},
+    };
+    enum { BYTES = 1 << 20 };
+    unsigned char *file = malloc(BYTES);
+    (void)state;
+    assert_non_null(file);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned char *end = append(file, LEGACY_HEAD, sizeof LEGACY_HEAD - 1, 1);
+        end = append(end, cases[i].start.text, cases[i].start.bytes, 1);
+        end = append(end, cases[i].list.text, cases[i].list.bytes, cases[i].list_count);
+        end = append(end, cases[i].middle.text, cases[i].middle.bytes, 1);
+        end = append(end, cases[i].unit.text, cases[i].unit.bytes, cases[i].unit_count);
+        assert_open_fails(write_bytes("sample.pth", file, (size_t)(end - file)), NULL, NST_ERROR_FORMAT, cases[i].part);
+    }
+    free(file);
+}
+
 /* ---- Storages behind the pickles ------------------------------------------------------------------------------- */
 
 static void test_legacy_storages(void **state) {
@@ -338,11 +379,11 @@ static void test_other_zip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),   cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),   cmocka_unit_test(test_flipped_value_in_zip),
-        cmocka_unit_test(test_python2),   cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_floods),    cmocka_unit_test(test_legacy_storages),
-        cmocka_unit_test(test_other_zip),
+        cmocka_unit_test(test_samples),         cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_flipped),         cmocka_unit_test(test_flipped_value_in_zip),
+        cmocka_unit_test(test_python2),         cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_floods),          cmocka_unit_test(test_amplification),
+        cmocka_unit_test(test_legacy_storages), cmocka_unit_test(test_other_zip),
     };
     return cmocka_run_group_tests_name("weights.torch", tests, set_up, remove_temporary_folder);
 }
