@@ -1,6 +1,9 @@
 /* keras.c: HDF5 files as Keras writes its weights. libhdf5 tells what is in the file and where; the values, which must lie in
  * one piece and as they are, are read like those of every other format, within the bounds of the file.
  *
+ * A damaged file can bring libhdf5 down (1.10 reads through a null pointer). So it works in a child process, which writes
+ * what it found into a pipe; what comes out there is checked as if it came from the file.
+ *
  * A kernel of Keras is [height][width][in][out]; its strides make it a tensor of [out][in][height][width]. Names are
  * paths: /block1_conv1/block1_conv1_W_1:0 in the old files of keras-applications, block1_conv1/block1_conv1/kernel:0 from
  * save_weights, and the same below model_weights/ from save. */
@@ -20,11 +23,16 @@ nst_status keras_list(struct tensor_list *list, nst_error *error) {
 }
 
 #else
+#include <errno.h>
 #include <hdf5.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define MAX_DEPTH   8      /* groups within groups */
 #define MAX_OBJECTS 100000 /* a group that contains itself is not walked through for ever */
 #define ROOT        "model_weights/"
+#define PATIENCE_S  20 /* of processor time */
 
 /* Where the walk through the groups is. */
 struct walk {
@@ -111,12 +119,6 @@ static nst_status add_dataset(struct walk *walk, hid_t dataset) {
                     "%s: the values of the dataset %s are missing, or stored in pieces or compressed; save it without "
                     "compression",
                     list->path, shown);
-    uint64_t bytes = tensor.count * tensor_type_info(tensor.type)->bytes; /* count <= 2^61: see tensor_measure */
-    if (tensor.offset_bytes > list->file_bytes || bytes > list->file_bytes - tensor.offset_bytes)
-        return fail(walk->error, NST_ERROR_FORMAT,
-                    "%s is truncated: the dataset %s needs %llu bytes at %llu, the file has %llu; get it again",
-                    list->path, shown, (unsigned long long)bytes, (unsigned long long)tensor.offset_bytes,
-                    (unsigned long long)list->file_bytes);
     return tensor_list_add(list, name, &tensor, walk->error);
 }
 
@@ -178,24 +180,132 @@ static hid_t open_file(const struct tensor_list *list) {
     return file;
 }
 
-nst_status keras_list(struct tensor_list *list, nst_error *error) {
+/* ---- In the child ---------------------------------------------------------------------------------------------- */
+
+/* What the child says first; so many struct found follow. */
+struct report {
+    nst_error error; /* its status is that of the whole */
+    size_t count;
+};
+
+struct found {
+    char name[TENSOR_NAME_LENGTH + 1];
+    struct tensor tensor; /* its name is not set */
+};
+
+static nst_status walk_file(struct tensor_list *list, nst_error *error) {
     struct walk walk = {.list = list, .error = error, .status = NST_OK};
-    H5E_auto2_t print = NULL;
-    void *print_data = NULL;
-    list->format = "HDF5 (Keras)";
-    H5Eget_auto2(H5E_DEFAULT, &print, &print_data); /* libhdf5 prints its errors; here they are returned */
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* libhdf5 prints its errors; here they are returned */
     hid_t file = open_file(list);
     if (file < 0)
-        walk.status = fail(error, NST_ERROR_FORMAT, "%s is truncated or damaged: libhdf5 cannot open it; get it again",
-                           list->path);
-    else if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &walk) < 0 && walk.status == NST_OK)
-        walk.status =
-            fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 cannot list what is in it; get it again", list->path);
-    if (file >= 0)
-        H5Fclose(file);
-    H5Eset_auto2(H5E_DEFAULT, print, print_data);
+        return fail(error, NST_ERROR_FORMAT, "%s is truncated or damaged: libhdf5 cannot open it; get it again",
+                    list->path);
+    if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &walk) < 0 && walk.status == NST_OK)
+        return fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 cannot list what is in it; get it again",
+                    list->path);
     return walk.status;
+}
+
+static void send_bytes(int pipe_end, const void *data, size_t bytes) {
+    for (const char *next = data; bytes > 0;) {
+        ssize_t written = write(pipe_end, next, bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            _exit(1);
+        next += written;
+        bytes -= (size_t)written;
+    }
+}
+
+/* Never returns; the exit handlers of the program are not the child's. */
+static void run_child(struct tensor_list *list, int pipe_end) {
+    struct report report = {.error = {NST_OK, ""}};
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    setrlimit(RLIMIT_CPU, &(struct rlimit){PATIENCE_S, PATIENCE_S});
+    report.error.status = walk_file(list, &report.error);
+    report.count = list->count;
+    send_bytes(pipe_end, &report, sizeof report);
+    for (size_t i = 0; i < list->count; i++) {
+        struct found found = {.tensor = list->tensors[i]};
+        found.tensor.name = NULL;
+        strcpy(found.name, list->tensors[i].name); /* tensor_list_add has seen to its length */
+        send_bytes(pipe_end, &found, sizeof found);
+    }
+    _exit(0);
+}
+
+/* ---- In the parent --------------------------------------------------------------------------------------------- */
+
+static bool receive_bytes(int pipe_end, void *data, size_t bytes) {
+    for (char *next = data; bytes > 0;) {
+        ssize_t got = read(pipe_end, next, bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        next += got;
+        bytes -= (size_t)got;
+    }
+    return true;
+}
+
+/* Adds a tensor that the child has found, once it is known to lie within the file. */
+static nst_status add_found(struct tensor_list *list, struct found *found, nst_error *error) {
+    struct tensor *tensor = &found->tensor;
+    found->name[TENSOR_NAME_LENGTH] = 0;
+    tensor->zip_entry = -1;
+    if ((unsigned)tensor->type >= TENSOR_TYPE_COUNT || tensor->dimensions < 0 ||
+        tensor->dimensions > TENSOR_MAX_DIMENSIONS || !tensor_measure(tensor, false))
+        return fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 describes an impossible dataset", list->path);
+    uint64_t bytes = tensor->span * tensor_type_info(tensor->type)->bytes; /* span <= 2^61: see tensor_measure */
+    if (tensor->offset_bytes > list->file_bytes || bytes > list->file_bytes - tensor->offset_bytes)
+        return fail(error, NST_ERROR_FORMAT,
+                    "%s is truncated: the dataset %s needs %llu bytes at %llu, the file has %llu; get it again",
+                    list->path, found->name, (unsigned long long)bytes, (unsigned long long)tensor->offset_bytes,
+                    (unsigned long long)list->file_bytes);
+    return tensor_list_add(list, found->name, tensor, error);
+}
+
+/* Takes the child's report. */
+static nst_status receive_list(struct tensor_list *list, int pipe_end, nst_error *error) {
+    struct report report;
+    bool arrived = receive_bytes(pipe_end, &report, sizeof report);
+    report.error.message[NST_ERROR_LENGTH - 1] = 0;
+    if (arrived && report.error.status != NST_OK)
+        return fail(error, report.error.status, "%s", report.error.message);
+    for (size_t i = 0; arrived && i < report.count; i++) {
+        struct found found;
+        arrived = receive_bytes(pipe_end, &found, sizeof found);
+        nst_status status = arrived ? add_found(list, &found, error) : NST_OK;
+        if (status != NST_OK)
+            return status;
+    }
+    return arrived
+               ? NST_OK
+               : fail(error, NST_ERROR_FORMAT,
+                      "%s is damaged: libhdf5 broke down over it, or did not come to an end; get it again", list->path);
+}
+
+nst_status keras_list(struct tensor_list *list, nst_error *error) {
+    int ends[2];
+    list->format = "HDF5 (Keras)";
+    if (pipe(ends) != 0)
+        return fail(error, NST_ERROR_FILE, "%s: cannot make a pipe to read it: %s", list->path, strerror(errno));
+    pid_t process = fork();
+    if (process == 0) {
+        close(ends[0]);
+        run_child(list, ends[1]);
+    }
+    int code = errno;
+    close(ends[1]);
+    nst_status status = process < 0 ? fail(error, NST_ERROR_FILE, "%s: cannot start a process to read it: %s",
+                                           list->path, strerror(code))
+                                    : receive_list(list, ends[0], error);
+    close(ends[0]); /* a child that is still writing ends by that */
+    while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return status;
 }
 
 #endif
