@@ -312,9 +312,9 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
 /* What the job's plan takes on the device at its largest scale, in bytes. */
 uint64_t nst_job_memory_bytes(const nst_job *job);
 
-/* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine; and about how
- * long the job takes, if the device's speed was measured. */
-void nst_job_print_plan(const nst_job *job, FILE *stream);
+/* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine; what of the
+ * memory is fixed and what grows with the pixels; and about how long the job takes, if the device's speed was measured. */
+void nst_job_print_plan(nst_job *job, FILE *stream);
 
 /* ---- Judging --------------------------------------------------------------------------------------------------- */
 

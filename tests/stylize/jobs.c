@@ -102,19 +102,24 @@ static void record_progress(const nst_progress *progress, void *user) {
 
 void run_job(nst_context *context, const nst_network *network, const nst_settings *settings,
              const nst_job_pictures *pictures, struct job_record *record) {
-    uint64_t before = context->allocated_bytes;
+    uint64_t before = context->allocated_bytes, planned = 0;
+    context->peak_bytes = before;
     nst_job *job;
     nst_error error;
     record->status = nst_job_create(context, network, settings, pictures, &job, &record->error);
     if (record->status) {
         assert_null(job);
     } else {
-        assert_true(nst_job_memory_bytes(job) > 0);
+        planned = nst_job_memory_bytes(job);
         record->status = nst_job_run(job, record_progress, record, &record->cancel_flag, &record->error);
         check(nst_job_picture(job, &record->picture, &error), &error);
     }
     nst_job_destroy(job);
     assert_true(context->allocated_bytes == before);
+    if (planned) { /* a tenth, and what is small whatever the size of the picture */
+        uint64_t used = context->peak_bytes - before;
+        assert_true(used >= planned && used <= planned + planned / 10 + (64 << 10));
+    }
 }
 
 void record_free(struct job_record *record) {
