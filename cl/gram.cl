@@ -57,18 +57,22 @@ __kernel void gram_partial(__global const floatB *map, __global floatB *partials
     }
 }
 
-/* G = sum of the work-items' matrices, with the tiles that were left out taken from the other side of the diagonal. */
+/* G = sum of the work-items' matrices; the tiles that were left out are like those on the other side of the diagonal. */
 __kernel void gram_sum(__global const float *partials, __global float *gram, int channels, int items) {
     int padded = (channels + BLOCK - 1) / BLOCK * BLOCK;
-    FOR_RANGE(i, channels * channels) {
-        int row = i / channels, column = i % channels;
-        bool computed = column / SPAN >= row / SPAN;
-        size_t at = computed ? (size_t)row * padded + column : (size_t)column * padded + row;
-        float sum = 0.0f;
-        for (int item = 0; item < items; ++item) {
-            sum += partials[(size_t)item * padded * padded + at];
+    FOR_RANGE(row, channels) {
+        int first = row / SPAN * SPAN, next = first + SPAN;
+        __global const float *products = partials + row * padded;
+        for (int column = first; column < channels; ++column) {
+            float sum = 0.0f;
+            for (int item = 0; item < items; ++item) {
+                sum += products[(size_t)item * padded * padded + column];
+            }
+            gram[row * channels + column] = sum;
+            if (column >= next) {
+                gram[column * channels + row] = sum;
+            }
         }
-        gram[i] = sum;
     }
 }
 #endif
@@ -84,11 +88,17 @@ __kernel void gram_blend(__global const float *gram, __global float *target, int
  * F. */
 __kernel void gram_difference(__global const float *gram, __global const float *target, __global float *difference,
                               __global float *partials, int slot, int count, float weight, float scale) {
-    float sum = 0.0f, lost = 0.0f;
-    FOR_RANGE(i, count) {
+    floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
+    FOR_RANGE(i, count / BLOCK) {
+        floatB d = scale * ((__global const floatB *)gram)[i] - ((__global const floatB *)target)[i];
+        ADD_TERM(floatB, sum, lost, d * d);
+        ((__global floatB *)difference)[i] = 4.0f * weight * scale * d;
+    }
+    float rest = 0.0f;
+    for (int i = count / BLOCK * BLOCK; i < count && get_global_id(0) == 0; ++i) {
         float d = scale * gram[i] - target[i];
-        ADD_TERM(float, sum, lost, d *d);
+        rest += d * d;
         difference[i] = 4.0f * weight * scale * d;
     }
-    REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));
+    REDUCE(weight * (SUM(sum) + rest), partials + (size_t)slot * get_num_groups(0));
 }

@@ -236,7 +236,7 @@ nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, con
     if (status) {
         return status;
     }
-    return kernel_run(loss->context, loss->gram_sum, work_range(loss->context, matrix_elements(loss)),
+    return kernel_run(loss->context, loss->gram_sum, work_range(loss->context, (size_t)loss->channels),
                       ARGUMENTS(arg_buffer(partials), arg_buffer(gram), arg_int(loss->channels), arg_int(items)),
                       error);
 }
