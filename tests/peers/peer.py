@@ -20,7 +20,7 @@ CONTENT_LAYERS = {"relu4_2": 1.0}
 STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0}
 
 # Content, style and total variation, as the two presets of nst weigh them.
-WEIGHTS = {"neural-style": (5.0, 100.0, 1e-3), "normalized": (0.02, 1.0, 0.05)}
+WEIGHTS = {"neural-style": (5.0, 100.0, 1e-3), "normalized": (0.05, 1.0, 0.08)}
 
 INPUTS = {
     "caffe": "BGR, 0..255, minus (103.939, 116.779, 123.68)",
