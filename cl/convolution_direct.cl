@@ -22,6 +22,7 @@
 #define PATCH_COLUMNS (AREA_COLUMNS + KERNEL_SIZE - 1)
 #define PATCH_PIXELS  (PATCH_ROWS * PATCH_COLUMNS)
 #define PIXELS        (TILE_ROWS * TILE_COLUMNS)
+#define SPAN          64                 /* input channels, a multiple of BLOCK */
 #define OUTPUTS_AHEAD (2 * TILE_COLUMNS) /* columns whose output is fetched ahead */
 
 struct image {
@@ -120,34 +121,56 @@ static void add_products(__global const float *pixels, __global const floatB *we
     }
 }
 
-/* The sums of one tile of one panel. weights: floatB [in_blocks][TAPS][channels of the block][VECTORS] */
-static void tile_sums(__global const floatB *first_pixel, __global const floatB *weights, __global const floatB *bias,
-                      int in_channels, floatB sums[PIXELS][VECTORS]) {
-    __global const float *patch = (__global const float *)first_pixel;
+static void fill(floatB sums[PIXELS][VECTORS], const floatB values[VECTORS]) {
 #pragma unroll
     for (int i = 0; i < PIXELS; ++i) {
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
-            sums[i][v] = bias[v];
+            sums[i][v] = values[v];
         }
     }
-    for (int first = 0; first < in_channels; first += BLOCK) {
-        int lanes = min(BLOCK, in_channels - first);
-        for (int tap = 0; tap < TAPS; ++tap) {
-            __global const float *pixels = patch + (tap / KERNEL_SIZE * PATCH_COLUMNS + tap % KERNEL_SIZE) * BLOCK;
-            if (lanes == BLOCK) {
+}
+
+/* The sums of one tile of one panel. weights: floatB [in_blocks][TAPS][channels of the block][VECTORS]. Each SPAN of
+ * input channels is summed up by itself: one sum of 4608 terms lost three times as much as PyTorch's. */
+static void tile_sums(__global const floatB *first_pixel, __global const floatB *weights, __global const floatB *bias,
+                      int in_channels, floatB sums[PIXELS][VECTORS]) {
+    __global const float *patch = (__global const float *)first_pixel;
+    floatB start[VECTORS], zeros[VECTORS];
 #pragma unroll
-                for (int lane = 0; lane < BLOCK; ++lane) {
-                    add_products(pixels + lane, weights + lane * VECTORS, sums);
+    for (int v = 0; v < VECTORS; ++v) {
+        start[v] = bias[v];
+        zeros[v] = (floatB)(0.0f);
+    }
+    fill(sums, start);
+    for (int span = 0; span < in_channels; span += SPAN) {
+        floatB parts[PIXELS][VECTORS];
+        fill(parts, zeros);
+        for (int first = span; first < min(span + SPAN, in_channels); first += BLOCK) {
+            int lanes = min(BLOCK, in_channels - first);
+            for (int tap = 0; tap < TAPS; ++tap) {
+                __global const float *pixels = patch + (tap / KERNEL_SIZE * PATCH_COLUMNS + tap % KERNEL_SIZE) * BLOCK;
+                if (lanes == BLOCK) {
+#pragma unroll
+                    for (int lane = 0; lane < BLOCK; ++lane) {
+                        add_products(pixels + lane, weights + lane * VECTORS, parts);
+                    }
+                } else {
+                    for (int lane = 0; lane < lanes; ++lane) {
+                        add_products(pixels + lane, weights + lane * VECTORS, parts);
+                    }
                 }
-            } else {
-                for (int lane = 0; lane < lanes; ++lane) {
-                    add_products(pixels + lane, weights + lane * VECTORS, sums);
-                }
+                weights += lanes * VECTORS;
             }
-            weights += lanes * VECTORS;
+            patch += PATCH_PIXELS * BLOCK;
         }
-        patch += PATCH_PIXELS * BLOCK;
+#pragma unroll
+        for (int i = 0; i < PIXELS; ++i) {
+#pragma unroll
+            for (int v = 0; v < VECTORS; ++v) {
+                sums[i][v] += parts[i][v];
+            }
+        }
     }
 }
 
