@@ -45,7 +45,7 @@ vendors=${vendors:-nvidia amd intel}
 programs() {
     local epilogue epilogues="0 1 2 3"
     [ $quick = yes ] && epilogues=1
-    for file in adam bench_probe content gram gram_tiles input lbfgs pack padding pooling; do
+    for file in adam bench_probe content gram gram_tiles input lbfgs lbfgs_metric pack padding pooling; do
         echo "$file.cl"
     done
     echo "total_variation.cl -DPOWER=1"
@@ -178,7 +178,8 @@ amd() {
 intel() {
     local file=$1 device
     shift
-    for device in gen9 tgllp dg2 pvc; do
+    [[ "$*" != *-DDEPTH=4* ]] || return # not taken there (network/convolution_tiled.c)
+    for device in skl tgllp dg2 pvc; do # skl: of gen9, whose name alone means many devices
         rm -rf "$folder/intel" "$folder/dump"
         local lanes=8
         [ $device = pvc ] && lanes=16
@@ -235,7 +236,7 @@ write_section() {
         echo
         echo "| target | kernel | options | registers | local memory, bytes | at once | multiply-adds |"
         echo "|---|---|---|---|---|---|---|"
-        awk -F '\t' '$3 !~ /EPILOGUE=[02]/ && !($3 ~ /EPILOGUE=3/ && $3 ~ /KERNEL_SIZE=3/) {
+        awk -F '\t' '$3 !~ /EPILOGUE=[023]/ || $3 ~ /KERNEL_SIZE=1/ {
             gsub(/-D/, "", $3)
             printf "| %s | %s | %s | %s%s | %s | %s | %s |\n", $1, $2, $3, $4, $5 == "unknown" ? ", scratch unknown" : "", $6, $7, $8
         }' "$folder/rows"
