@@ -308,35 +308,29 @@ static void print_time(const nst_job *job, FILE *stream) {
     fprintf(stream, "time: about %.0f s in all, by the speed measured before (%.0f GFLOP/s)\n", seconds, gflops);
 }
 
-/* What larger results take: a fixed part and so many bytes for each pixel, from the plans for this size and for twice as
- * much. */
+/* A fixed part and so many bytes for each pixel, from the plans for this size and for twice as much. */
 static void print_growth(nst_job *job, FILE *stream) {
-    const int sizes_px[] = {job->settings.size_px, 2 * job->settings.size_px};
-    double pixels[2], bytes[2];
+    double pixels[2], bytes[2], weights = (double)model_weight_bytes(objective_model(job->objective));
     for (int i = 0; i < 2; ++i) {
-        struct image_size size = scales_size(&job->settings, &job->content, sizes_px[i]);
+        struct image_size size = scales_size(&job->settings, &job->content, (i + 1) * job->settings.size_px);
         struct plan plan = {0};
-        nst_status status = make_plan(job, sizes_px[i], &plan, NULL);
+        nst_status status = make_plan(job, (i + 1) * job->settings.size_px, &plan, NULL);
         pixels[i] = (double)size.height * size.width;
-        bytes[i] = (double)(plan_bytes(&plan) + model_weight_bytes(objective_model(job->objective)));
+        bytes[i] = weights + (double)plan_bytes(&plan);
         plan_free(&plan, job->context);
         if (status) {
             return;
         }
     }
-    double per_pixel = (bytes[1] - bytes[0]) / (pixels[1] - pixels[0]), fixed = bytes[0] - per_pixel * pixels[0];
-    fprintf(stream, "%-40s %14.0f, weights included, and %.0f for each of %.0f pixels\n", "fixed part", fixed,
-            per_pixel, pixels[0]);
+    double slope = (bytes[1] - bytes[0]) / (pixels[1] - pixels[0]);
+    fprintf(stream, "%-40s %14.0f, %.0f of it weights, and %.0f for each of %.0f pixels\n", "fixed part",
+            bytes[0] - slope * pixels[0], weights, slope, pixels[0]);
 }
 
 void nst_job_print_plan(nst_job *job, FILE *stream) {
     model_print(objective_model(job->objective), stream);
     fprintf(stream, "\n");
     plan_print(&job->plan, stream);
-    char text[32];
-    uint64_t weights = model_weight_bytes(objective_model(job->objective));
-    fprintf(stream, "%-40s %14llu (%s)\n", "weights", (unsigned long long)weights,
-            text_bytes(weights, text, sizeof text));
     print_growth(job, stream);
     print_time(job, stream);
 }
