@@ -15,7 +15,8 @@ What is in OUT already is not painted again. Needs Python with Pillow, a built n
     --original NAME      the one that it stands for, which also judges [vgg19]
     --size PX            longer side of the results [256]
     --pairs N            how many pairs: each style in turn, the contents in turn [12]
-    --option "OPTION..." more options for nst, such as "--preset gatys"
+    --without NAME,...   pictures that are not to be used, by the starts of their names
+    --option "OPTION..." more options for nst, such as "--iterations 50"
 """
 import argparse
 import json
@@ -39,10 +40,11 @@ def pictures_in(folder):
     return found
 
 
-def choose_pairs(folder, count):
+def choose_pairs(folder, count, without):
     """Every style before any comes again, and each time with another content."""
-    contents, styles = pictures_in(folder / "content"), pictures_in(folder / "style")
-    return [(contents[(i + i // len(styles)) % len(contents)], styles[i % len(styles)])
+    contents, styles = ([path for path in pictures_in(folder / kind) if not path.stem.startswith(without)]
+                        for kind in ("content", "style"))
+    return [(contents[(i % len(styles) + i // len(styles)) % len(contents)], styles[i % len(styles)])
             for i in range(min(count, len(contents) * len(styles)))]
 
 
@@ -150,11 +152,12 @@ def main():
     parser.add_argument("--original", default="vgg19")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--without", default="")
     parser.add_argument("--option", default="")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
-    pairs, rows = choose_pairs(options.pictures, options.pairs), []
+    pairs, rows = choose_pairs(options.pictures, options.pairs, tuple(filter(None, options.without.split(",")))), []
     for i, (content, style) in enumerate(pairs):
         print(f"pair {i + 1} of {len(pairs)}: {content.stem}, {style.stem}", file=sys.stderr)
         rows.append((content, style, paint_and_judge(options, content, style, options.original),

@@ -20,8 +20,8 @@ static const struct {
     const char *layer;
     int channels;
     double mean;
-} taps[] = {{"relu1_1", 64, 30.8557485},  {"relu2_1", 128, 210.100744}, {"relu3_1", 256, 329.028877},
-            {"relu4_1", 512, 1197.06443}, {"relu4_2", 512, 812.770951}, {"relu5_1", 512, 128.138853}};
+} taps[] = {{"relu1_1", 64, 30.8557485},  {"relu2_1", 128, 210.014992}, {"relu3_1", 256, 329.102361},
+            {"relu4_1", 512, 1201.17407}, {"relu4_2", 512, 818.071732}, {"relu5_1", 512, 130.066139}};
 
 static nst_network *open_at(const char *path) {
     nst_network *network;

@@ -19,7 +19,7 @@ from PIL import Image
 
 PACKAGES = ["gcompris-qt-data", "gnome-backgrounds", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "mate-backgrounds",
             "plasma-workspace-wallpapers", "ukui-wallpapers", "xfdesktop4-data"]
-HELD_BACK = re.compile(r"wave|starry|taj|golden_?gate|scream|tubingen|wheat|shipwreck|udnie|gogh4", re.IGNORECASE)
+HELD_BACK = re.compile(r"wave|starry|taj|golden_?gate|scream|tubingen|wheat|shipwreck|udnie|night_?cafe|gogh4", re.IGNORECASE)
 PAINTED = re.compile(r"paintings/|gogh|gauguin|bruegel|bosschaert|unicorn|auvers|tanguy|abstract|wallpapers/", re.IGNORECASE)
 MOST_PX, LEAST_PX = 1024, 180
 

@@ -22,7 +22,10 @@ seed the steps are the same; sums in PyTorch may differ in their last digits fro
     --steps N         of refinement [1500]
     --crops N         different crops to learn from [1000]
     --runs N          of nst for half-stylized pictures, with each network [80]
+    --fitted N        crops for the least squares [120]
     --seed N          [0]
+
+One thread (OMP_NUM_THREADS=1) takes less of the processor than several where other work is running.
 """
 
 import argparse
@@ -43,7 +46,6 @@ from networks import REDUCED, STYLE_TAPS, VGG19, load_weights, parameter_count
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ORIGIN = ("VGG-19 by Karen Simonyan and Andrew Zisserman (Very Deep Convolutional Networks, ILSVRC-2014 models), changed: "
           "reduced in width and rank by weights/reduce/reduce.py of nst, fitted to the original's features")
-LEAST_SQUARES_CROPS = 120
 CHECKED_CROPS = 12
 MEASURED_CROPS = 24  # for the second moments in refine.py
 SAVE_EVERY_S = 120
@@ -98,7 +100,7 @@ def crops(paths, half, count, seed):
 def make_start(original, paths, half, options):
     generator = torch.Generator().manual_seed(options.seed)
     with torch.no_grad():
-        pictures = crops(paths, half, LEAST_SQUARES_CROPS, f"{options.seed} start")
+        pictures = crops(paths, half, options.fitted, f"{options.seed} start")
         channels = start.select_channels(original, REDUCED, pictures, generator, progress)
         return start.fit(REDUCED, original, channels, pictures, generator, progress)
 
@@ -151,6 +153,7 @@ def main():
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--crops", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=80)
+    parser.add_argument("--fitted", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     work = pathlib.Path(f"{options.out}.work")
@@ -165,7 +168,7 @@ def main():
     half = painted(options.original, "half-original")
     weights = kept(work / "start.pt", lambda: make_start(original, paths, half, options))
     checked = [refine.Lesson(original, crop) for crop in crops(paths, half, CHECKED_CROPS, f"{options.seed} check")]
-    first, second = (Teacher(original, paths, half, options, label) for label in ("first", "second"))
+    first = Teacher(original, paths, half, options, "first")
     refinement = refine.Refinement(REDUCED, weights, [first.lesson(step) for step in range(MEASURED_CROPS)], options.steps)
     state = work / "refinement.pt"
     if state.exists():
@@ -174,7 +177,7 @@ def main():
     halfway = work / "halfway.safetensors"
     if not halfway.exists():
         store.write(halfway, REDUCED, refinement.averaged(), ORIGIN)
-    half += painted(halfway, "half-reduced")
+    second = Teacher(original, paths, half + painted(halfway, "half-reduced"), options, "second")
     descend(refinement, options.steps, second, checked, state)
     store.write(options.out, REDUCED, refinement.averaged(), ORIGIN)
     with torch.no_grad():
