@@ -50,17 +50,26 @@ static double share_done(const nst_progress *progress) {
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
+/* Of one iteration and of what is left; nothing after the first iteration of a scale, which also builds kernels. */
+static const char *timing(const nst_progress *progress, const char *format, char *buffer, size_t size) {
+    char left[32];
+    *buffer = 0;
+    if (progress->iteration > 1)
+        snprintf(buffer, size, format, progress->seconds_per_iteration,
+                 progress_duration(progress->seconds_left, left, sizeof left));
+    return buffer;
+}
+
 const char *progress_line(const nst_progress *progress, int columns, char *buffer, size_t size) {
     /* The last column stays free: some terminals wrap when it is written. */
     size_t room = columns > 1 ? (size_t)columns - 1 : 0;
     if (room > size - 1)
         room = size - 1;
-    char front[64], back[128], left[32];
+    char front[64], back[128], times[64];
     snprintf(front, sizeof front, "scale %d/%d %dx%d ", progress->scale + 1, progress->scale_count, progress->width,
              progress->height);
-    snprintf(back, sizeof back, " %d/%d  loss %.4g  %.3g s/it  %s left", progress->iteration, progress->iteration_count,
-             progress->loss, progress->seconds_per_iteration,
-             progress_duration(progress->seconds_left, left, sizeof left));
+    snprintf(back, sizeof back, " %d/%d  loss %.4g%s", progress->iteration, progress->iteration_count, progress->loss,
+             timing(progress, "  %.3g s/it  %s left", times, sizeof times));
     size_t texts = strlen(front) + strlen(back) + 2;
     int bar = room > texts ? (int)(room - texts) : 0;
     if (bar > BAR_MOST)
@@ -100,11 +109,10 @@ void progress_clear(struct progress_display *display) {
 }
 
 static void print_line(const struct progress_display *display, const nst_progress *progress) {
-    char left[32];
-    fprintf(display->stream, "scale %d of %d, %d x %d: iteration %d of %d, loss %.4g, %.3g s per iteration, %s left\n",
-            progress->scale + 1, progress->scale_count, progress->width, progress->height, progress->iteration,
-            progress->iteration_count, progress->loss, progress->seconds_per_iteration,
-            progress_duration(progress->seconds_left, left, sizeof left));
+    char times[64];
+    fprintf(display->stream, "scale %d of %d, %d x %d: iteration %d of %d, loss %.4g%s\n", progress->scale + 1,
+            progress->scale_count, progress->width, progress->height, progress->iteration, progress->iteration_count,
+            progress->loss, timing(progress, ", %.3g s per iteration, %s left", times, sizeof times));
     fflush(display->stream);
 }
 
