@@ -54,7 +54,7 @@ suites_of() {
 # Why a suite cannot run there; nothing if it can.
 reason_to_skip() { # implementation, suite
     case $1-$2 in
-    rusticl-stylize.vgg) echo "VGG-19 takes llvmpipe an hour" ;;
+    rusticl-stylize.vgg) echo "VGG-19 takes llvmpipe more than ten minutes" ;;
     rusticl-faults.program) echo "aborts on binaries that it does not know" ;;
     esac
 }
