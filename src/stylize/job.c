@@ -5,6 +5,7 @@
 #include "optimizer/optimizer.h"
 #include "stylize/objective.h"
 #include "stylize/scales.h"
+#include "stylize/settings.h"
 #include "stylize/transfer.h"
 #include "support/error.h"
 #include "support/text.h"
@@ -41,62 +42,6 @@ struct nst_job {
 };
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
-
-static bool is_weight(double value) {
-    return isfinite(value) && value >= 0;
-}
-
-static bool are_weights(const nst_layer_list *list) {
-    bool fine = list->count >= 0 && list->count <= NST_MAX_LAYERS;
-    for (int i = 0; fine && i < list->count; ++i) {
-        fine = is_weight(list->layers[i].weight);
-    }
-    return fine;
-}
-
-static nst_status check_weights(const nst_settings *s, nst_error *error) {
-    if (!is_weight(s->content_weight) || !is_weight(s->style_weight) || !is_weight(s->tv_weight) ||
-        !is_weight(s->learning_rate)) {
-        return fail(
-            error, NST_ERROR_ARGUMENT,
-            "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, learning rate %g",
-            s->content_weight, s->style_weight, s->tv_weight, s->learning_rate);
-    }
-    if (!are_weights(&s->content_layers) || !are_weights(&s->style_layers)) {
-        return fail(error, NST_ERROR_ARGUMENT, "expected up to %d layers of each kind, with weights of 0 or more",
-                    NST_MAX_LAYERS);
-    }
-    double blend_sum = 0;
-    for (int i = 0; i < s->style_blend_count; ++i) {
-        blend_sum += is_weight(s->style_blend[i]) ? s->style_blend[i] : NAN;
-    }
-    if (s->style_blend_count > 0 && !(blend_sum > 0)) {
-        return fail(error, NST_ERROR_ARGUMENT, "expected blend weights of 0 or more, not all 0");
-    }
-    return NST_OK;
-}
-
-static nst_status check_settings(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
-    if (s->size_px < 1 || s->iteration_count < 1 || s->iteration_count > NST_MAX_SCALES || s->scale_count < 0 ||
-        s->scale_count > NST_MAX_SCALES || s->history < 1 || !(s->style_scale > 0)) {
-        return fail(
-            error, NST_ERROR_ARGUMENT,
-            "settings out of range: size %d px, %d scales, %d numbers of iterations, history %d, style scale %g",
-            s->size_px, s->scale_count, s->iteration_count, s->history, s->style_scale);
-    }
-    if (pictures->style_count < 1 || pictures->style_count > NST_MAX_STYLES) {
-        return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d style pictures, found %d", NST_MAX_STYLES,
-                    pictures->style_count);
-    }
-    if (s->style_blend_count != 0 && s->style_blend_count != pictures->style_count) {
-        return fail(error, NST_ERROR_ARGUMENT, "%d blend weights are given for %d style pictures", s->style_blend_count,
-                    pictures->style_count);
-    }
-    if (s->init == NST_INIT_PICTURE && !pictures->init) {
-        return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
-    }
-    return check_weights(s, error);
-}
 
 static nst_status copy_picture(const nst_picture *source, nst_picture *copy, nst_error *error) {
     return picture_resize(source, source->width, source->height, RESIZE_LANCZOS3, copy, error);
@@ -241,7 +186,7 @@ static nst_status plan_and_allocate(nst_job *job, nst_error *error) {
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **result, nst_error *error) {
     *result = NULL;
-    nst_status status = check_settings(settings, pictures, error);
+    nst_status status = settings_check(settings, pictures, error);
     if (status) {
         return status;
     }

@@ -1,10 +1,13 @@
-/* settings.c: the presets. */
-#include "nst.h"
+/* settings.c: the presets, and what a job can be made with. */
+#include "stylize/settings.h"
 
 #include "support/error.h"
 #include "support/text.h"
 
+#include <math.h>
 #include <string.h>
+
+/* ---- Presets ----------------------------------------------------------------------------------------------------- */
 
 static void set_layers(nst_layer_list *list, const char *const *names, const double *weights, int count) {
     *list = (nst_layer_list){.count = count};
@@ -72,4 +75,62 @@ nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_err
     const char *nearest = text_nearest(preset, names, sizeof names / sizeof *names);
     return fail(error, NST_ERROR_ARGUMENT, "unknown preset '%s'%s%s%s; there are default and neural-style", preset,
                 nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+/* ---- Checking them ----------------------------------------------------------------------------------------------- */
+
+static bool is_weight(double value) {
+    return isfinite(value) && value >= 0;
+}
+
+static bool are_weights(const nst_layer_list *list) {
+    bool fine = list->count >= 0 && list->count <= NST_MAX_LAYERS;
+    for (int i = 0; fine && i < list->count; ++i) {
+        fine = is_weight(list->layers[i].weight);
+    }
+    return fine;
+}
+
+static nst_status check_weights(const nst_settings *s, nst_error *error) {
+    if (!is_weight(s->content_weight) || !is_weight(s->style_weight) || !is_weight(s->tv_weight) ||
+        !is_weight(s->learning_rate)) {
+        return fail(
+            error, NST_ERROR_ARGUMENT,
+            "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, learning rate %g",
+            s->content_weight, s->style_weight, s->tv_weight, s->learning_rate);
+    }
+    if (!are_weights(&s->content_layers) || !are_weights(&s->style_layers)) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected up to %d layers of each kind, with weights of 0 or more",
+                    NST_MAX_LAYERS);
+    }
+    double blend_sum = 0;
+    for (int i = 0; i < s->style_blend_count; ++i) {
+        blend_sum += is_weight(s->style_blend[i]) ? s->style_blend[i] : NAN;
+    }
+    if (s->style_blend_count > 0 && !(blend_sum > 0)) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected blend weights of 0 or more, not all 0");
+    }
+    return NST_OK;
+}
+
+nst_status settings_check(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
+    if (s->size_px < 1 || s->iteration_count < 1 || s->iteration_count > NST_MAX_SCALES || s->scale_count < 0 ||
+        s->scale_count > NST_MAX_SCALES || s->history < 1 || !(s->style_scale > 0)) {
+        return fail(
+            error, NST_ERROR_ARGUMENT,
+            "settings out of range: size %d px, %d scales, %d numbers of iterations, history %d, style scale %g",
+            s->size_px, s->scale_count, s->iteration_count, s->history, s->style_scale);
+    }
+    if (pictures->style_count < 1 || pictures->style_count > NST_MAX_STYLES) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d style pictures, found %d", NST_MAX_STYLES,
+                    pictures->style_count);
+    }
+    if (s->style_blend_count != 0 && s->style_blend_count != pictures->style_count) {
+        return fail(error, NST_ERROR_ARGUMENT, "%d blend weights are given for %d style pictures", s->style_blend_count,
+                    pictures->style_count);
+    }
+    if (s->init == NST_INIT_PICTURE && !pictures->init) {
+        return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
+    }
+    return check_weights(s, error);
 }
