@@ -70,10 +70,10 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* The course along the valley hangs on the last bits of each sum, and so on the device: of 200 starts that differ by
- * rounding errors, 4 in 2 dimensions come to rest early, with values up to 5e-5 (PoCL). So the median of five counts. */
+ * rounding errors, 4 in 2 dimensions come to rest early, with values up to 5e-5 (PoCL). So the median of three counts. */
 static void lbfgs_in_rosenbrocks_valley(void **state) {
     static const size_t counts[] = {2, 5, 20};
-    enum { STARTS = 5 };
+    enum { STARTS = 3 };
     for (size_t c = 0; c < COUNT_OF(counts); ++c) {
         double least[STARTS];
         for (int k = 0; k < STARTS; ++k) {
