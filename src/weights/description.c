@@ -8,7 +8,8 @@
 
 #define SIDECAR_LIMIT_BYTES (1u << 20)
 
-const struct tensor_suffixes tensor_suffixes_default = {".weight", ".bias", ".weight.codes", ".weight.codebook"};
+const struct tensor_suffixes tensor_suffixes_default = {".weight", ".bias", ".weight.codes", ".weight.codebook",
+                                                        ".weight.packed"};
 
 static const char *const padding_modes[] = {"zero", "reflect", "replicate"};
 

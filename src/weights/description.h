@@ -26,6 +26,7 @@
 struct tensor_suffixes {
     const char *weight, *bias;
     const char *codes, *codebook; /* the weights as 8-bit codes and the values they stand for, instead of `weight` */
+    const char *packed;           /* codes of fewer bits instead of `codes`; NULL where there are none */
 };
 
 struct described_layer {
@@ -51,7 +52,7 @@ struct description {
     int present_layers; /* those at its start whose tensors are in the file */
 };
 
-/* The names that nst itself writes: .weight, .bias, .weight.codes, .weight.codebook. */
+/* The names that nst itself writes: .weight, .bias, .weight.codes, .weight.codebook, .weight.packed. */
 extern const struct tensor_suffixes tensor_suffixes_default;
 
 /* Finds the description of an opened file. Free with description_free in any case.

@@ -118,14 +118,15 @@ static void print_layer(const struct layer *layer, struct findings *findings, FI
         return;
     }
     struct statistics weights = measure(layer->weights, layer_weight_count(layer));
-    fprintf(stream, "  %-10s %4d -> %4d  %dx%d  pad %d %-9s", layer->name, layer->in_channels, layer->out_channels,
-            layer->kernel_size, layer->kernel_size, layer->padding, padding[layer->padding_mode]);
+    fprintf(stream, "  %-10s %4d -> %4d  %dx%d  pad %d %-9s %2d bits", layer->name, layer->in_channels,
+            layer->out_channels, layer->kernel_size, layer->kernel_size, layer->padding, padding[layer->padding_mode],
+            layer->stored_bits);
     print_statistics(&weights, stream);
     findings->not_finite += weights.not_finite;
     findings->suspects += suspect_weights(layer, &weights, stream);
     if (layer->bias != NULL) {
         struct statistics bias = measure(layer->bias, (size_t)layer->out_channels);
-        fprintf(stream, "  %-10s %4d %-27s", "  bias", layer->out_channels, "");
+        fprintf(stream, "  %-10s %4d %-37s", "  bias", layer->out_channels, "");
         print_statistics(&bias, stream);
         findings->not_finite += bias.not_finite;
         findings->suspects += suspect_bias(&bias, stream);

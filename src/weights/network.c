@@ -187,15 +187,30 @@ static nst_status fail_missing(const struct tensor_list *list, const struct desc
                 layer->tensor, suffix);
 }
 
-/* Fills in a convolution's sizes from its tensors' shapes, and checks them; reads no values. */
-static nst_status measure_convolution(const struct tensor_list *list, const struct description *description,
-                                      const struct described_layer *described, int in_channels, struct layer *layer,
-                                      nst_error *error) {
-    const struct tensor_suffixes *suffixes = description->suffixes;
-    const struct tensor *weights = convolution_tensor(list, description, described);
+static uint64_t count_weights(const struct layer *layer) {
+    return (uint64_t)layer->out_channels * (uint64_t)layer->in_channels *
+           (uint64_t)(layer->kernel_size * layer->kernel_size);
+}
+
+/* Packed codes have no shape of their own; it comes from the description and the layer below. */
+static nst_status measure_packed(const struct tensor_list *list, const struct description *description,
+                                 const struct described_layer *described, const struct tensor *packed,
+                                 struct layer *layer, nst_error *error) {
+    const struct tensor *codebook = layer_tensor(list, described, description->suffixes->codebook);
+    if (codebook == NULL)
+        return fail_missing(list, described, description->suffixes->codebook, error);
+    if (described->channels == 0)
+        return fail(error, NST_ERROR_NETWORK,
+                    "%s: the description of the layer %s lacks \"channels\", which its packed codes %s need",
+                    list->path, described->name, packed->name);
+    layer->out_channels = described->channels;
+    return codebook_check_packed(list, packed, codebook, count_weights(layer), &layer->stored_bits, error);
+}
+
+static nst_status measure_shaped(const struct tensor_list *list, const struct described_layer *described,
+                                 const struct tensor *weights, struct layer *layer, nst_error *error) {
     char expected[120], channels[24] = "channels";
-    if (weights == NULL)
-        return fail_missing(list, described, suffixes->weight, error);
+    int in_channels = layer->in_channels;
     if (described->channels > 0)
         snprintf(channels, sizeof channels, "%d", described->channels);
     snprintf(expected, sizeof expected, "%s x %d x %d x %d", channels, in_channels, described->kernel_size,
@@ -205,17 +220,33 @@ static nst_status measure_convolution(const struct tensor_list *list, const stru
         weights->shape[3] != kernel_size || weights->shape[0] == 0 || weights->shape[0] > MAX_CHANNELS ||
         (described->channels > 0 && weights->shape[0] != (uint64_t)described->channels))
         return fail_shape(list, weights, expected, error);
-    layer->in_channels = in_channels;
     layer->out_channels = (int)weights->shape[0];
+    layer->stored_bits = 8 * (int)tensor_type_info(weights->type)->bytes;
+    return NST_OK;
+}
+
+/* Fills in a convolution's sizes from its tensors' shapes, and checks them; reads no values. */
+static nst_status measure_convolution(const struct tensor_list *list, const struct description *description,
+                                      const struct described_layer *described, int in_channels, struct layer *layer,
+                                      nst_error *error) {
+    const struct tensor_suffixes *suffixes = description->suffixes;
+    const struct tensor *weights = convolution_tensor(list, description, described);
+    if (weights == NULL)
+        return fail_missing(list, described, suffixes->weight, error);
+    layer->in_channels = in_channels;
     layer->kernel_size = described->kernel_size;
     layer->padding = described->padding;
     layer->padding_mode = described->padding_mode;
-    if (!described->has_bias)
-        return NST_OK;
+    nst_status status = weights == layer_tensor(list, described, suffixes->packed)
+                            ? measure_packed(list, description, described, weights, layer, error)
+                            : measure_shaped(list, described, weights, layer, error);
+    if (status != NST_OK || !described->has_bias)
+        return status;
     const struct tensor *bias = layer_tensor(list, described, suffixes->bias);
     if (bias == NULL)
         return fail_missing(list, described, suffixes->bias, error);
-    if (bias->dimensions != 1 || bias->shape[0] != weights->shape[0]) {
+    if (bias->dimensions != 1 || bias->shape[0] != (uint64_t)layer->out_channels) {
+        char expected[24];
         snprintf(expected, sizeof expected, "%d", layer->out_channels);
         return fail_shape(list, bias, expected, error);
     }
@@ -241,8 +272,7 @@ static nst_status measure_layers(const struct tensor_list *list, const struct de
         if (status != NST_OK)
             return status;
         channels = layer->out_channels;
-        total += (uint64_t)layer->out_channels * (uint64_t)layer->in_channels *
-                 (uint64_t)(layer->kernel_size * layer->kernel_size);
+        total += count_weights(layer);
         if (total > MAX_WEIGHTS)
             return fail(error, NST_ERROR_MEMORY, "%s: up to the layer %s it has %llu weights, nst takes at most %llu",
                         list->path, layer->name, (unsigned long long)total, (unsigned long long)MAX_WEIGHTS);
@@ -253,16 +283,17 @@ static nst_status measure_layers(const struct tensor_list *list, const struct de
 static nst_status read_convolution(const struct tensor_list *list, const struct description *description,
                                    const struct described_layer *described, struct layer *layer, nst_error *error) {
     const struct tensor_suffixes *suffixes = description->suffixes;
-    const struct tensor *weights = layer_tensor(list, described, suffixes->weight);
-    const struct tensor *codes = layer_tensor(list, described, suffixes->codes);
+    const struct tensor *weights = convolution_tensor(list, description, described);
     const struct tensor *codebook = layer_tensor(list, described, suffixes->codebook);
     nst_status status;
-    if (weights != NULL)
+    if (weights == layer_tensor(list, described, suffixes->weight))
         status = tensor_read(list, weights, &layer->weights, error);
-    else if (codebook != NULL)
-        status = codebook_read(list, codes, codebook, &layer->weights, error);
-    else
+    else if (codebook == NULL)
         status = fail_missing(list, described, suffixes->codebook, error);
+    else if (weights == layer_tensor(list, described, suffixes->codes))
+        status = codebook_read(list, weights, codebook, &layer->weights, error);
+    else
+        status = codebook_read_packed(list, weights, codebook, count_weights(layer), &layer->weights, error);
     if (status == NST_OK && described->has_bias)
         status = tensor_read(list, layer_tensor(list, described, suffixes->bias), &layer->bias, error);
     return status;

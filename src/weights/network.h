@@ -19,6 +19,7 @@ struct layer {
     int in_channels, out_channels;
     int kernel_size; /* width and height, odd */
     int padding;     /* pixels on each side */
+    int stored_bits; /* what a weight took in the file, its codebook apart */
     enum padding_mode padding_mode;
     float *weights; /* [out_channels][in_channels][kernel_size][kernel_size] */
     float *bias;    /* [out_channels], or NULL */

