@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCKS 5
+#define BLOCKS        5
+#define MOST_IN_BLOCK 4 /* convolutions */
+#define MOST_LAYERS   (BLOCKS * (2 * MOST_IN_BLOCK + 1))
 
 /* A block: so many convolutions of 3x3 to so many channels, each with a ReLU, then a pooling. */
 struct vgg {
@@ -101,6 +103,14 @@ static int list_layers(const struct vgg *vgg, const struct naming *naming, struc
     return count;
 }
 
+/* Whether the file holds the first convolution by these names; no network begins later. */
+static bool has_first(const struct tensor_list *list, const struct naming *naming) {
+    const struct description names = {.suffixes = &naming->suffixes};
+    struct described_layer first = {.kind = LAYER_CONVOLUTION};
+    name_tensor(naming, 0, 1, 1, first.tensor, sizeof first.tensor);
+    return convolution_tensor(list, &names, &first) != NULL;
+}
+
 /* How many of its convolutions are in the file. */
 static int count_present(const struct tensor_list *list, const struct description *candidate) {
     int present = 0;
@@ -132,14 +142,14 @@ static nst_status find_end(const struct tensor_list *list, struct description *d
 
 nst_status architecture_recognize(const struct tensor_list *list, struct description *description, nst_error *error) {
     int best = 0;
-    struct described_layer *layers = calloc(DESCRIPTION_MAX_LAYERS, sizeof *layers);
+    struct described_layer *layers = calloc(MOST_LAYERS, sizeof *layers);
     if (layers == NULL)
-        return fail_memory(error, DESCRIPTION_MAX_LAYERS * sizeof *layers, "the layers of a network");
+        return fail_memory(error, MOST_LAYERS * sizeof *layers, "the layers of a network");
     description->layers = layers;
     const struct naming *naming = NULL;
     const struct vgg *vgg = NULL;
     for (size_t n = 0; n < COUNT(namings); n++)
-        for (size_t a = 0; a < COUNT(architectures); a++) {
+        for (size_t a = 0; a < COUNT(architectures) && has_first(list, &namings[n]); a++) {
             struct description candidate = {.suffixes = &namings[n].suffixes, .layers = layers};
             candidate.layer_count = list_layers(&architectures[a], &namings[n], layers);
             int present = count_present(list, &candidate);

@@ -44,7 +44,7 @@ static void choose(struct coded_file *file, const uint8_t *data) {
     struct tensor_type_info code = *tensor_type_info(data[2] < 200 ? TENSOR_U8 : data[2] % TENSOR_TYPE_COUNT);
     struct tensor_type_info table = *tensor_type_info(data[3] < 200 ? TENSOR_F32 : data[3] % TENSOR_TYPE_COUNT);
 #ifdef PASTICHE
-    file->channels = data[0] < 128 ? 64 : data[0] % 32; /* what conv1_1 has, or what it has not */
+    file->channels = data[0] < 64 ? 64 : data[0] % 32; /* what conv1_1 has, or what it has not */
     file->kernel = data[1] < 128 ? 3 : data[1] % 4;
 #else
     file->channels = data[0] % 8;
