@@ -3,13 +3,14 @@
  *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
  * p])
  *
- * weights: floatB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output channels.
+ * weights: weightB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output channels.
  * One element of the launch is one output vector: one pixel of one block of output channels.
  */
 #include "convolution.h"
+#include "weights.h"
 
 __kernel void convolution_plain(__global const float *input, __global floatB *output, __global const ushortB *mask,
-                                __global const floatB *weights, __global const floatB *bias, int in_channels,
+                                __global const weightB *weights, __global const floatB *bias, int in_channels,
                                 int out_blocks, int kernel_size, int in_height, int in_width, int padding,
                                 int padding_mode) {
     int height = in_height + 2 * padding - kernel_size + 1, width = in_width + 2 * padding - kernel_size + 1;
@@ -25,11 +26,11 @@ __kernel void convolution_plain(__global const float *input, __global floatB *ou
                 continue;
             }
             __global const float *pixel = input + ((size_t)row * in_width + column) * BLOCK;
-            __global const floatB *filter = weights + (size_t)block * in_channels * taps;
+            __global const weightB *filter = weights + (size_t)block * in_channels * taps;
             for (int first = 0; first < in_channels; first += BLOCK) {
                 int lanes = min(BLOCK, in_channels - first);
                 for (int lane = 0; lane < lanes; ++lane) {
-                    sum += pixel[lane] * filter[tap * lanes + lane];
+                    sum += pixel[lane] * LOAD_WEIGHT(filter + tap * lanes + lane);
                 }
                 pixel += plane * BLOCK;
                 filter += lanes * taps;

@@ -6,14 +6,15 @@
  * taps][pixels]. A
  *     work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows of both matrices at a time go through local memory,
  *     gathered from the map for one tap after the other. While one half of the local memory is multiplied, the other is filled.
- *     weights: float4 [panels of 64 output channels][in_channels][taps][16]
+ *     weights: weight4 [panels of 64 output channels][in_channels][taps][16]
  *
  * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under
  * its tile
  *     for itself, 4 * 16 * taps products for (3 + kernel size)^2 loads.
- *     weights: float4 [panels of 4 output channels][in_channels][taps]
+ *     weights: weight4 [panels of 4 output channels][in_channels][taps]
  */
 #include "tile.h"
+#include "weights.h"
 
 #define TAPS (KERNEL_SIZE * KERNEL_SIZE)
 
@@ -55,7 +56,7 @@ INLINED void add_products(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], 
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
 convolution_tiled(__global const float *input, __global float *output, __global ushort *mask,
-                  __global const float4 *weights, __global const float *bias, int in_channels, int out_channels,
+                  __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
                   int in_height, int in_width, int padding, int padding_mode, int first_tile) {
     __local float4 pixels[2][DEPTH][4 * GROUP_TILES]; /* four rows of the tiles side by side */
     __local float4 filters[2][DEPTH][GROUP_PANELS];
@@ -92,7 +93,7 @@ convolution_tiled(__global const float *input, __global float *output, __global 
             for (int i = 0; i < FETCHES; ++i) {
                 int k = (item + i * ITEMS) / GROUP_PANELS, o = item % GROUP_PANELS;
                 next_filters[i] = k < DEPTH && first + k < in_channels
-                                      ? weights[((first + k) * TAPS + tap) * GROUP_PANELS + o]
+                                      ? LOAD_WEIGHT4(weights + ((first + k) * TAPS + tap) * GROUP_PANELS + o)
                                       : (float4)(0.0f);
             }
             first += DEPTH;
@@ -137,11 +138,11 @@ convolution_tiled(__global const float *input, __global float *output, __global 
 
 /* Line v of the patch, as far as it concerns that row of the tile. */
 INLINED void add_line(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], float4 w_sums[4], int row,
-                      __global const float4 *filters, int v, const float line[PATCH]) {
+                      __global const weight4 *filters, int v, const float line[PATCH]) {
     if (v - row >= 0 && v - row < KERNEL_SIZE) {
 #pragma unroll
         for (int u = 0; u < KERNEL_SIZE; ++u) {
-            add_products(x_sums, y_sums, z_sums, w_sums, filters[(v - row) * KERNEL_SIZE + u], row,
+            add_products(x_sums, y_sums, z_sums, w_sums, LOAD_WEIGHT4(filters + (v - row) * KERNEL_SIZE + u), row,
                          (float4)(line[u], line[u + 1], line[u + 2], line[u + 3]));
         }
     }
@@ -149,7 +150,7 @@ INLINED void add_line(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], floa
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(64, 1, 1))) void
 convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
-                   __global const float4 *weights, __global const float *bias, int in_channels, int out_channels,
+                   __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
                    int in_height, int in_width, int padding, int padding_mode, int first_tile) {
     struct image in = {in_height, in_width};
     struct image out = {in_height + 2 * padding - KERNEL_SIZE + 1, in_width + 2 * padding - KERNEL_SIZE + 1};

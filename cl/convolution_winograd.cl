@@ -16,12 +16,13 @@
  * need be, so that the 36 do not compete for the same lines of the cache.
  *
  * With `transforms_filters`, weights are the packed filters (winograd_filters.h), and six slices of U at a time are made of
- * them, behind M, whenever they are needed.
+ * them, behind M, whenever they are needed. Only packed ones may be halves.
  *
  * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
  * from; all others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
  */
 #include "convolution.h"
+#include "weights.h"
 #include "window.h"
 #include "winograd.h"
 #include "winograd_filters.h"
@@ -253,7 +254,7 @@ static void multiply_slice(__global const floatB *v, __global const floatB *u, _
 
 __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input, __global floatB *output,
                                                     __global ushortB *mask, __global const ushortB *selection,
-                                                    __global const floatB *weights, __global const floatB *bias,
+                                                    __global const weightB *weights, __global const floatB *bias,
                                                     __global floatB *scratch, int in_channels, int out_blocks,
                                                     int in_height, int in_width, int padding, int padding_mode,
                                                     int round_tiles, int groups, int transforms_filters) {
@@ -296,7 +297,7 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input
                                               (size_t)(panel * (PANEL / VECTORS) + part) * in_channels * 9 * VECTORS,
                                           row, in_channels, transformed, u_stride);
                     } else {
-                        u = weights +
+                        u = (__global const floatB *)weights +
                             ((size_t)(panel * SLICES + 6 * row) * (PANEL / VECTORS) + part) * in_channels * VECTORS;
                     }
                     for (int column = 0; column < 6; ++column) {

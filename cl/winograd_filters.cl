@@ -2,6 +2,7 @@
  * layers that read them so often that transforming them each time anew would cost more; see convolution_winograd.cl.
  */
 #include "common.h"
+#include "weights.h"
 #include "winograd.h"
 #include "winograd_filters.h"
 

@@ -1,8 +1,8 @@
 /* winograd_filters.h: the transform G g G^T of filters for Winograd's F(4x4, 3x3), a row of six slices at a time. Rows
  * of G are (1, p, p^2) / product of (p - q) over the other finite points q, and (0, 0, 1) for infinity. Included after
- * winograd.h.
+ * winograd.h and weights.h.
  *
- * filters: floatB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs weights.
+ * filters: weightB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs weights.
  */
 __constant float filter_rows[6][3] = {{1.0f, 0.0f, 0.0f},
                                       {-2.0f / 3.0f, -2.0f / 3.0f * HALF_ROOT, -1.0f / 3.0f},
@@ -25,7 +25,7 @@ static void transform_filter(const floatB g[3], floatB t[6]) {
 }
 
 /* Slices 6 row .. 6 row + 5 of U, `stride` vectors apart, each [in_channels][VECTORS]. */
-static void transform_filters(__global const floatB *filters, int row, int in_channels, __global floatB *u,
+static void transform_filters(__global const weightB *filters, int row, int in_channels, __global floatB *u,
                               int stride) {
     float g0 = filter_rows[row][0], g1 = filter_rows[row][1], g2 = filter_rows[row][2];
     for (int first = 0; first < in_channels; first += BLOCK) {
@@ -34,8 +34,9 @@ static void transform_filters(__global const floatB *filters, int row, int in_ch
             floatB half_way[3], t[6];
 #pragma unroll
             for (int j = 0; j < 3; ++j) {
-                half_way[j] =
-                    g0 * filters[j * taps + i] + g1 * filters[(3 + j) * taps + i] + g2 * filters[(6 + j) * taps + i];
+                half_way[j] = g0 * LOAD_WEIGHT(filters + j * taps + i) +
+                              g1 * LOAD_WEIGHT(filters + (3 + j) * taps + i) +
+                              g2 * LOAD_WEIGHT(filters + (6 + j) * taps + i);
             }
             transform_filter(half_way, t);
 #pragma unroll

@@ -207,6 +207,14 @@ typedef enum nst_optimizer {
     NST_ADAM
 } nst_optimizer;
 typedef enum nst_pooling { NST_POOLING_MAX, NST_POOLING_AVERAGE } nst_pooling;
+/* How a network's filters are kept on the device; sums are in single precision always. */
+typedef enum nst_precision {
+    NST_PRECISION_AUTO, /* what is faster on the device without changing the picture; today single on every device */
+    NST_PRECISION_SINGLE,
+    NST_PRECISION_HALF /* 16 bits, where the device can make use of them and the filters keep their precision */
+} nst_precision;
+/* What a precision stands for on a device: AUTO becomes one of the others. */
+nst_precision nst_precision_used(const nst_context *context, nst_precision precision);
 typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
 
 /* What the losses are and in which range the image is kept. */
@@ -246,6 +254,7 @@ typedef struct nst_settings {
     int style_blend_count; /* 0: equal */
     nst_layer_list content_layers, style_layers;
     nst_pooling pooling;
+    nst_precision precision;
     bool original_colors; /* luma of the result, chroma of the content */
 } nst_settings;
 
@@ -334,7 +343,8 @@ typedef struct nst_judgement {
 } nst_judgement;
 
 /* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
- * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count.
+ * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and filters are kept
+ * in single precision.
  * Errors: NST_ERROR_ARGUMENT (no layers), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
  * network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,

@@ -33,7 +33,7 @@ void outcome_from_error(struct bench_outcome *outcome, const nst_error *error) {
 struct device_run {
     const char *name; /* P:D */
     const struct bench_options *options;
-    const nst_network *network;
+    struct workload workload;
     nst_context *context;
     struct bench_device *device;
     double end;               /* when its time is up */
@@ -67,7 +67,7 @@ static nst_status run_job(void *user, int count, nst_error *error) {
 static nst_status time_iterations(struct device_run *run, double seconds, struct bench_row *row, nst_error *error) {
     nst_job *job;
     run->context->peak_bytes = run->context->allocated_bytes;
-    nst_status status = workload_job(run->context, run->network, row->size_px, &job, error);
+    nst_status status = workload_job(run->context, &run->workload, row->size_px, &job, error);
     if (!status) {
         status = timing_measure(run_job, job, seconds, &row->iteration, error);
     }
@@ -79,15 +79,16 @@ static nst_status time_iterations(struct device_run *run, double seconds, struct
 /* What the others of the same device and work, with whatever driver, are found by. */
 static void set_key(const struct device_run *run, struct bench_row *row) {
     const nst_device_info *info = &run->device->info;
-    snprintf(row->key, sizeof row->key, "%s | %s | %s | %d px", info->platform, *info->board ? info->board : info->name,
-             nst_network_name(run->network), row->size_px);
+    snprintf(row->key, sizeof row->key, "%s | %s | %s%s | %d px", info->platform,
+             *info->board ? info->board : info->name, nst_network_name(run->workload.network),
+             run->device->precision == NST_PRECISION_HALF ? " in halves" : "", row->size_px);
 }
 
 static void measure_details(struct device_run *run, double seconds, struct bench_row *row) {
     nst_error error;
     tell(run->options, "%s: %d px, layer by layer", run->name, row->size_px);
-    if (layers_measure(run->context, run->network, seconds, row, &error) ||
-        passes_measure(run->name, run->network, run->options->no_cache, row, &error)) {
+    if (layers_measure(run->context, &run->workload, seconds, row, &error) ||
+        passes_measure(run->name, &run->workload, run->options->no_cache, row, &error)) {
         tell(run->options, "%s: %s", run->name, error.message);
     }
 }
@@ -106,7 +107,7 @@ static double part_of(const struct bench_row *rows, int count) {
 static void keep_speed(const struct device_run *run, const struct bench_row *row) {
     enum { LEAST_PX = 256 };
     if (run->context->keeps_findings && row->size_px >= LEAST_PX &&
-        strncmp(nst_network_name(run->network), "vgg19", 5) == 0) {
+        strncmp(nst_network_name(run->workload.network), "vgg19", 5) == 0) {
         findings_keep_speed(&run->device->info, row->gflops);
     }
 }
@@ -116,7 +117,7 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     enum { LEAST_RUNS = 5 }; /* warming up, and three samples */
     nst_error error;
     double left = run->end - seconds_now(), part = left * part_of(row, rows_left);
-    row->gflop = workload_gflop(run->network, row->size_px);
+    row->gflop = workload_gflop(run->workload.network, row->size_px);
     set_key(run, row);
     double needed = LEAST_RUNS * row->gflop * run->seconds_per_gflop;
     if (needed > left && run->seconds_per_gflop > 0) {
@@ -200,6 +201,7 @@ static void measure_device(struct device_run *run) {
     nst_status status = nst_context_create(&options, &run->context, &error);
     if (!status) {
         device->info = run->context->info;
+        device->precision = nst_precision_used(run->context, run->workload.precision);
         status = copy_tuning(&run->context->tuning, &device->tuning, &error);
     }
     if (!status) {
@@ -213,8 +215,8 @@ static void measure_device(struct device_run *run) {
         double seconds;
         /* The plain engine reaches a small part of the peak: on emulations a larger picture would take minutes. */
         int check_px = device->peak_gflops < SLOW_GFLOPS ? 22 : 62;
-        check_measure(run->context, run->network, check_px, &device->check, &seconds);
-        run->seconds_per_gflop = seconds / workload_gflop(run->network, device->check.size_px);
+        check_measure(run->context, &run->workload, check_px, &device->check, &seconds);
+        run->seconds_per_gflop = seconds / workload_gflop(run->workload.network, device->check.size_px);
         run->end = seconds_now() + run->options->seconds;
         for (int i = 0; i < device->row_count; ++i) {
             measure_row(run, device->row_count - i, &device->rows[i]);
@@ -254,6 +256,7 @@ nst_status bench_run(const char *const *devices, int device_count, const struct 
         }
     }
     const nst_network *network = made ? made : options->network;
+    const struct workload workload = {network, options->precision};
     begin_report(network, made != NULL, report);
     report->devices = calloc((size_t)device_count + 1, sizeof *report->devices);
     if (!report->devices) {
@@ -266,12 +269,12 @@ nst_status bench_run(const char *const *devices, int device_count, const struct 
         report->devices[i].cold_seconds = report->devices[i].warm_seconds = NAN;
         if (!options->no_start) {
             tell(options, "%s: start with empty and with full caches", devices[i]);
-            start_measure(devices[i], network, &report->devices[i].cold_seconds, &report->devices[i].warm_seconds);
+            start_measure(devices[i], &workload, &report->devices[i].cold_seconds, &report->devices[i].warm_seconds);
         }
     }
     for (int i = 0; i < device_count; ++i) {
         struct device_run run = {
-            .name = devices[i], .options = options, .network = network, .device = &report->devices[i]};
+            .name = devices[i], .options = options, .workload = workload, .device = &report->devices[i]};
         measure_device(&run);
     }
     nst_network_destroy(made);

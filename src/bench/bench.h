@@ -75,6 +75,7 @@ struct bench_check {
 struct bench_device {
     nst_device_info info;
     struct bench_outcome outcome;      /* of opening it and of the probes */
+    nst_precision precision;           /* that was used */
     double cold_seconds, warm_seconds; /* until the first loss is there; NAN: not known */
     double peak_gflops, bandwidth_gb_per_s;
     int peak_width, peak_chains; /* where the peak was reached */
@@ -96,8 +97,9 @@ struct bench_options {
     int sizes[BENCH_MOST_SIZES];
     int size_count;
     bool layers, no_start, no_cache;
-    double seconds;             /* for all sizes of a device, about; the start, probes, check and layers come on top */
-    const nst_network *network; /* NULL: one in the shape of VGG-19 with random weights */
+    double seconds; /* for all sizes of a device, about; the start, probes, check and layers come on top */
+    nst_precision precision;
+    const nst_network *network;                 /* NULL: one in the shape of VGG-19 with random weights */
     void (*tell)(const char *what, void *user); /* called before each part of the work; may be NULL */
     void *user;
 };

@@ -12,6 +12,12 @@ void outcome_set(struct bench_outcome *outcome, enum bench_state state, const ch
 /* An error becomes an outcome, on one line. */
 void outcome_from_error(struct bench_outcome *outcome, const nst_error *error);
 
+/* What is measured: the default recipe with a network, in one precision. */
+struct workload {
+    const nst_network *network;
+    nst_precision precision;
+};
+
 /* ---- timing.c ----------------------------------------------------------------------------------------------------- */
 
 double seconds_now(void);
@@ -42,7 +48,8 @@ void workload_settings(int size_px, nst_settings *settings);
 nst_status workload_picture(int size_px, uint64_t seed, nst_picture *picture, nst_error *error);
 
 /* A job with such pictures. */
-nst_status workload_job(nst_context *context, const nst_network *network, int size_px, nst_job **job, nst_error *error);
+nst_status workload_job(nst_context *context, const struct workload *workload, int size_px, nst_job **job,
+                        nst_error *error);
 
 /* Floating-point operations of one iteration, counted as direct, in 1e9: convolutions forward and backward, half of
  * each Gram matrix (it is symmetric), and the products of the style gradients. */
@@ -69,8 +76,8 @@ struct layer_work {
 };
 
 /* Those of an iteration, forward and then backward, in their order. Free `*works` with free. */
-nst_status layer_works_list(nst_context *context, const nst_network *network, int size_px, struct layer_work **works,
-                            int *count, nst_error *error);
+nst_status layer_works_list(nst_context *context, const struct workload *workload, int size_px,
+                            struct layer_work **works, int *count, nst_error *error);
 /* Counted as direct, in 1e9. */
 double layer_work_gflop(const struct layer_work *work);
 
@@ -90,17 +97,17 @@ void layer_run_release(struct layer_run *run);
 
 /* Seconds from opening the device to the first loss of a small picture, with empty caches and again with full ones. In
  * child processes; NAN where that is not possible. */
-void start_measure(const char *device, const nst_network *network, double *cold_seconds, double *warm_seconds);
+void start_measure(const char *device, const struct workload *workload, double *cold_seconds, double *warm_seconds);
 
-/* Losses and gradient of a picture of that width by the device's engines against the plain one. Also about the time
+/* Losses and gradient of a picture of that width by the device's engines against the plain one in single precision. Also about the time
  * of an iteration at that size, 0 if it failed. */
-void check_measure(nst_context *context, const nst_network *network, int size_px, struct bench_check *check,
+void check_measure(nst_context *context, const struct workload *workload, int size_px, struct bench_check *check,
                    double *iteration_seconds);
 
 /* The convolutions of a row one by one, and the kernels of its iterations. `seconds` are for both. */
-nst_status layers_measure(nst_context *context, const nst_network *network, double seconds, struct bench_row *row,
+nst_status layers_measure(nst_context *context, const struct workload *workload, double seconds, struct bench_row *row,
                           nst_error *error);
-nst_status passes_measure(const char *device, const nst_network *network, bool no_cache, struct bench_row *row,
+nst_status passes_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,
                           nst_error *error);
 
 #endif

@@ -35,7 +35,7 @@ static size_t image_bytes(const struct side *side) {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-static nst_status create_side(struct side *side, const nst_network *network, enum convolution_engine engine,
+static nst_status create_side(struct side *side, const struct workload *workload, enum convolution_engine engine,
                               nst_error *error) {
     side->gradient = malloc(image_bytes(side));
     if (!side->gradient) {
@@ -43,7 +43,8 @@ static nst_status create_side(struct side *side, const nst_network *network, enu
     }
     nst_settings settings;
     workload_settings(side->size.width, &settings);
-    nst_status status = objective_create(side->context, network, &settings, engine, &side->objective, error);
+    settings.precision = workload->precision;
+    nst_status status = objective_create(side->context, workload->network, &settings, engine, &side->objective, error);
     if (status) {
         return status;
     }
@@ -141,19 +142,20 @@ static nst_status time_iteration(struct side *side, double *seconds, nst_error *
     return status;
 }
 
-void check_measure(nst_context *context, const nst_network *network, int size_px, struct bench_check *check,
+void check_measure(nst_context *context, const struct workload *workload, int size_px, struct bench_check *check,
                    double *iteration_seconds) {
     /* Not square, and odd on the way, so that tiles at the borders are not whole. */
     struct image_size size = {.height = size_px - size_px / 5, .width = size_px};
+    struct workload single = {workload->network, NST_PRECISION_SINGLE};
     struct side ours = {.context = context, .size = size}, plain = ours;
     nst_error error = {0};
     *check = (struct bench_check){.size_px = size_px};
     *iteration_seconds = 0;
-    nst_status status = create_side(&ours, network, CONVOLUTION_AUTO, &error);
+    nst_status status = create_side(&ours, workload, CONVOLUTION_AUTO, &error);
     status = status ? status : set_targets(&ours, &error);
     status = status ? status : evaluate(&ours, &error);
     status = status ? status : time_iteration(&ours, iteration_seconds, &error);
-    status = status ? status : create_side(&plain, network, CONVOLUTION_PLAIN, &error);
+    status = status ? status : create_side(&plain, &single, CONVOLUTION_PLAIN, &error);
     status = status ? status : set_targets(&plain, &error);
     if (!status) {
         objective_copy_weights(plain.objective, ours.objective);

@@ -47,8 +47,10 @@ static struct convolution_shape backward_shape(const struct layer *layer, bool h
                                       .unpools = unpools};
 }
 
-nst_status layer_works_list(nst_context *context, const nst_network *network, int size_px, struct layer_work **works,
-                            int *count, nst_error *error) {
+nst_status layer_works_list(nst_context *context, const struct workload *workload, int size_px,
+                            struct layer_work **works, int *count, nst_error *error) {
+    const nst_network *network = workload->network;
+    bool half_weights = nst_precision_used(context, workload->precision) == NST_PRECISION_HALF;
     int last = workload_last_layer(network);
     *count = 0;
     *works = calloc(2 * (size_t)last + 3, sizeof **works);
@@ -65,7 +67,8 @@ nst_status layer_works_list(nst_context *context, const nst_network *network, in
             bool relu_above = i < last && network->layers[i + 1].kind == LAYER_RELU;
             bool relu_below = i > 0 && network->layers[i - 1].kind == LAYER_RELU;
             bool merged = is_merged(context, network, i);
-            (*works)[(*count)++] = (struct layer_work){
+            struct layer_work *work = &(*works)[(*count)++];
+            *work = (struct layer_work){
                 .name = layer->name,
                 .direction = backward ? "backward" : "forward",
                 .layer = layer,
@@ -73,6 +76,7 @@ nst_status layer_works_list(nst_context *context, const nst_network *network, in
                     backward ? backward_shape(layer, relu_below, merged) : forward_shape(layer, relu_above, merged),
                 .size = workload_input_size(network, backward ? i + 1 : i, size_px),
             };
+            work->shape.half_weights = half_weights;
         }
     }
     return NST_OK;

@@ -37,11 +37,11 @@ static void measure_layer(nst_context *context, const struct layer_work *work, d
     }
 }
 
-nst_status layers_measure(nst_context *context, const nst_network *network, double seconds, struct bench_row *row,
+nst_status layers_measure(nst_context *context, const struct workload *workload, double seconds, struct bench_row *row,
                           nst_error *error) {
     struct layer_work *works;
     int count;
-    nst_status status = layer_works_list(context, network, row->size_px, &works, &count, error);
+    nst_status status = layer_works_list(context, workload, row->size_px, &works, &count, error);
     if (status) {
         return status;
     }
@@ -84,7 +84,7 @@ static nst_status take_profile(nst_context *context, int iterations, struct benc
     return NST_OK;
 }
 
-nst_status passes_measure(const char *device, const nst_network *network, bool no_cache, struct bench_row *row,
+nst_status passes_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,
                           nst_error *error) {
     enum { WARM_UP = 2, ITERATIONS = 3 };
     nst_context_options options = {.device = device, .profiling = true, .no_cache = no_cache, .unchecked = true};
@@ -93,7 +93,7 @@ nst_status passes_measure(const char *device, const nst_network *network, bool n
     nst_progress progress;
     nst_status status = nst_context_create(&options, &context, error);
     if (!status) {
-        status = workload_job(context, network, row->size_px, &job, error);
+        status = workload_job(context, workload, row->size_px, &job, error);
     }
     for (int i = 0; !status && i < WARM_UP + ITERATIONS; ++i) {
         if (i == WARM_UP) {

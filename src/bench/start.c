@@ -9,7 +9,7 @@
 
 #ifdef _WIN32
 
-void start_measure(const char *device, const nst_network *network, double *cold_seconds, double *warm_seconds) {
+void start_measure(const char *device, const struct workload *workload, double *cold_seconds, double *warm_seconds) {
     (void)device, (void)network;
     *cold_seconds = *warm_seconds = NAN;
 }
@@ -34,7 +34,7 @@ static void use_cache_folder(const char *folder) {
     setenv("CUDA_CACHE_PATH", folder, 1); /* NVIDIA */
 }
 
-static nst_status first_loss(const char *device, const nst_network *network, double *seconds) {
+static nst_status first_loss(const char *device, const struct workload *workload, double *seconds) {
     double start = seconds_now();
     nst_context_options options = {.device = device, .unchecked = true};
     nst_context *context = NULL;
@@ -42,7 +42,7 @@ static nst_status first_loss(const char *device, const nst_network *network, dou
     nst_progress progress;
     nst_status status = nst_context_create(&options, &context, NULL);
     if (!status) {
-        status = workload_job(context, network, SIZE_PX, &job, NULL);
+        status = workload_job(context, workload, SIZE_PX, &job, NULL);
     }
     if (!status) {
         status = nst_job_step(job, &progress, NULL);
@@ -55,7 +55,7 @@ static nst_status first_loss(const char *device, const nst_network *network, dou
 
 struct start {
     const char *device, *folder;
-    const nst_network *network;
+    const struct workload *workload;
 };
 
 /* In the child. */
@@ -63,7 +63,7 @@ static void measure_start(void *user, void *result) {
     const struct start *start = user;
     double *seconds = result;
     use_cache_folder(start->folder);
-    if (first_loss(start->device, start->network, seconds)) {
+    if (first_loss(start->device, start->workload, seconds)) {
         *seconds = NAN;
     }
 }
@@ -80,7 +80,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-void start_measure(const char *device, const nst_network *network, double *cold_seconds, double *warm_seconds) {
+void start_measure(const char *device, const struct workload *workload, double *cold_seconds, double *warm_seconds) {
     const char *temporary = getenv("TMPDIR");
     char folder[PATH_LENGTH];
     int length = snprintf(folder, sizeof folder, "%s/nst-bench-XXXXXX", temporary && *temporary ? temporary : "/tmp");
@@ -88,7 +88,7 @@ void start_measure(const char *device, const nst_network *network, double *cold_
     if (length >= (int)sizeof folder || !mkdtemp(folder)) {
         return;
     }
-    struct start start = {.device = device, .folder = folder, .network = network};
+    struct start start = {.device = device, .folder = folder, .workload = workload};
     *cold_seconds = measure_child(&start);
     if (isfinite(*cold_seconds)) {
         *warm_seconds = measure_child(&start);

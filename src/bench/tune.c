@@ -133,8 +133,9 @@ static void add_style(const struct tuner *tuner, struct works *works, int channe
 
 static nst_status list_works(struct tuner *tuner, struct works *works, nst_error *error) {
     struct layer_work *all;
+    struct workload workload = {tuner->network, NST_PRECISION_AUTO};
     int count, last = workload_last_layer(tuner->network), channels = 3;
-    nst_status status = layer_works_list(tuner->context, tuner->network, tuner->options->size_px, &all, &count, error);
+    nst_status status = layer_works_list(tuner->context, &workload, tuner->options->size_px, &all, &count, error);
     *works = (struct works){0};
     if (status) {
         return status;

@@ -110,11 +110,12 @@ nst_status workload_picture(int size_px, uint64_t seed, nst_picture *picture, ns
     return status;
 }
 
-nst_status workload_job(nst_context *context, const nst_network *network, int size_px, nst_job **job,
+nst_status workload_job(nst_context *context, const struct workload *workload, int size_px, nst_job **job,
                         nst_error *error) {
     nst_picture content = {0}, style = {0};
     nst_settings settings;
     workload_settings(size_px, &settings);
+    settings.precision = workload->precision;
     *job = NULL;
     nst_status status = workload_picture(size_px, 1, &content, error);
     if (!status) {
@@ -122,7 +123,7 @@ nst_status workload_job(nst_context *context, const nst_network *network, int si
     }
     if (!status) {
         nst_job_pictures pictures = {.content = &content, .styles = &style, .style_count = 1};
-        status = nst_job_create(context, network, &settings, &pictures, job, error);
+        status = nst_job_create(context, workload->network, &settings, &pictures, job, error);
     }
     nst_picture_free(&content);
     nst_picture_free(&style);

@@ -14,6 +14,7 @@ struct bench_command_options {
     int sizes[BENCH_MOST_SIZES];
     int size_count;
     double seconds;
+    nst_precision precision;
     bool layers, json, csv, markdown, no_start, no_cache, quiet;
 };
 
@@ -31,6 +32,8 @@ static const struct option options[] = {
      .help = "name or file; without: vgg19 if it is there, else one like it with random weights"},
     {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
      .help = "caffe or torchvision, for a file that does not tell"},
+    {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(precision), .choices = precision_choices,
+     .help = "filters in memory: auto, single or half (16 bits)"},
     {"layers", 'l', NULL, NULL, OPTION_FLAG, FIELD(layers), .help = "also each convolution and each kernel"},
     {"seconds", 't', "N", NULL, OPTION_REAL, FIELD(seconds), .minimum = 0.1, .maximum = 86400,
      .help = "about how long the sizes of a device may take in all"},
@@ -123,6 +126,7 @@ static int measure(struct bench_command_options *values) {
                                        .no_start = values->no_start,
                                        .no_cache = values->no_cache,
                                        .seconds = values->seconds,
+                                       .precision = values->precision,
                                        .network = network,
                                        .tell = tell,
                                        .user = values};

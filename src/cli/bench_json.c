@@ -127,6 +127,7 @@ static json_t *device_json(const struct bench_device *device) {
     set_real(object, "peak_gflops", device->peak_gflops);
     set_integer(object, "peak_width", (uint64_t)device->peak_width);
     set_integer(object, "peak_chains", (uint64_t)device->peak_chains);
+    set_text(object, "precision", device->precision == NST_PRECISION_HALF ? "half" : "single");
     set_real(object, "bandwidth_gb_per_s", device->bandwidth_gb_per_s);
     json_object_set_new(object, "check", check_json(&device->check));
     json_object_set_new(object, "tuning", tuning_json(&device->tuning));
@@ -268,6 +269,8 @@ static nst_status read_device(const json_t *object, struct bench_device *device,
     device->outcome = get_outcome(object);
     device->cold_seconds = get_real(object, "cold_start_seconds");
     device->warm_seconds = get_real(object, "warm_start_seconds");
+    const char *precision = json_string_value(json_object_get(object, "precision"));
+    device->precision = precision && strcmp(precision, "half") == 0 ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
     device->peak_gflops = get_real(object, "peak_gflops");
     device->peak_width = get_int(object, "peak_width");
     device->peak_chains = get_int(object, "peak_chains");

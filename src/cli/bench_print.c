@@ -159,6 +159,8 @@ static void print_block(struct block block, const struct bench_device *device) {
     }
     print_line(block, "peak", "%.0f GFLOP/s (%d chains of %d-wide multiply-adds), %.1f GB/s (triad)",
                device->peak_gflops, device->peak_chains, device->peak_width, device->bandwidth_gb_per_s);
+    if (device->precision == NST_PRECISION_HALF)
+        print_line(block, "half", "filters are kept in 16 bits, where the device can make use of them");
     print_check(block, &device->check);
     int faster = 0;
     for (int i = 0; i < device->tuning.count; i++)

@@ -10,7 +10,12 @@
 
 enum { QUOTE_LENGTH = 64, ITEM_LENGTH = 64 };
 
-_Static_assert(sizeof(nst_optimizer) == sizeof(int) && sizeof(nst_pooling) == sizeof(int), "choices are stored as int");
+_Static_assert(sizeof(nst_optimizer) == sizeof(int) && sizeof(nst_pooling) == sizeof(int) &&
+                   sizeof(nst_precision) == sizeof(int),
+               "choices are stored as int");
+
+const struct option_choice precision_choices[] = {
+    {"auto", NST_PRECISION_AUTO}, {"single", NST_PRECISION_SINGLE}, {"half", NST_PRECISION_HALF}, {0}};
 
 /* Describes what the option accepts, for messages: "a whole number from 16 to 32768". */
 static void describe(const struct option *option, char *buffer, size_t size) {

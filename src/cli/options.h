@@ -24,6 +24,9 @@ struct option_choice {
     int value;
 };
 
+/* For --precision: an nst_precision. */
+extern const struct option_choice precision_choices[];
+
 struct option {
     const char *name;     /* long name, without dashes */
     char letter;          /* short name, or 0 */

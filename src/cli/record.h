@@ -4,7 +4,7 @@
 
 #include "cli/stylize_options.h"
 
-enum { RECORD_TEXTS = 6 };
+enum { RECORD_TEXTS = 7 };
 
 /* The text chunks of a PNG file; `values` are from malloc. */
 struct picture_record {
@@ -13,10 +13,10 @@ struct picture_record {
     int count;
 };
 
-/* Collects program, command line, network and its sha256, device, seed, and the settings as JSON. Free with
+/* Collects program, command line, network and its sha256, device, precision, seed, and the settings as JSON. Free with
  * record_free. */
 nst_status record_create(const struct arguments *arguments, const struct stylize_options *options,
-                         const nst_network *network, const nst_device_info *device, struct picture_record *record,
+                         const nst_network *network, const nst_context *context, struct picture_record *record,
                          nst_error *error);
 void record_free(struct picture_record *record);
 

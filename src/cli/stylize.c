@@ -118,8 +118,7 @@ static nst_status prepare(struct run *run, nst_error *error) {
     if (status == NST_OK)
         status = create_job(run, error);
     if (status == NST_OK)
-        status = record_create(run->arguments, &run->options, run->network, nst_context_device(run->context),
-                               &run->record, error);
+        status = record_create(run->arguments, &run->options, run->network, run->context, &run->record, error);
     nst_network_destroy(run->network); /* its weights are on the device by now */
     run->network = NULL;
     return status;

@@ -2,7 +2,9 @@
  * chosen in convolution_choice.c; the engines themselves are the other files convolution_*.c. */
 #include "network/convolution_engine.h"
 #include "support/error.h"
+#include "weights/half.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +44,18 @@ static nst_status check_shape(const struct convolution_shape *shape, const float
         return fail(error, NST_ERROR_ARGUMENT, "a convolution with bias was created without values for it");
     }
     return NST_OK;
+}
+
+/* True if halves hold the weights as precisely as they hold numbers of their normal range, to 2^-11 of each; not so
+ * where weights are larger than 65504, or most of them smaller than 6e-5. */
+static bool survive_as_halves(const float *weights, size_t count) {
+    double squares = 0, error_squares = 0;
+    for (size_t i = 0; i < count; ++i) {
+        double error = (double)half_to_float(half_from_float(weights[i])) - weights[i];
+        error_squares += error * error;
+        squares += (double)weights[i] * weights[i];
+    }
+    return isfinite(error_squares) && error_squares <= squares * 0x1p-22;
 }
 
 static nst_status create_bias(nst_context *context, struct convolution *convolution, const float *bias,
@@ -97,6 +111,10 @@ nst_status convolution_create_chosen(nst_context *context, const struct convolut
     convolution->work_items = context->work_items > 0 ? context->work_items : 1;
     convolution->in_blocks = ceiling_divide(shape->in_channels, context->channel_block);
     convolution->out_blocks = ceiling_divide(shape->out_channels, context->channel_block);
+    convolution->half_weights = shape->half_weights && weights && methods->takes_halves &&
+                                methods->takes_halves(shape) &&
+                                survive_as_halves(weights, (size_t)shape->out_channels * (size_t)shape->in_channels *
+                                                               (size_t)shape->kernel_size * (size_t)shape->kernel_size);
     status = methods->create(context, convolution, weights, error);
     if (!status) {
         status = create_bias(context, convolution, bias, error);
@@ -127,6 +145,10 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
 
 enum convolution_engine convolution_engine_of(const struct convolution *convolution) {
     return convolution->engine;
+}
+
+bool convolution_has_half_weights(const struct convolution *convolution) {
+    return convolution->half_weights;
 }
 
 const char *convolution_engine_name(enum convolution_engine engine) {
@@ -201,10 +223,9 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
     size_t out = convolution->shape.out_channels, in = convolution->shape.in_channels;
     size_t taps = convolution->taps, width = convolution->panel_width, block = convolution->block;
     size_t count = convolution_panels(convolution) * in * taps * width;
-    convolution->weight_bytes = count * sizeof(float);
     if (!weights) {
         nst_status status = kernel_create(context, "passes.cl", "", "pack_matrix", &convolution->pack_kernel, error);
-        return status ? status : convolution_upload_weights(context, convolution, NULL, error);
+        return status ? status : convolution_upload_weights(context, convolution, NULL, count, error);
     }
     float *packed = calloc(count, sizeof *packed);
     if (!packed) {
@@ -219,25 +240,44 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
             }
         }
     }
-    nst_status status = convolution_upload_weights(context, convolution, packed, error);
+    nst_status status = convolution_upload_weights(context, convolution, packed, count, error);
     free(packed);
     return status;
 }
 
+/* Writes `packed` to the weights' buffer as halves. */
+static nst_status write_halves(nst_context *context, struct convolution *convolution, const float *packed, size_t count,
+                               nst_error *error) {
+    cl_half *halves = malloc(count * sizeof *halves);
+    if (!halves) {
+        return fail_memory(error, count * sizeof *halves, "the weights of a convolution");
+    }
+    for (size_t i = 0; i < count; ++i) {
+        halves[i] = half_from_float(packed[i]);
+    }
+    nst_status status = buffer_write(context, convolution->weights, 0, halves, count * sizeof *halves, error);
+    free(halves);
+    return status;
+}
+
 nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
-                                      nst_error *error) {
+                                      size_t count, nst_error *error) {
+    convolution->weight_bytes = count * (convolution->half_weights ? sizeof(cl_half) : sizeof(cl_float));
     nst_status status =
         buffer_create(context, convolution->weight_bytes, "weights of a convolution", &convolution->weights, error);
     if (status || !packed) {
         return status;
     }
-    return buffer_write(context, convolution->weights, 0, packed, convolution->weight_bytes, error);
+    return convolution->half_weights
+               ? write_halves(context, convolution, packed, count, error)
+               : buffer_write(context, convolution->weights, 0, packed, convolution->weight_bytes, error);
 }
 
 nst_status convolution_kernel(nst_context *context, const struct convolution *convolution, const char *file,
                               const char *options, const char *name, cl_kernel *kernel, nst_error *error) {
     char all[256];
-    snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s%s", context->channel_block,
-             context->loops_in_kernel, (int)convolution->shape.epilogue, *options ? " " : "", options);
+    snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s%s%s", context->channel_block,
+             context->loops_in_kernel, (int)convolution->shape.epilogue,
+             convolution->half_weights ? " -D HALF_WEIGHTS=1" : "", *options ? " " : "", options);
     return kernel_create(context, file, all, name, kernel, error);
 }

@@ -45,8 +45,9 @@ struct convolution_shape {
     enum padding_mode padding_mode; /* what lies outside the input */
     bool has_bias;
     enum convolution_epilogue epilogue;
-    bool unpools;  /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
-    bool in_place; /* the output takes the input's place in the same buffer (1x1 on CPUs, as many channels) */
+    bool unpools;      /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
+    bool half_weights; /* store the weights as halves, where the engine gains by it and they keep their precision */
+    bool in_place;     /* the output takes the input's place in the same buffer (1x1 on CPUs, as many channels) */
 };
 
 /* An engine, and the numbers that it is built with, in that engine's order. */
@@ -104,6 +105,9 @@ bool convolution_can_pool(const nst_context *context, const struct convolution_s
 /* Size of the output for an input of height x width. */
 void convolution_output_size(const struct convolution_shape *shape, int height, int width, int *out_height,
                              int *out_width);
+
+/* True if the weights are stored as halves. */
+bool convolution_has_half_weights(const struct convolution *convolution);
 
 /* Bytes of the transformed weights, and of the scratch buffer that a run at this input size needs (may be 0). */
 uint64_t convolution_weight_bytes(const struct convolution *convolution);

@@ -38,10 +38,10 @@ static bool winograd_supports(const nst_context *context, const struct convoluti
 static nst_status upload_transformed(nst_context *context, struct convolution *convolution, const float *weights,
                                      nst_error *error) {
     size_t in = (size_t)convolution->shape.in_channels, out = (size_t)convolution->shape.out_channels;
-    convolution->weight_bytes = (uint64_t)WINOGRAD_SLICES * in * out * sizeof(float);
-    float *u = malloc((size_t)convolution->weight_bytes);
+    size_t count = WINOGRAD_SLICES * in * out;
+    float *u = malloc(count * sizeof *u);
     if (!u) {
-        return fail_memory(error, (size_t)convolution->weight_bytes, "the transformed weights of a convolution");
+        return fail_memory(error, count * sizeof *u, "the transformed weights of a convolution");
     }
     for (size_t o = 0; o < out; ++o) {
         for (size_t i = 0; i < in; ++i) {
@@ -52,7 +52,7 @@ static nst_status upload_transformed(nst_context *context, struct convolution *c
             }
         }
     }
-    nst_status status = convolution_upload_weights(context, convolution, u, error);
+    nst_status status = convolution_upload_weights(context, convolution, u, count, error);
     free(u);
     return status;
 }
@@ -145,7 +145,7 @@ static nst_status winograd_run(nst_context *context, struct convolution *convolu
 }
 
 const struct convolution_methods convolution_winograd_clblast = {
-    "winograd F(4x4)", winograd_supports, winograd_create, winograd_scratch_bytes, winograd_run, NULL, NULL};
+    "winograd F(4x4)", winograd_supports, winograd_create, winograd_scratch_bytes, winograd_run, NULL, NULL, NULL};
 
 /* ---- 1x1: one product -------------------------------------------------------------------------------------------- */
 
@@ -239,4 +239,4 @@ static nst_status product_run(nst_context *context, struct convolution *convolut
 }
 
 const struct convolution_methods convolution_clblast = {
-    "clblast", product_supports, product_create, product_scratch_bytes, product_run, NULL, NULL};
+    "clblast", product_supports, product_create, product_scratch_bytes, product_run, NULL, NULL, NULL};

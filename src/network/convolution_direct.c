@@ -43,7 +43,6 @@ static nst_status pack_for_few_outputs(nst_context *context, struct convolution 
     size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;
     size_t taps = convolution->taps, block = convolution->block;
     size_t count = convolution->in_blocks * taps * out * block;
-    convolution->weight_bytes = count * sizeof(float);
     float *packed = calloc(count, sizeof *packed);
     if (!packed) {
         return fail_memory(error, count * sizeof *packed, "the weights of a convolution");
@@ -55,7 +54,7 @@ static nst_status pack_for_few_outputs(nst_context *context, struct convolution 
             }
         }
     }
-    nst_status status = convolution_upload_weights(context, convolution, packed, error);
+    nst_status status = convolution_upload_weights(context, convolution, packed, count, error);
     free(packed);
     return status;
 }
@@ -124,5 +123,5 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_direct = {"direct", supports,   create,      scratch_bytes,
-                                                       run,      parameters, set_defaults};
+const struct convolution_methods convolution_direct = {"direct", supports,   create,       scratch_bytes,
+                                                       run,      parameters, set_defaults, NULL};

@@ -23,6 +23,8 @@ struct convolution_methods {
     const struct convolution_parameter *parameters;
     void (*set_defaults)(const nst_context *context, const struct convolution_shape *shape,
                          int parameters[CONVOLUTION_MOST_PARAMETERS]);
+    /* Whether weights of this shape may be halves; NULL: never. */
+    bool (*takes_halves)(const struct convolution_shape *shape);
 };
 
 /* CPUs; the plain one everywhere. */
@@ -47,6 +49,7 @@ struct convolution {
     int panel_width;      /* output channels that lie side by side in the weights */
     int taps;             /* products per pair of channels there: kernel_size^2, or 36 transformed ones */
     int tiles_per_round;  /* Winograd: 4x4 tiles that a work-item transforms at once */
+    bool half_weights;    /* stored as halves: taken from the shape, refused by engines and weights that do not suit */
     double dispatch_flop; /* GPUs: bounds the work of one dispatch; tests lower it */
     uint64_t weight_bytes;
     cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
@@ -69,11 +72,12 @@ int convolution_dispatch_units(const struct convolution *convolution, double uni
 nst_status convolution_pack_weights(nst_context *context, struct convolution *convolution, const float *weights,
                                     nst_error *error);
 
-/* Allocates convolution->weights for weight_bytes and writes `packed` to it, unless that is NULL. */
+/* Allocates convolution->weights for `count` of them, sets weight_bytes, and writes `packed` there, as halves if so they
+ * are stored, unless it is NULL. */
 nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
-                                      nst_error *error);
+                                      size_t count, nst_error *error);
 
-/* Creates a kernel with the options that all engines share (block, loops, epilogue), and `options`. */
+/* Creates a kernel with the options that all engines share (block, loops, epilogue, half weights), and `options`. */
 nst_status convolution_kernel(nst_context *context, const struct convolution *convolution, const char *file,
                               const char *options, const char *name, cl_kernel *kernel, nst_error *error);
 

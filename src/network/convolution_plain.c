@@ -19,6 +19,11 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     return status ? status : convolution_pack_weights(context, convolution, weights, error);
 }
 
+static bool takes_halves(const struct convolution_shape *shape) {
+    (void)shape;
+    return true;
+}
+
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)convolution, (void)height, (void)width;
     return 0;
@@ -46,4 +51,5 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_plain = {"plain", supports, create, scratch_bytes, run, NULL, NULL};
+const struct convolution_methods convolution_plain = {"plain", supports, create, scratch_bytes,
+                                                      run,     NULL,     NULL,   takes_halves};

@@ -51,6 +51,11 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     return status ? status : convolution_pack_weights(context, convolution, weights, error);
 }
 
+static bool takes_halves(const struct convolution_shape *shape) {
+    (void)shape;
+    return true;
+}
+
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)convolution, (void)height, (void)width;
     return 0;
@@ -91,5 +96,5 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     return NST_OK;
 }
 
-const struct convolution_methods convolution_tiled = {"tiled", supports,   create,      scratch_bytes,
-                                                      run,     parameters, set_defaults};
+const struct convolution_methods convolution_tiled = {"tiled", supports,   create,       scratch_bytes,
+                                                      run,     parameters, set_defaults, takes_halves};

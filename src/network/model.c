@@ -85,7 +85,7 @@ static nst_status make_stages(struct model *model, const nst_network *network, c
     return NST_OK;
 }
 
-static struct convolution_shape forward_shape(const struct stage *stage) {
+static struct convolution_shape forward_shape(const struct model *model, const struct stage *stage) {
     return (struct convolution_shape){
         .in_channels = stage->in_channels,
         .out_channels = stage->out_channels,
@@ -93,6 +93,7 @@ static struct convolution_shape forward_shape(const struct stage *stage) {
         .padding = stage->padding,
         .padding_mode = stage->padding_mode,
         .has_bias = stage->layer->bias != NULL,
+        .half_weights = model->half_weights,
         .epilogue = stage->is_pooled  ? EPILOGUE_RELU_POOL
                     : stage->has_relu ? EPILOGUE_RELU
                                       : EPILOGUE_NONE,
@@ -109,7 +110,7 @@ static void merge_poolings(struct model *model, nst_pooling pooling, enum convol
             !next->is_pooling) {
             continue;
         }
-        struct convolution_shape shape = forward_shape(stage);
+        struct convolution_shape shape = forward_shape(model, stage);
         if (convolution_can_pool(model->context, &shape)) {
             stage->is_pooled = true;
             stage->has_relu = false;
@@ -157,7 +158,7 @@ static float *turned_weights(const struct layer *layer) {
 static nst_status make_convolutions(struct model *model, int index, enum convolution_engine engine, nst_error *error) {
     struct stage *stage = &model->stages[index];
     const struct layer *layer = stage->layer;
-    struct convolution_shape forward = forward_shape(stage);
+    struct convolution_shape forward = forward_shape(model, stage);
     nst_status status =
         convolution_create(model->context, &forward, engine, layer->weights, layer->bias, &stage->forward, error);
     if (status) {
@@ -176,6 +177,7 @@ static nst_status make_convolutions(struct model *model, int index, enum convolu
                     : below->has_gradient_in_place ? EPILOGUE_MASK_ADD
                                                    : EPILOGUE_MASK,
         .unpools = stage->is_pooled,
+        .half_weights = model->half_weights,
     };
     float *turned = turned_weights(layer);
     if (!turned) {
@@ -219,6 +221,7 @@ nst_status model_create(nst_context *context, const nst_network *network, const 
     }
     model->context = context;
     model->pooling = options->pooling;
+    model->half_weights = options->half_weights;
     model->input = network->input;
     for (int c = 0; c < 3; ++c) {
         model->input.offset[c] = options->centered ? 0 : network->input.offset[c];

@@ -24,6 +24,7 @@ struct model_options {
     nst_pooling pooling;
     enum convolution_engine engine; /* usually CONVOLUTION_AUTO */
     bool centered;                  /* images come with the mean of the input convention already subtracted */
+    bool half_weights;              /* see struct convolution_shape */
     bool losses_in_place;           /* as far as the device can: see model_gradient_in_place */
 };
 

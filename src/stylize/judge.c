@@ -25,6 +25,7 @@ static nst_settings judging_settings(const nst_settings *settings) {
     judging.content_weight = judging.content_layers.count;
     judging.style_weight = judging.style_layers.count;
     judging.tv_weight = 0;
+    judging.precision = NST_PRECISION_SINGLE;
     for (int i = 0; i < judging.content_layers.count; ++i) {
         judging.content_layers.layers[i].weight = 1;
     }

@@ -86,7 +86,7 @@ static void test_values(void **state) {
     struct stylize_options options =
         read_good("-o a.png --iterations 200,100,50 --scales 3 --style-layers relu1_1,relu2_1:0.5 --style-blend 2.5 "
                   "--optimizer adam --pooling average --depth 16 --seed 9007199254740991 --learning-rate 1e-2 "
-                  "--original-colors --input-convention caffe --init random");
+                  "--original-colors --input-convention caffe --init random --precision half");
     const nst_settings *settings = &options.settings;
     assert_int_equal(settings->iteration_count, 3);
     assert_int_equal(settings->iterations[0], 200);
@@ -107,6 +107,7 @@ static void test_values(void **state) {
     assert_true(settings->original_colors);
     assert_string_equal(options.input_convention, "caffe");
     assert_int_equal(settings->init, NST_INIT_RANDOM);
+    assert_int_equal(settings->precision, NST_PRECISION_HALF);
     assert_int_equal(read_good("-o a.png --init some/picture.png").settings.init, NST_INIT_PICTURE);
     assert_int_equal(read_good("-o a.png --scales auto").settings.scale_count, 0);
     assert_int_equal(read_good("-o a.png --iterations 3,2").settings.scale_count, 2);
@@ -137,6 +138,7 @@ static const struct {
     {"-o a.png --iterations 5,6,", {"--iterations", "found '5,6,'"}},
     {"-o a.png --iterations 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", {"--iterations", "at most 16"}},
     {"-o a.png --scales 2 --iterations 1,2,3", {"--iterations", "2 scales", "found 3"}},
+    {"-o a.png --precision double", {"--precision", "auto, single or half", "'double'"}},
     {"-o a.png --style-blend 0", {"--style-blend", "above 0"}},
     {"-o a.png --style-blend 1,2", {"--style-blend", "1 style", "found 2"}},
     {"-o a.png --style-layers relu1_1:x", {"--style-layers", "relu1_1:x"}},

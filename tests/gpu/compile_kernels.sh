@@ -58,6 +58,7 @@ programs() {
     done
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
+    echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_WEIGHTS=1"
 }
 
 # Files of the engines for CPUs, and the one that is several of the others together.

@@ -21,6 +21,8 @@ static const struct size all_sizes[] = {{1, 1}, {3, 5}, {4, 4}, {17, 31}, {33, 2
 
 /* Sums in float32 of up to 630 products, and Winograd's transforms; relative to the RMS of the output. */
 static const double direct_bound = 2e-6, winograd_bound = 1e-5;
+/* Weights rounded to 11 bits: each by up to 2^-11 of itself. */
+static const double half_bound = 5e-4;
 
 static int setup(void **state) {
     nst_context *context = NULL;
@@ -234,7 +236,9 @@ static void check_problem(nst_context *context, struct convolution *convolution,
     struct maps maps = run_problem(context, convolution, problem, epilogue);
     double error = compare(context, problem, &maps, epilogue);
     enum convolution_engine engine = convolution_engine_of(convolution);
-    double bound = engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound;
+    double bound = convolution_has_half_weights(convolution) ? half_bound
+                   : engine == CONVOLUTION_WINOGRAD          ? winograd_bound
+                                                             : direct_bound;
     if (!(error <= bound)) {
         fail_msg("%s, %d to %d channels, kernel %d, padding %d mode %d, input %dx%d, epilogue %d: error %g, bound %g",
                  convolution_engine_name(engine), problem->shape.in_channels, problem->shape.out_channels,
@@ -345,14 +349,65 @@ static void many_channels(void **state) {
         struct convolution *convolution;
         struct problem problem;
         shape.epilogue = epilogue;
-        check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
         problem_init(&problem, &shape, (struct size){(int)sizes_to_try(41, 5), 7}, weights, bias, &generator);
-        check_problem(context, convolution, &problem, epilogue);
+        for (int half_weights = 0; half_weights <= 1; ++half_weights) {
+            shape.half_weights = half_weights;
+            check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
+            check_problem(context, convolution, &problem, epilogue);
+            convolution_destroy(context, convolution);
+        }
         problem_free(&problem);
-        convolution_destroy(context, convolution);
     }
     free(weights);
     free(bias);
+}
+
+/* ---- Weights as halves ------------------------------------------------------------------------------------------- */
+
+/* Every engine, also those that keep floats: then within their own bound. */
+static void half_weights(void **state) {
+    static const int pairs[][2] = {{5, 17}, {64, 3}, {70, 65}};
+    for (size_t i = 0; i < sizes_to_try(sizeof pairs / sizeof *pairs, 2); ++i) {
+        for (int size = 1; size <= 3; size += 2) {
+            check_shape(*state, (struct convolution_shape){.in_channels = pairs[i][0],
+                                                           .out_channels = pairs[i][1],
+                                                           .kernel_size = size,
+                                                           .padding = size / 2,
+                                                           .has_bias = true,
+                                                           .half_weights = true});
+        }
+    }
+}
+
+/* A convolution's bytes of weights, and whether they are halves, if they are all of this size. */
+static uint64_t bytes_of_weights(nst_context *context, float magnitude, bool wanted, bool *halves) {
+    nst_error error;
+    struct convolution *convolution;
+    struct convolution_shape shape = {
+        .in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = 1, .half_weights = wanted};
+    float weights[16 * 16 * 9];
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; ++i) {
+        weights[i] = magnitude * (1 + (float)(i % 97) / 97);
+    }
+    check(convolution_create(context, &shape, CONVOLUTION_PLAIN, weights, NULL, &convolution, &error), &error);
+    uint64_t bytes = convolution_weight_bytes(convolution);
+    *halves = convolution_has_half_weights(convolution);
+    convolution_destroy(context, convolution);
+    return bytes;
+}
+
+static void halves_take_half_the_bytes_where_they_suit(void **state) {
+    bool halves;
+    uint64_t single_bytes = bytes_of_weights(*state, 0.01f, false, &halves);
+    assert_false(halves);
+    assert_int_equal(bytes_of_weights(*state, 0.01f, true, &halves), single_bytes / 2);
+    assert_true(halves);
+    /* Too large, too small, not a number. */
+    const float others[] = {4e4f, 1e-6f, NAN};
+    for (size_t i = 0; i < sizeof others / sizeof *others; ++i) {
+        assert_int_equal(bytes_of_weights(*state, others[i], true, &halves), single_bytes);
+        assert_false(halves);
+    }
 }
 
 /* ---- Weights set on the device --------------------------------------------------------------------------------- */
@@ -504,6 +559,8 @@ int main(void) {
         cmocka_unit_test(paddings_of_every_kind),
         cmocka_unit_test(large_kernels),
         cmocka_unit_test(many_channels),
+        cmocka_unit_test(half_weights),
+        cmocka_unit_test(halves_take_half_the_bytes_where_they_suit),
         cmocka_unit_test(weights_set_on_the_device),
         cmocka_unit_test(refuses_what_it_cannot_do),
         cmocka_unit_test(not_a_number_is_not_hidden),
