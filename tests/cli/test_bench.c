@@ -175,6 +175,20 @@ static void test_skipped(void **state) {
     json_decref(whole);
 }
 
+/* The precision stands in the report, and its rows are not taken for those of the other one. */
+static void test_half(void **state) {
+    (void)state;
+    run_well(QUICK "--sizes 32 --precision half --json -o half.json");
+    json_t *half = load("half.json"), *single = load("a.json");
+    json_t *device = json_array_get(json_object_get(half, "devices"), 0);
+    assert_text(device, "precision", "half");
+    assert_text(json_array_get(json_object_get(single, "devices"), 0), "precision", "single");
+    const char *key = json_string_value(json_object_get(json_array_get(json_object_get(device, "rows"), 0), "key"));
+    assert_true(key && strstr(key, "small in halves"));
+    json_decref(half);
+    json_decref(single);
+}
+
 static void test_devices(void **state) {
     (void)state;
     static const char *const commands[] = {QUICK "--device nonsense", "selftest -d nonsense"};
@@ -345,6 +359,7 @@ int main(void) {
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_text_and_markdown),
         cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_half),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_bad_usage),
         cmocka_unit_test(test_compare),
