@@ -25,7 +25,8 @@ for implementation in "$@"; do
     esac
 done
 [ $# -eq 0 ] || implementations=$*
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/nst/conformance # Intel's runtime, outside the checkout
+# Where Intel's runtime lies, outside the checkout.
+installed=${XDG_CACHE_HOME:-$HOME/.cache}/nst/conformance
 results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 130' INT TERM
@@ -67,7 +68,7 @@ run_on() { # implementation, command
     shift
     case $implementation in
     pocl) OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd "$@" ;;
-    intel) OCL_ICD_VENDORS=$folder/intel-vendors LD_LIBRARY_PATH=$folder/intel/lib "$@" ;;
+    intel) OCL_ICD_VENDORS=$installed/intel-vendors LD_LIBRARY_PATH=$installed/intel/lib "$@" ;;
     rusticl) OCL_ICD_VENDORS=/etc/OpenCL/vendors/rusticl.icd RUSTICL_ENABLE=llvmpipe "$@" ;;
     # Its check for uninitialized values stops at `freeze` instructions and takes `poison` in vectors for a value (21.10): LLVM's optimizer
     # makes both, so it is off. Binaries made with it must not be found in the cache.
@@ -77,13 +78,13 @@ run_on() { # implementation, command
 }
 
 install_intel() {
-    [ -f "$folder/intel/lib/libintelocl.so" ] && [ -f "$folder/intel/lib/libsvml.so" ] || {
-        say "Installing Intel's runtime for processors (800 MB) from PyPI in $folder/intel"
-        mkdir -p "$folder" && python3 -m venv "$folder/intel" &&
-            "$folder/intel/bin/pip" install -q intel-opencl-rt intel-cmplr-lib-rt
+    [ -f "$installed/intel/lib/libintelocl.so" ] && [ -f "$installed/intel/lib/libsvml.so" ] || {
+        say "Installing Intel's runtime for processors (800 MB) from PyPI in $installed/intel"
+        mkdir -p "$installed" && python3 -m venv "$installed/intel" &&
+            "$installed/intel/bin/pip" install -q intel-opencl-rt intel-cmplr-lib-rt
     } || return 1
     # A folder: the loader that comes with it, unlike ocl-icd, takes no single file.
-    mkdir -p "$folder/intel-vendors" && echo "$folder/intel/lib/libintelocl.so" >"$folder/intel-vendors/intel.icd"
+    mkdir -p "$installed/intel-vendors" && echo "$installed/intel/lib/libintelocl.so" >"$installed/intel-vendors/intel.icd"
 }
 
 # One package at a time, since one that is missing must not keep the others away.

@@ -1,8 +1,10 @@
 #!/bin/sh
-# install.sh BUILD CLIENT CC CMAKE: installs into a folder below the build and checks what is there: program, header,
-# libraries, what the shared one exports, and a client compiled by what pkg-config says, with either library.
+# install.sh BUILD SOURCE CC CMAKE: installs into a folder below the build and checks what is there: program, header,
+# libraries, what the shared one exports, the default network, and a client compiled by what pkg-config says, with either
+# library.
 set -eu
-build=$1 client=$2 cc=$3 cmake=$4
+build=$1 source=$2 cc=$3 cmake=$4
+client=$source/tests/cli/client.c
 root="$build/install-test"
 rm -rf "$root"
 mkdir -p "$root"
@@ -12,6 +14,13 @@ pc=$(find "$root" -name nst.pc)
 lib=$(dirname "$(dirname "$pc")")
 program=$(find "$root" -type f -path '*/bin/nst')
 "$program" --version
+
+# The default network is there, and whole.
+network=$(find "$root" -path '*/share/nst/weights/vgg19-reduced.safetensors')
+[ -n "$network" ] && cmp "$network" "$source/weights/vgg19-reduced.safetensors" || {
+    echo "the default network is not installed as it is in the source tree"
+    exit 1
+}
 
 # PKG_CONFIG_SYSROOT_DIR puts the folder in front of the paths.
 PKG_CONFIG_PATH="$(dirname "$pc")"

@@ -168,16 +168,20 @@ static void loss_and_gradient_agree_with_the_reference(void **state) {
 
 /* More channels than a tile, and a chunk of pixels that is broken off: 64 channels, 40 * 53 pixels. */
 static void several_tiles_and_chunks(void **state) {
-    check_engines(*state, (struct map_size){64, 40, 53}, (struct image_size){40, 53});
-    check_engines(*state, (struct map_size){150, 30, 31}, (struct image_size){30, 31});
+    static const struct map_size sizes[] = {{70, 5, 9}, {64, 40, 53}, {150, 30, 31}};
+    for (size_t i = 0; i < sizes_to_try(COUNT_OF(sizes), 1); ++i) {
+        check_engines(*state, sizes[i], (struct image_size){sizes[i].height, sizes[i].width});
+    }
 }
 
 /* A job plans for its largest scale only. There, sizes that divide evenly may need less room than odd ones below. */
 static void smaller_scales_fit_the_plan_of_the_largest(void **state) {
     static const int channels[] = {64, 70, 128};
+    int side = (int)sizes_to_try(32, 8);
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(channels), 1); ++i) {
-        check_engines(*state, (struct map_size){channels[i], 31, 33}, (struct image_size){32, 64});
-        check_engines(*state, (struct map_size){channels[i], 63, 61}, (struct image_size){64, 64});
+        check_engines(*state, (struct map_size){channels[i], side - 1, side + 1}, (struct image_size){side, 2 * side});
+        check_engines(*state, (struct map_size){channels[i], 2 * side - 1, 2 * side - 3},
+                      (struct image_size){2 * side, 2 * side});
     }
 }
 

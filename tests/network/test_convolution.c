@@ -457,7 +457,8 @@ static void large_maps_are_done_in_parts(void **state) {
             float *weights = random_array(&generator, (size_t)kernel_size * kernel_size * 3 * out);
             float *bias = random_array(&generator, out);
             struct problem problem;
-            problem_init(&problem, &shape, (struct size){64, 65}, weights, bias, &generator);
+            struct size size = {(int)sizes_to_try(64, 9), (int)sizes_to_try(65, 30)};
+            problem_init(&problem, &shape, size, weights, bias, &generator);
             for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_CLBLAST; ++engine) {
                 if (engine_can(context, &shape, engine)) {
                     struct convolution *convolution;
