@@ -66,6 +66,7 @@ reason_to_skip() { # implementation, suite
 run_on() { # implementation, command
     implementation=$1
     shift
+    # shellcheck disable=SC2086
     case $implementation in
     pocl) OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd "$@" ;;
     intel) OCL_ICD_VENDORS=$installed/intel-vendors LD_LIBRARY_PATH=$installed/intel/lib "$@" ;;
@@ -73,7 +74,7 @@ run_on() { # implementation, command
     # Its check for uninitialized values stops at `freeze` instructions and takes `poison` in vectors for a value (21.10): LLVM's optimizer
     # makes both, so it is off. Binaries made with it must not be found in the cache.
     oclgrind-*) NST_DEVICE_STYLE=${implementation#oclgrind-} NST_TEST_SIZES=small NST_CACHE_DIR=$results/cache \
-        oclgrind --build-options -cl-opt-disable --data-races --uninitialized --max-errors 20 "$@" ;;
+        oclgrind --build-options -cl-opt-disable --data-races $uninitialized --max-errors 20 "$@" ;;
     esac
 }
 
@@ -126,6 +127,12 @@ run_suite() { # implementation, suite
         echo "skip: $reason" >"$results/$1/$2"
         return
     fi
+    # In these, Oclgrind (21.10) takes even buffers for uninitialized that the host has just written; faults.unset_memory_*
+    # look there instead.
+    uninitialized=--uninitialized
+    case $2 in
+    network.convolution | network.model | loss.style) uninitialized="" ;;
+    esac
     started=$(date +%s)
     outcome=pass
     run_on "$1" ctest --test-dir build -V --timeout 3600 -R "^$(echo "$2" | sed 's/\./[.]/')\$" >"$log" 2>&1 || outcome=FAIL
