@@ -137,6 +137,24 @@ void run_small(nst_context *context, const nst_settings *settings, const nst_pic
     random_network_free(network);
 }
 
+void assert_style_distance_falls(nst_context *context, const nst_network *network, const nst_settings *settings,
+                                 double factor) {
+    nst_picture hills = make_hills(120, 90, 3), stripes = make_stripes(100, 100);
+    nst_job_pictures pictures = {.content = &hills, .styles = &stripes, .style_count = 1};
+    struct job_record record = {0};
+    run_job(context, network, settings, &pictures, &record);
+    check(record.status, &record.error);
+    if (!(record.last_style < record.first_style / factor)) {
+        fail_msg("the style distance fell from %g to %g only", record.first_style, record.last_style);
+    }
+    assert_int_equal(record.picture.width, 96);
+    assert_int_equal(record.picture.height, 72);
+    assert_in_unit_range(&record.picture);
+    record_free(&record);
+    nst_picture_free(&hills);
+    nst_picture_free(&stripes);
+}
+
 void assert_in_unit_range(const nst_picture *picture) {
     assert_non_null(picture->values);
     size_t count = (size_t)picture->width * (size_t)picture->height * (size_t)picture->channels;

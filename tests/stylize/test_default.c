@@ -127,18 +127,7 @@ static void the_style_distance_falls_to_a_third(void **state) {
     settings.scale_count = settings.iteration_count = 1;
     settings.iterations[0] = 30;
     settings.content_weight = 0.005; /* the style is what is measured */
-    nst_picture hills = make_hills(96, 72, 3), stripes = make_stripes(100, 100);
-    nst_job_pictures pictures = {.content = &hills, .styles = &stripes, .style_count = 1};
-    struct job_record record = {0};
-    run_job(*state, network, &settings, &pictures, &record);
-    check(record.status, &record.error);
-    if (!(record.last_style < record.first_style / 3)) {
-        fail_msg("the style distance fell from %g to %g only", record.first_style, record.last_style);
-    }
-    assert_in_unit_range(&record.picture);
-    record_free(&record);
-    nst_picture_free(&hills);
-    nst_picture_free(&stripes);
+    assert_style_distance_falls(*state, network, &settings, 3);
     nst_network_destroy(network);
 }
 

@@ -18,20 +18,7 @@ static void the_style_distance_falls_tenfold(void **state) {
     settings.content_weight = 0.002; /* relu3_2 holds on to far more than the preset's relu4_2 */
     set_layers(&settings.style_layers, styles, 3);
     set_layers(&settings.content_layers, contents, 1);
-    nst_picture hills = make_hills(120, 90, 3), stripes = make_stripes(100, 100);
-    nst_job_pictures pictures = {.content = &hills, .styles = &stripes, .style_count = 1};
-    struct job_record record = {0};
-    run_job(*state, network, &settings, &pictures, &record);
-    check(record.status, &record.error);
-    if (!(record.last_style < record.first_style / 10)) {
-        fail_msg("the style distance fell from %g to %g only", record.first_style, record.last_style);
-    }
-    assert_int_equal(record.picture.width, 96);
-    assert_int_equal(record.picture.height, 72);
-    assert_in_unit_range(&record.picture);
-    record_free(&record);
-    nst_picture_free(&hills);
-    nst_picture_free(&stripes);
+    assert_style_distance_falls(*state, network, &settings, 10);
     nst_network_destroy(network);
 }
 
