@@ -2,44 +2,15 @@
 #include "nst.h"
 
 #include "image/picture.h"
-#include "optimizer/optimizer.h"
-#include "stylize/objective.h"
-#include "stylize/scales.h"
+#include "stylize/job.h"
 #include "stylize/settings.h"
 #include "stylize/transfer.h"
 #include "support/error.h"
-#include "support/text.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MOST_RETREATS = 12 };
-
-struct nst_job {
-    nst_context *context;
-    nst_settings settings;
-    nst_picture content, init;
-    nst_picture styles[NST_MAX_STYLES];
-    int style_count;
-
-    struct objective *objective;
-    struct optimizer *optimizer;
-    struct plan plan;
-    int image, gradient; /* plan entries */
-
-    int scale_count;
-    struct scale scales[NST_MAX_SCALES];
-    int scale;     /* in hand, -1 before the first */
-    int iteration; /* done in this scale */
-    int evaluation;
-
-    double last_good_loss; /* of this scale, infinite before the first */
-    int retreats;          /* in a row */
-    char note[160];
-    struct timespec begin, scale_begin; /* the latter: of the scale, then of its second iteration */
-    double first_seconds;               /* what the first iteration of the scale took */
-};
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
@@ -84,105 +55,6 @@ static struct optimizer_settings optimizer_settings(const nst_settings *s) {
     };
 }
 
-static uint64_t image_bytes(const struct image_size *sizes, int count) {
-    size_t most = 0;
-    for (int i = 0; i < count; ++i) {
-        size_t elements = optimizer_padded(3 * (size_t)sizes[i].height * (size_t)sizes[i].width);
-        most = elements > most ? elements : most;
-    }
-    return (uint64_t)most * sizeof(float);
-}
-
-/* The plan for a result whose longer side is size_px. */
-static nst_status make_plan(nst_job *job, int size_px, struct plan *plan, nst_error *error) {
-    struct image_size sizes[NST_MAX_STYLES + 1] = {scales_size(&job->settings, &job->content, size_px)};
-    for (int i = 0; i < job->style_count; ++i) {
-        sizes[i + 1] = scales_style_size(&job->settings, &job->styles[i], size_px);
-    }
-    int count = job->style_count + 1;
-    job->image = plan_add_always(plan, image_bytes(sizes, count), "image");
-    job->gradient = plan_add_always(plan, image_bytes(sizes, 1), "gradient of the image");
-    nst_status status = objective_add_to_plan(job->objective, plan, sizes, count, error);
-    if (!status) {
-        status =
-            optimizer_add_to_plan(job->optimizer, plan, 3 * (size_t)sizes[0].height * (size_t)sizes[0].width, error);
-    }
-    return status ? status : plan_assign(plan, error);
-}
-
-static bool plan_fits(const nst_context *context, const struct plan *plan) {
-    return plan_bytes(plan) + context->allocated_bytes <= context->info.memory_bytes &&
-           plan_largest_bytes(plan) <= context->info.largest_allocation_bytes;
-}
-
-/* The largest size below size_px, a multiple of 16, whose plan fits; 0 if none does. */
-static int largest_size_that_fits(nst_job *job, int size_px) {
-    int low = 0, high = size_px / 16;
-    while (low < high) {
-        int middle = (low + high + 1) / 2;
-        struct plan plan = {0};
-        bool fits = make_plan(job, 16 * middle, &plan, NULL) == NST_OK && plan_fits(job->context, &plan);
-        plan_free(&plan, job->context);
-        low = fits ? middle : low;
-        high = fits ? high : middle - 1;
-    }
-    return 16 * low;
-}
-
-static nst_status fail_too_large(nst_job *job, const struct plan *plan, nst_error *error) {
-    const nst_device_info *device = &job->context->info;
-    char needed[32], total[32], largest_needed[32], largest[32], advice[64] = "choose another device";
-    int size_px = largest_size_that_fits(job, job->settings.size_px);
-    if (size_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d", size_px);
-    }
-    return fail(error, NST_ERROR_MEMORY,
-                "%d px need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s",
-                job->settings.size_px,
-                text_bytes(plan_bytes(plan) + job->context->allocated_bytes, needed, sizeof needed),
-                text_bytes(plan_largest_bytes(plan), largest_needed, sizeof largest_needed), device->name,
-                text_bytes(device->memory_bytes, total, sizeof total),
-                text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
-}
-
-static bool styles_fit(const nst_job *job, const struct model *model, int size_px) {
-    bool fit = true;
-    for (int i = 0; i < job->style_count; ++i) {
-        struct image_size size = scales_style_size(&job->settings, &job->styles[i], size_px);
-        fit = fit && model_map_size(model, model_stage_count(model) - 1, size).height > 0;
-    }
-    return fit;
-}
-
-/* The first scales are left out while a style picture, perhaps a narrow band, is too small there for the network. */
-static int choose_scales(nst_job *job, const struct model *model) {
-    nst_settings settings = job->settings;
-    int count = scales_choose(&settings, model, &job->content, job->scales);
-    while (count > 1 && !styles_fit(job, model, job->scales[0].size_px)) {
-        settings.scale_count = count - 1;
-        count = scales_choose(&settings, model, &job->content, job->scales);
-    }
-    return count;
-}
-
-static nst_status plan_and_allocate(nst_job *job, nst_error *error) {
-    const struct model *model = objective_model(job->objective);
-    struct image_size size = scales_size(&job->settings, &job->content, job->settings.size_px);
-    nst_status status = make_plan(job, job->settings.size_px, &job->plan, error);
-    if (status) {
-        return status;
-    }
-    job->scale_count = choose_scales(job, model);
-    if (job->scale_count == 0) {
-        return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d",
-                    size.width, size.height, model_smallest_side(model));
-    }
-    if (!plan_fits(job->context, &job->plan)) {
-        return fail_too_large(job, &job->plan, error);
-    }
-    return plan_allocate(&job->plan, job->context, error);
-}
-
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **result, nst_error *error) {
     *result = NULL;
@@ -207,7 +79,7 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
         status = optimizer_create(context, &chosen, &job->optimizer, error);
     }
     if (!status) {
-        status = plan_and_allocate(job, error);
+        status = job_plan_and_allocate(job, error);
     }
     if (status) {
         nst_job_destroy(job);
@@ -230,54 +102,6 @@ void nst_job_destroy(nst_job *job) {
         nst_picture_free(&job->styles[i]);
     }
     free(job);
-}
-
-uint64_t nst_job_memory_bytes(const nst_job *job) {
-    return plan_bytes(&job->plan) + model_weight_bytes(objective_model(job->objective));
-}
-
-/* By the speed that `nst bench` measured on this device, for iterations of one evaluation each. */
-static void print_time(const nst_job *job, FILE *stream) {
-    double gflops = job->context->info.measured_gflops, seconds = 0;
-    if (gflops <= 0) {
-        fprintf(stream, "time: not known, since this device was not measured yet: 'nst bench' does that\n");
-        return;
-    }
-    for (int i = 0; i < job->scale_count; ++i) {
-        const struct scale *scale = &job->scales[i];
-        double each = model_gflop(objective_model(job->objective), scale->size) / gflops;
-        fprintf(stream, "time: about %.2g s for each of %d iterations at %d x %d\n", each, scale->iterations,
-                scale->size.width, scale->size.height);
-        seconds += each * scale->iterations;
-    }
-    fprintf(stream, "time: about %.0f s in all, by the speed measured before (%.0f GFLOP/s)\n", seconds, gflops);
-}
-
-/* A fixed part and so many bytes for each pixel, from the plans for this size and for twice as much. */
-static void print_growth(nst_job *job, FILE *stream) {
-    double pixels[2], bytes[2], weights = (double)model_weight_bytes(objective_model(job->objective));
-    for (int i = 0; i < 2; ++i) {
-        struct image_size size = scales_size(&job->settings, &job->content, (i + 1) * job->settings.size_px);
-        struct plan plan = {0};
-        nst_status status = make_plan(job, (i + 1) * job->settings.size_px, &plan, NULL);
-        pixels[i] = (double)size.height * size.width;
-        bytes[i] = weights + (double)plan_bytes(&plan);
-        plan_free(&plan, job->context);
-        if (status) {
-            return;
-        }
-    }
-    double slope = (bytes[1] - bytes[0]) / (pixels[1] - pixels[0]);
-    fprintf(stream, "%-40s %14.0f, %.0f of it weights, and %.0f for each of %.0f pixels\n", "fixed part",
-            bytes[0] - slope * pixels[0], weights, slope, pixels[0]);
-}
-
-void nst_job_print_plan(nst_job *job, FILE *stream) {
-    model_print(objective_model(job->objective), stream);
-    fprintf(stream, "\n");
-    plan_print(&job->plan, stream);
-    print_growth(job, stream);
-    print_time(job, stream);
 }
 
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */
