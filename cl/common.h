@@ -40,21 +40,24 @@ typedef int4 intB;
 typedef ushort4 ushortB;
 #define CONVERT_INT(x)    convert_int4(x)
 #define CONVERT_USHORT(x) convert_ushort4(x)
-#define SUM(x)            dot((x), (float4)(1.0f))
+#define LANES_BY_FOUR(x)  (x)
 #elif BLOCK == 8
 typedef float8 floatB;
 typedef int8 intB;
 typedef ushort8 ushortB;
 #define CONVERT_INT(x)    convert_int8(x)
 #define CONVERT_USHORT(x) convert_ushort8(x)
-#define SUM(x)            dot((x).lo + (x).hi, (float4)(1.0f))
+#define LANES_BY_FOUR(x)  ((x).lo + (x).hi)
 #elif BLOCK == 16
 typedef float16 floatB;
 typedef int16 intB;
 typedef ushort16 ushortB;
 #define CONVERT_INT(x)    convert_int16(x)
 #define CONVERT_USHORT(x) convert_ushort16(x)
-#define SUM(x)            dot((x).lo.lo + (x).lo.hi + (x).hi.lo + (x).hi.hi, (float4)(1.0f))
+#define LANES_BY_FOUR(x)  (((x).lo + (x).hi).lo + ((x).lo + (x).hi).hi)
+#endif
+#if BLOCK > 1
+#define SUM(x) dot(LANES_BY_FOUR(x), (float4)(1.0f)) /* LANES_BY_FOUR: float4, sums over every fourth lane */
 #endif
 
 /* A comparison's result as lanes of all ones or zeros, whatever the vector width: select(no, yes, LANES(x > y)). */

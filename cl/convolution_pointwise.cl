@@ -17,12 +17,14 @@
 #define TILE_ROWS     2
 #define PIXELS        (TILE_ROWS * TILE_COLUMNS)
 #define AREA_PIXELS   (AREA_ROWS * AREA_COLUMNS)
-#define INPUTS_AHEAD  (6 * TILE_COLUMNS) /* columns */
-#define OUTPUTS_AHEAD (2 * TILE_COLUMNS)
 
 #ifndef IN_PLACE
 #define IN_PLACE 0
 #endif
+
+/* How many columns ahead memory is fetched. In place: as far as the next area. */
+#define INPUTS_AHEAD  (6 * TILE_COLUMNS)
+#define OUTPUTS_AHEAD (IN_PLACE ? AREA_COLUMNS : 2 * TILE_COLUMNS)
 
 struct image {
     int height, width;
@@ -91,7 +93,6 @@ static void gather(__global const floatB *input, struct image size, int y, int x
             __global const floatB *line =
                 input + ((size_t)block * size.height + min(y + row, size.height - 1)) * size.width;
             for (int column = 0; column < columns; ++column) {
-                PREFETCH(line + x + column + columns);
                 *pixels++ = line[min(x + column, size.width - 1)];
             }
         }
@@ -142,17 +143,17 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
             for (int y = y0; y < y_end; y += TILE_ROWS) {
                 for (int x = x0; x < x_end; x += TILE_COLUMNS) {
                     floatB sums[PIXELS][VECTORS];
+#pragma unroll
+                    for (int k = 0; k < PIXELS * VECTORS; ++k) {
+                        PREFETCH(output_panel + k / PIXELS * plane + (y + row_of(k % PIXELS)) * width + x +
+                                 column_of(k % PIXELS) + OUTPUTS_AHEAD);
+                    }
 #if IN_PLACE
                     __global const floatB *tile = gathered + (y - y0) * AREA_COLUMNS + x - x0;
                     int line = AREA_COLUMNS, from_block_to_block = AREA_PIXELS;
 #else
                     __global const floatB *tile = input + y * width + x;
                     size_t line = width, from_block_to_block = plane;
-#pragma unroll
-                    for (int k = 0; k < PIXELS * VECTORS; ++k) {
-                        PREFETCH(output_panel + k / PIXELS * plane + (y + row_of(k % PIXELS)) * width + x +
-                                 column_of(k % PIXELS) + OUTPUTS_AHEAD);
-                    }
                     if (y + TILE_ROWS > height || x + TILE_COLUMNS > width) {
                         gather(input, size, y, x, TILE_ROWS, TILE_COLUMNS, in_blocks, gathered);
                         tile = gathered;

@@ -1,5 +1,6 @@
 /* bench_convolution.c: milliseconds, effective GFLOP/s (counted as direct), share of the FMA peak and error of the
- * convolution engines at the layers of VGG-19 for a 512x512 input.
+ * convolution engines at the layers of VGG-19 for a 512x512 input,
+ * and at the products that make style gradients ("style").
  *
  * bench_convolution [ENGINE [LAYER]]: ENGINE is a number of enum convolution_engine, LAYER a part of the layer's name.
  * The least of several runs counts, compared with the peak that a probe measured in the same program. "busy" is the
@@ -35,10 +36,10 @@ static const struct layer_case cases[] = {
     {"64->64@512 mask", 64, 64, 3, 512, EPILOGUE_MASK},
     {"128->64@256 mask", 128, 64, 3, 256, EPILOGUE_MASK},
     {"512->256@64 mask", 512, 256, 3, 64, EPILOGUE_MASK},
-    {"64->64@512 1x1 mask-add", 64, 64, 1, 512, EPILOGUE_MASK_ADD},
-    {"128->128@256 1x1 mask-add", 128, 128, 1, 256, EPILOGUE_MASK_ADD},
-    {"256->256@128 1x1 mask-add", 256, 256, 1, 128, EPILOGUE_MASK_ADD},
-    {"512->512@64 1x1 mask-add", 512, 512, 1, 64, EPILOGUE_MASK_ADD},
+    {"64->64@512 1x1 style", 64, 64, 1, 512, EPILOGUE_MASK},
+    {"128->128@256 1x1 style", 128, 128, 1, 256, EPILOGUE_MASK},
+    {"256->256@128 1x1 style", 256, 256, 1, 128, EPILOGUE_MASK},
+    {"512->512@64 1x1 style", 512, 512, 1, 64, EPILOGUE_MASK},
     {"32->64@512 1x1", 32, 64, 1, 512, EPILOGUE_RELU},
     {"64->32@512 1x1 mask", 64, 32, 1, 512, EPILOGUE_NONE},
     {"64->128@256 1x1", 64, 128, 1, 256, EPILOGUE_RELU},
@@ -147,7 +148,9 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
                                       .out_channels = layer->out_channels,
                                       .kernel_size = layer->kernel_size,
                                       .padding = layer->kernel_size / 2,
-                                      .epilogue = layer->epilogue};
+                                      .epilogue = layer->epilogue,
+                                      .in_place = layer->kernel_size == 1 && layer->epilogue == EPILOGUE_MASK &&
+                                                  context->loops_in_kernel};
     int size_px = layer->size_px, taps = layer->kernel_size * layer->kernel_size;
     size_t pixels = (size_t)size_px * size_px;
     struct random_generator generator = random_from_seed(1);
@@ -169,8 +172,11 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
     feature_map_from_dense(context->channel_block, shape.in_channels, pixels, input, map);
     check(buffer_create(context, in_bytes, "input", &call.input, &error), &error);
     check(buffer_write(context, call.input, 0, map, in_bytes, &error), &error);
-    check(buffer_create(context, out_bytes, "output", &call.output, &error), &error);
-    check(buffer_fill_zero(context, call.output, out_bytes, &error), &error);
+    call.output = call.input;
+    if (!shape.in_place) {
+        check(buffer_create(context, out_bytes, "output", &call.output, &error), &error);
+        check(buffer_fill_zero(context, call.output, out_bytes, &error), &error);
+    }
     check(buffer_create(context, mask_bytes, "mask", &call.mask, &error), &error);
     check(buffer_fill_zero(context, call.mask, mask_bytes, &error), &error);
     if (scratch_bytes) {
@@ -194,8 +200,10 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
            100 * gflop * peak.elapsed_ms / best.elapsed_ms, 100 * gflop * peak.busy_ms / best.busy_ms,
            sampled_error(context, &shape, weights, input, size_px, call.output));
     fflush(stdout);
+    if (!shape.in_place) {
+        buffer_release(context, &call.output);
+    }
     buffer_release(context, &call.input);
-    buffer_release(context, &call.output);
     buffer_release(context, &call.mask);
     buffer_release(context, &call.scratch);
     convolution_destroy(context, convolution);

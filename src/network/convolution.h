@@ -48,6 +48,9 @@ struct convolution_shape {
     bool unpools;      /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
     bool half_weights; /* store the weights as halves, where the engine gains by it and they keep their precision */
     bool in_place;     /* the output takes the input's place in the same buffer (1x1 on CPUs, as many channels) */
+    /* The direct engine on CPUs: input or output is no feature map but an image, float [3][height][width]; to the input
+     * the call's offsets are added. */
+    bool from_image, to_image;
 };
 
 /* An engine, and the numbers that it is built with, in that engine's order. */
@@ -102,6 +105,9 @@ const char *convolution_engine_name(enum convolution_engine engine);
  * input in the backward pass. */
 bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape);
 
+/* True if the engine that AUTO would choose can do it. */
+bool convolution_is_possible(const nst_context *context, const struct convolution_shape *shape);
+
 /* Size of the output for an input of height x width. */
 void convolution_output_size(const struct convolution_shape *shape, int height, int width, int *out_height,
                              int *out_width);
@@ -119,6 +125,7 @@ struct convolution_call {
     cl_mem selection;     /* for a shape that unpools: the mask of its input */
     cl_mem mask;          /* written (RELU), read (MASK, MASK_ADD), unused (NONE); of the output's size */
     cl_mem scratch;       /* at least convolution_scratch_bytes */
+    float offset[3];      /* for a shape from an image: added to its channels, inside its borders */
 };
 
 /* Enqueues it; does not wait. */

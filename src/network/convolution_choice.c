@@ -25,11 +25,12 @@ const struct convolution_methods *convolution_methods_of(enum convolution_engine
     return NULL;
 }
 
-/* Only one pools and unpools, and only one works in place. */
+/* Only one pools and unpools, and only one works in place or on images. */
 bool convolution_supports(const struct convolution_methods *methods, const nst_context *context,
                           const struct convolution_shape *shape) {
     bool pools = shape->epilogue == EPILOGUE_RELU_POOL || shape->unpools;
-    return (!pools || methods == &convolution_winograd) && (!shape->in_place || methods == &convolution_direct) &&
+    bool needs_direct = shape->in_place || shape->from_image || shape->to_image;
+    return (!pools || methods == &convolution_winograd) && (!needs_direct || methods == &convolution_direct) &&
            methods->supports(context, shape);
 }
 
@@ -86,6 +87,10 @@ bool convolution_can_pool(const nst_context *context, const struct convolution_s
     struct convolution_shape pooling = *shape;
     pooling.epilogue = EPILOGUE_RELU_POOL;
     return shape->padding == 1 && default_engine(context, &pooling) == CONVOLUTION_WINOGRAD;
+}
+
+bool convolution_is_possible(const nst_context *context, const struct convolution_shape *shape) {
+    return is_possible(context, shape, default_engine(context, shape));
 }
 
 /* ---- As text ----------------------------------------------------------------------------------------------------- */

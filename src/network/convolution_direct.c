@@ -8,17 +8,24 @@
 
 enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels */
 
-static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return context->loops_in_kernel && context->channel_block >= 4 &&
-           (shape->kernel_size == 3 || shape->kernel_size == 1) &&
-           (!shape->in_place || (shape->kernel_size == 1 && shape->in_channels == shape->out_channels));
-}
-
 /* Up to this many output channels, vectors hold input channels instead. */
 enum { MOST_OUTPUTS = 4 };
 
 static bool has_few_outputs(const struct convolution_shape *shape) {
     return shape->kernel_size > 1 && shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
+}
+
+static bool supports_image(const struct convolution_shape *shape) {
+    bool reads = !shape->from_image || (shape->kernel_size == 3 && shape->in_channels == 3);
+    bool writes = !shape->to_image || (has_few_outputs(shape) && shape->out_channels == 3 && !shape->has_bias &&
+                                       shape->epilogue == EPILOGUE_NONE);
+    return reads && writes;
+}
+
+static bool supports(const nst_context *context, const struct convolution_shape *shape) {
+    return context->loops_in_kernel && context->channel_block >= 4 &&
+           (shape->kernel_size == 3 || shape->kernel_size == 1) && supports_image(shape) &&
+           (!shape->in_place || (shape->kernel_size == 1 && shape->in_channels == shape->out_channels));
 }
 
 /* A tile in registers has two rows of so many columns, each of so many vectors of output channels. */
@@ -66,13 +73,14 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     int columns = convolution->parameters[COLUMNS], vectors = convolution->parameters[VECTORS];
     convolution->panel_width = vectors * convolution->block;
     convolution->taps = shape->kernel_size * shape->kernel_size;
-    char options[96];
+    char options[128];
     int length = snprintf(options, sizeof options, "-D VECTORS=%d -D TILE_COLUMNS=%d", vectors, columns);
     if (is_pointwise) {
         snprintf(options + length, sizeof options - (size_t)length, " -D IN_PLACE=%d", shape->in_place);
     } else {
-        snprintf(options + length, sizeof options - (size_t)length, " -D KERNEL_SIZE=%d -D OUTPUTS=%d",
-                 shape->kernel_size, few_outputs ? shape->out_channels : 0);
+        snprintf(options + length, sizeof options - (size_t)length, " -D KERNEL_SIZE=%d -D OUTPUTS=%d%s%s",
+                 shape->kernel_size, few_outputs ? shape->out_channels : 0, shape->from_image ? " -D FROM_IMAGE=1" : "",
+                 shape->to_image ? " -D TO_IMAGE=1" : "");
     }
     nst_status status = convolution_kernel(
         context, convolution, is_pointwise ? "convolution_pointwise.cl" : "convolution_direct.cl", options,
@@ -119,7 +127,8 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                                 arg_buffer(convolution->weights), arg_buffer(convolution->bias),
                                 arg_buffer(call->scratch), arg_int(shape->in_channels),
                                 arg_int(convolution->out_blocks), arg_int(call->height), arg_int(call->width),
-                                arg_int(shape->padding), arg_int(shape->padding_mode), arg_int(groups)),
+                                arg_int(shape->padding), arg_int(shape->padding_mode), arg_int(groups),
+                                arg_float(call->offset[0]), arg_float(call->offset[1]), arg_float(call->offset[2])),
                       error);
 }
 

@@ -155,19 +155,11 @@ static float *turned_weights(const struct layer *layer) {
     return turned;
 }
 
-static nst_status make_convolutions(struct model *model, int index, enum convolution_engine engine, nst_error *error) {
-    struct stage *stage = &model->stages[index];
+static struct convolution_shape backward_shape(const struct model *model, const struct stage *stage,
+                                               const struct stage *below) {
     const struct layer *layer = stage->layer;
-    struct convolution_shape forward = forward_shape(model, stage);
-    nst_status status =
-        convolution_create(model->context, &forward, engine, layer->weights, layer->bias, &stage->forward, error);
-    if (status) {
-        return status;
-    }
-    stage->folds = folds(layer);
-    const struct stage *below = index > 0 ? stage - 1 : NULL;
     bool masks = !stage->folds && below && below->has_relu;
-    struct convolution_shape backward = {
+    return (struct convolution_shape){
         .in_channels = layer->out_channels,
         .out_channels = layer->in_channels,
         .kernel_size = layer->kernel_size,
@@ -179,12 +171,77 @@ static nst_status make_convolutions(struct model *model, int index, enum convolu
         .unpools = stage->is_pooled,
         .half_weights = model->half_weights,
     };
+}
+
+/* The weights of the first convolution for the planes of the image instead of the network's input: these are
+ * scale[c] * image[order[c]], but for the offset. From malloc, NULL without memory. */
+static float *weights_for_image(const struct model *model, const struct layer *layer) {
+    int taps = layer->kernel_size * layer->kernel_size;
+    float *weights = malloc((size_t)layer->out_channels * 3 * (size_t)taps * sizeof *weights);
+    for (int o = 0; weights && o < layer->out_channels; ++o) {
+        for (int c = 0; c < 3; ++c) {
+            for (int k = 0; k < taps; ++k) {
+                weights[(3 * o + model->input.order[c]) * taps + k] =
+                    model->input.scale[c] * layer->weights[(3 * o + c) * taps + k];
+            }
+        }
+    }
+    return weights;
+}
+
+/* Makes the first convolution take the image itself, if the engines can, and says so. */
+static bool take_image(struct model *model, enum convolution_engine engine, struct convolution_shape *forward,
+                       struct convolution_shape *backward) {
+    struct convolution_shape reading = *forward, writing = *backward;
+    reading.from_image = true;
+    writing.to_image = true;
+    bool may = engine == CONVOLUTION_AUTO || engine == CONVOLUTION_DIRECT;
+    if (!may || model->stages[0].folds || !convolution_is_possible(model->context, &reading) ||
+        !convolution_is_possible(model->context, &writing)) {
+        return false;
+    }
+    *forward = reading;
+    *backward = writing;
+    for (int c = 0; c < 3; ++c) {
+        model->offset[model->input.order[c]] = model->input.offset[c] / model->input.scale[c];
+    }
+    return true;
+}
+
+static nst_status make_both(struct model *model, struct stage *stage, enum convolution_engine engine,
+                            const struct convolution_shape *forward, const struct convolution_shape *backward,
+                            const struct layer *layer, nst_error *error) {
+    nst_status status =
+        convolution_create(model->context, forward, engine, layer->weights, layer->bias, &stage->forward, error);
+    if (status) {
+        return status;
+    }
     float *turned = turned_weights(layer);
     if (!turned) {
         return fail_memory(error, 0, "the turned filters");
     }
-    status = convolution_create(model->context, &backward, engine, turned, NULL, &stage->backward, error);
+    status = convolution_create(model->context, backward, engine, turned, NULL, &stage->backward, error);
     free(turned);
+    return status;
+}
+
+static nst_status make_convolutions(struct model *model, int index, enum convolution_engine engine, nst_error *error) {
+    struct stage *stage = &model->stages[index];
+    stage->folds = folds(stage->layer);
+    struct convolution_shape forward = forward_shape(model, stage);
+    struct convolution_shape backward = backward_shape(model, stage, index > 0 ? stage - 1 : NULL);
+    model->takes_image = model->takes_image || (index == 0 && take_image(model, engine, &forward, &backward));
+    if (index > 0 || !model->takes_image) {
+        return make_both(model, stage, engine, &forward, &backward, stage->layer, error);
+    }
+    float *weights = weights_for_image(model, stage->layer);
+    if (!weights) {
+        return fail_memory(error, 0, "the filters of the first layer");
+    }
+    struct layer layer = *stage->layer;
+    layer.weights = weights;
+    nst_status status = make_both(model, stage, engine, &forward, &backward, &layer, error);
+    free(weights);
     return status;
 }
 

@@ -35,7 +35,9 @@ struct model {
     struct stage *stages;
     cl_kernel image_to_input, input_gradient_to_image, pool, pool_backward, fold_padding;
 
-    int input_map, input_gradient; /* plan entries: what the network sees of the image */
+    bool takes_image; /* the first convolution reads the image itself, backward it writes the image's gradient */
+    float offset[3];  /* which is then added to the image's planes; the rest of the convention is in the filters */
+    int input_map, input_gradient; /* plan entries: what the network sees of the image; -1 where it takes that itself */
     struct image_size size;        /* of the image of the last forward pass */
 };
 

@@ -74,8 +74,9 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
         input_bytes = at_least(input_bytes, feature_map_bytes(model->context, 3, sizes[i].height, sizes[i].width));
     }
     int image_step = model_last_step(model);
-    model->input_map = plan_add(plan, input_bytes, 0, 1, "network input");
-    model->input_gradient = plan_add(plan, input_bytes, image_step, image_step, "gradient of network input");
+    model->input_map = model->takes_image ? -1 : plan_add(plan, input_bytes, 0, 1, "network input");
+    model->input_gradient =
+        model->takes_image ? -1 : plan_add(plan, input_bytes, image_step, image_step, "gradient of network input");
     for (int s = 0; s < model->stage_count; ++s) {
         struct stage *stage = &model->stages[s];
         struct stage_bytes bytes = measure_stage(model, s, sizes, size_count);
@@ -141,8 +142,8 @@ static nst_status pool_forward(struct model *model, const struct plan *plan, int
 nst_status model_forward(struct model *model, const struct plan *plan, cl_mem image, struct image_size size,
                          nst_error *error) {
     model->size = size;
-    nst_status status = image_to_input(model, plan, image, error);
-    cl_mem input = plan_buffer(plan, model->input_map);
+    nst_status status = model->takes_image ? NST_OK : image_to_input(model, plan, image, error);
+    cl_mem input = model->takes_image ? image : plan_buffer(plan, model->input_map);
     for (int s = 0; !status && s < model->stage_count; ++s) {
         const struct stage *stage = &model->stages[s];
         cl_mem output = plan_buffer(plan, stage->map);
@@ -157,6 +158,7 @@ nst_status model_forward(struct model *model, const struct plan *plan, cl_mem im
                 .output = output,
                 .mask = buffer_or_null(plan, stage->is_pooled ? stage->selection : stage->mask),
                 .scratch = buffer_or_null(plan, stage->forward_scratch),
+                .offset = {model->offset[0], model->offset[1], model->offset[2]},
             };
             status = convolution_run(model->context, stage->forward, &call, error);
         }
@@ -223,10 +225,9 @@ static nst_status fold_padding(struct model *model, const struct plan *plan, int
                       error);
 }
 
-/* From the gradient at stage s to that at the stage below it. */
-static nst_status backward_stage(struct model *model, const struct plan *plan, int s, nst_error *error) {
+/* From the gradient at stage s to `below`, that at the stage below it. */
+static nst_status backward_stage(struct model *model, const struct plan *plan, int s, cl_mem below, nst_error *error) {
     const struct stage *stage = &model->stages[s];
-    cl_mem below = model_gradient(model, plan, s - 1);
     if (stage->is_pooling) {
         return pool_backward(model, plan, s, below, error);
     }
@@ -252,9 +253,10 @@ nst_status model_backward(struct model *model, const struct plan *plan, int from
                           nst_error *error) {
     nst_status status = NST_OK;
     for (int s = from; !status && s > to; --s) {
-        status = backward_stage(model, plan, s, error);
+        cl_mem below = s == 0 && model->takes_image ? image_gradient : model_gradient(model, plan, s - 1);
+        status = backward_stage(model, plan, s, below, error);
     }
-    if (status || to >= 0) {
+    if (status || to >= 0 || model->takes_image) {
         return status;
     }
     const struct input_convention *in = &model->input;

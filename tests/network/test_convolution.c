@@ -110,10 +110,10 @@ static struct maps run_problem(nst_context *context, struct convolution *convolu
     size_t pixels = (size_t)problem->out.height * problem->out.width;
     struct maps maps = {feature_map_bytes(context, channels, problem->out.height, problem->out.width),
                         relu_mask_bytes(context, channels, problem->out.height, problem->out.width), NULL, NULL, NULL};
+    size_t in_pixels = (size_t)problem->in.height * problem->in.width;
     size_t in_bytes = feature_map_bytes(context, problem->shape.in_channels, problem->in.height, problem->in.width);
     float *in = malloc(in_bytes);
-    feature_map_from_dense(block, problem->shape.in_channels, (size_t)problem->in.height * problem->in.width,
-                           problem->input, in);
+    feature_map_from_dense(block, problem->shape.in_channels, in_pixels, problem->input, in);
     maps.before = calloc(1, maps.out_bytes);
     maps.after = malloc(maps.out_bytes);
     maps.mask = malloc(maps.mask_bytes);
@@ -129,7 +129,11 @@ static struct maps run_problem(nst_context *context, struct convolution *convolu
     for (size_t i = 0; i < maps.mask_bytes / sizeof(cl_ushort); ++i) {
         maps.mask[i] = (cl_ushort)random_bits(&generator);
     }
-    struct convolution_call call = {.height = problem->in.height, .width = problem->in.width};
+    struct convolution_call call = {
+        .height = problem->in.height, .width = problem->in.width, .offset = {1.0f, -2.0f, 0.5f}};
+    for (size_t i = 0; problem->shape.from_image && i < 3 * in_pixels; ++i) {
+        in[i] = problem->input[i] - call.offset[i / in_pixels];
+    }
     call.input = upload(context, in, in_bytes);
     call.output = upload(context, maps.before, maps.out_bytes);
     call.mask = epilogue == EPILOGUE_NONE ? NULL : upload(context, maps.mask, maps.mask_bytes);
@@ -139,6 +143,13 @@ static struct maps run_problem(nst_context *context, struct convolution *convolu
     }
     check(convolution_run(context, convolution, &call, &error), &error);
     check(buffer_read(context, call.output, 0, maps.after, maps.out_bytes, &error), &error);
+    if (problem->shape.to_image) {
+        float *image = malloc(maps.out_bytes);
+        assert_non_null(image);
+        memcpy(image, maps.after, maps.out_bytes);
+        feature_map_from_dense(block, channels, pixels, image, maps.after);
+        free(image);
+    }
     if (call.mask) {
         check(buffer_read(context, call.mask, 0, maps.mask, maps.mask_bytes, &error), &error);
     }
@@ -218,6 +229,10 @@ static bool engine_can(const nst_context *context, const struct convolution_shap
                        enum convolution_engine engine) {
     bool vectors = context->loops_in_kernel && context->channel_block >= 4;
     bool planar = !context->loops_in_kernel && context->channel_block == 1;
+    if (shape->from_image || shape->to_image) {
+        bool can_write = shape->epilogue == EPILOGUE_NONE && !shape->has_bias;
+        return vectors && engine == CONVOLUTION_DIRECT && (!shape->to_image || can_write);
+    }
     switch (engine) {
     case CONVOLUTION_DIRECT:
         return (vectors || (planar && context->work_group >= 128)) &&
@@ -264,10 +279,13 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
     float *bias = random_array(&generator, shape.out_channels);
     struct convolution *convolutions[CONVOLUTION_CLBLAST + 1][EPILOGUES] = {{NULL}};
     for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
-        for (int epilogue = 0; epilogue < EPILOGUES && engine_can(context, &shape, engine); ++epilogue) {
+        for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
             shape.epilogue = epilogue;
-            check(convolution_create(context, &shape, engine, weights, bias, &convolutions[engine][epilogue], &error),
-                  &error);
+            if (engine_can(context, &shape, engine)) {
+                check(
+                    convolution_create(context, &shape, engine, weights, bias, &convolutions[engine][epilogue], &error),
+                    &error);
+            }
         }
     }
     size_t size_count = sizes_to_try(sizeof all_sizes / sizeof *all_sizes, 3);
@@ -321,6 +339,23 @@ static void paddings_of_every_kind(void **state) {
                                                            .padding_mode = mode,
                                                            .has_bias = true});
         }
+    }
+}
+
+static void images_instead_of_maps(void **state) {
+    for (int padding = 0; padding <= 2; ++padding) {
+        check_shape(*state, (struct convolution_shape){.in_channels = 3,
+                                                       .out_channels = 70,
+                                                       .kernel_size = 3,
+                                                       .padding = padding,
+                                                       .padding_mode = padding,
+                                                       .has_bias = true,
+                                                       .from_image = true});
+        check_shape(*state, (struct convolution_shape){.in_channels = padding == 0 ? 5 : 70,
+                                                       .out_channels = 3,
+                                                       .kernel_size = 3,
+                                                       .padding = padding,
+                                                       .to_image = true});
     }
 }
 
@@ -520,7 +555,9 @@ static void refuses_what_it_cannot_do(void **state) {
                                       {.in_channels = 1, .out_channels = -1, .kernel_size = 1},
                                       {.in_channels = 1, .out_channels = 1, .kernel_size = 2},
                                       {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = 3},
-                                      {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .has_bias = true}};
+                                      {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .has_bias = true},
+                                      {.in_channels = 4, .out_channels = 1, .kernel_size = 3, .from_image = true},
+                                      {.in_channels = 3, .out_channels = 3, .kernel_size = 3, .to_image = true}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         assert_int_equal(convolution_create(context, &bad[i], CONVOLUTION_AUTO, weights, NULL, &convolution, &error),
                          NST_ERROR_ARGUMENT);
@@ -558,6 +595,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(channels_of_every_kind),
         cmocka_unit_test(paddings_of_every_kind),
+        cmocka_unit_test(images_instead_of_maps),
         cmocka_unit_test(large_kernels),
         cmocka_unit_test(many_channels),
         cmocka_unit_test(half_weights),
