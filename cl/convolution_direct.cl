@@ -221,12 +221,17 @@ INLINED void add_span(__global const floatB *first_pixel, __global const floatB 
                       floatB sums[PIXELS][VECTORS]) {
     __global const float *patch = (__global const float *)first_pixel;
     for (int left = channels; left > 0; left -= BLOCK) {
-        int lanes = min(BLOCK, left);
+        int lanes = FROM_IMAGE ? 3 : min(BLOCK, left);
         for (int tap = 0; tap < TAPS; ++tap) {
             __global const float *pixels = patch + (tap / KERNEL_SIZE * PATCH_COLUMNS + tap % KERNEL_SIZE) * BLOCK;
             if (lanes == BLOCK) {
 #pragma unroll
                 for (int lane = 0; lane < BLOCK; ++lane) {
+                    add_products(pixels + lane, weights + lane * VECTORS, sums);
+                }
+            } else if (FROM_IMAGE) {
+#pragma unroll
+                for (int lane = 0; lane < 3; ++lane) {
                     add_products(pixels + lane, weights + lane * VECTORS, sums);
                 }
             } else {

@@ -12,15 +12,17 @@
  */
 #include "convolution.h"
 
-#define AREA_ROWS     4
-#define AREA_COLUMNS  24 /* a multiple of 4 and of TILE_COLUMNS */
-#define TILE_ROWS     2
-#define PIXELS        (TILE_ROWS * TILE_COLUMNS)
-#define AREA_PIXELS   (AREA_ROWS * AREA_COLUMNS)
-
 #ifndef IN_PLACE
 #define IN_PLACE 0
 #endif
+
+/* Areas have a multiple of 4 and of TILE_COLUMNS columns; in place they are small, so that what is copied, and the area
+ * that is fetched ahead, stay in the first cache. */
+#define AREA_ROWS    4
+#define AREA_COLUMNS (!IN_PLACE ? 24 : TILE_COLUMNS % 3 ? 8 : 12)
+#define TILE_ROWS    2
+#define PIXELS       (TILE_ROWS * TILE_COLUMNS)
+#define AREA_PIXELS  (AREA_ROWS * AREA_COLUMNS)
 
 /* How many columns ahead memory is fetched. In place: as far as the next area. */
 #define INPUTS_AHEAD  (6 * TILE_COLUMNS)
@@ -35,6 +37,19 @@ static int column_of(int pixel) {
 }
 static int row_of(int pixel) {
     return pixel / TILE_COLUMNS;
+}
+
+/* Adds the products of one input channel. */
+INLINED void add_products(__global const float *pixels, int line, __global const floatB *weights,
+                          floatB sums[PIXELS][VECTORS]) {
+#pragma unroll
+    for (int i = 0; i < PIXELS; ++i) {
+        float pixel = pixels[(row_of(i) * line + column_of(i)) * BLOCK];
+#pragma unroll
+        for (int v = 0; v < VECTORS; ++v) {
+            sums[i][v] += pixel * weights[v];
+        }
+    }
 }
 
 /* The sums of one tile of one panel, from the tile's first pixel; `line` and `plane` are the vectors from one row and
@@ -59,25 +74,11 @@ static void tile_sums(__global const floatB *input, int line, size_t plane, __gl
         if (left >= BLOCK) {
 #pragma unroll
             for (int lane = 0; lane < BLOCK; ++lane) {
-#pragma unroll
-                for (int i = 0; i < PIXELS; ++i) {
-                    float pixel = pixels[(row_of(i) * line + column_of(i)) * BLOCK + lane];
-#pragma unroll
-                    for (int v = 0; v < VECTORS; ++v) {
-                        sums[i][v] += pixel * weights[lane * VECTORS + v];
-                    }
-                }
+                add_products(pixels + lane, line, weights + lane * VECTORS, sums);
             }
         } else {
             for (int lane = 0; lane < left; ++lane) {
-#pragma unroll
-                for (int i = 0; i < PIXELS; ++i) {
-                    float pixel = pixels[(row_of(i) * line + column_of(i)) * BLOCK + lane];
-#pragma unroll
-                    for (int v = 0; v < VECTORS; ++v) {
-                        sums[i][v] += pixel * weights[lane * VECTORS + v];
-                    }
-                }
+                add_products(pixels + lane, line, weights + lane * VECTORS, sums);
             }
         }
         weights += BLOCK * VECTORS;

@@ -123,7 +123,11 @@ static double sampled_error(nst_context *context, const struct convolution_shape
            pixels = (size_t)size_px * size_px;
     float *map = malloc(bytes), *dense = malloc(pixels * shape->out_channels * sizeof *dense);
     check(buffer_read(context, output, 0, map, bytes, &error), &error);
-    feature_map_to_dense(context->channel_block, shape->out_channels, pixels, map, dense);
+    if (shape->to_image) {
+        memcpy(dense, map, pixels * shape->out_channels * sizeof *dense);
+    } else {
+        feature_map_to_dense(context->channel_block, shape->out_channels, pixels, map, dense);
+    }
     struct random_generator generator = random_from_seed(3);
     double squares = 0, error_squares = 0;
     for (int i = 0; i < 2000; ++i) {
@@ -149,6 +153,8 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
                                       .kernel_size = layer->kernel_size,
                                       .padding = layer->kernel_size / 2,
                                       .epilogue = layer->epilogue,
+                                      .from_image = layer->in_channels == 3 && context->loops_in_kernel,
+                                      .to_image = layer->out_channels == 3 && context->loops_in_kernel,
                                       .in_place = layer->kernel_size == 1 && layer->epilogue == EPILOGUE_MASK &&
                                                   context->loops_in_kernel};
     int size_px = layer->size_px, taps = layer->kernel_size * layer->kernel_size;
@@ -169,7 +175,11 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
     size_t mask_bytes = relu_mask_bytes(context, shape.out_channels, size_px, size_px);
     size_t scratch_bytes = convolution_scratch_bytes(convolution, size_px, size_px);
     float *map = malloc(in_bytes);
-    feature_map_from_dense(context->channel_block, shape.in_channels, pixels, input, map);
+    if (shape.from_image) {
+        memcpy(map, input, shape.in_channels * pixels * sizeof *map);
+    } else {
+        feature_map_from_dense(context->channel_block, shape.in_channels, pixels, input, map);
+    }
     check(buffer_create(context, in_bytes, "input", &call.input, &error), &error);
     check(buffer_write(context, call.input, 0, map, in_bytes, &error), &error);
     call.output = call.input;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels */
+enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels, or more */
 
 /* Up to this many output channels, vectors hold input channels instead. */
 enum { MOST_OUTPUTS = 4 };
