@@ -1,12 +1,13 @@
 """The same computation in PyTorch: networks, both objectives, and neural-style-pt's use of L-BFGS.
 
 For the scripts in this folder; a reference to compare with, not a program. It reads what nst reads: PNG files at the size that
-they have, and safetensors files with a description of the network (weights/README.md), F32 or 8-bit codebooks.
+they have, and safetensors files with a description of the network (weights/README.md), F32 or codebooks.
 Everything works in any floating-point type: float64 is the truth, float32 the peer.
 
 neural-style-pt is github.com/ProGamerGov/neural-style-pt, commit 7251405.
 """
 import json
+import math
 import os
 import re
 import struct
@@ -51,6 +52,14 @@ def read_safetensors(path):
     for name in [name for name in tensors if name.endswith(".codes")]:
         stem = name[: -len(".codes")]
         tensors[stem] = tensors.pop(stem + ".codebook")[tensors.pop(name)]
+    # Packed codes stay without a shape, which the description has: [count], and perhaps some values more at the end.
+    for name in [name for name in tensors if name.endswith(".packed")]:
+        stem = name[: -len(".packed")]
+        codebook = tensors.pop(stem + ".codebook")
+        bits = len(codebook).bit_length() - 1
+        each = numpy.unpackbits(tensors.pop(name), bitorder="little")
+        each = each[: len(each) // bits * bits].reshape(-1, bits)
+        tensors[stem] = codebook[each @ (1 << numpy.arange(bits))]
     return {name: torch.from_numpy(values.copy()) for name, values in tensors.items()}, metadata
 
 
@@ -89,7 +98,7 @@ class Network:
         description = read_description(path, metadata)
         self.pooling = pooling
         self.layers = []
-        wanted = set(until)
+        wanted, channels = set(until), 3
         for layer in description["layers"]:
             kind = next(kind for kind in ("convolution", "relu", "pooling") if kind in layer)
             name = layer[kind]
@@ -97,7 +106,11 @@ class Network:
             if kind == "convolution":
                 stem = layer.get("tensor", name)
                 weight = tensors[stem + ".weight"].to(dtype)
-                step["weight"] = weight
+                if weight.ndim == 1:
+                    side = layer.get("kernel", 3)
+                    shape = (layer["channels"], channels, side, side)
+                    weight = weight[: math.prod(shape)].reshape(shape)
+                step["weight"], channels = weight, len(weight)
                 step["bias"] = tensors[stem + ".bias"].to(dtype) if layer.get("bias", True) else None
                 step["padding"] = layer.get("padding", weight.shape[2] // 2)
                 step["mode"] = {"zero": "constant"}.get(layer.get("padding_mode", "zero"), layer.get("padding_mode"))

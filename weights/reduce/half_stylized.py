@@ -1,7 +1,6 @@
 """half_stylized.py: pictures on the way from content to style, made by nst, for the reduced network to learn from.
 
-They are what a network sees while nst works: neither photographs nor paintings, and where a reduced network errs, pictures
-made with it show the error at its largest.
+They are what a network sees while nst works: neither photographs nor paintings.
 """
 
 import random

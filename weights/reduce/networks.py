@@ -1,8 +1,8 @@
 """networks.py: VGG-19 as the original, and the reduced network that takes its place.
 
 Both are read and written as nst does: layers named conv1_1 ... conv5_1, weights [out, in, height, width], pictures as
-BGR, 0..255, minus the mean. Layers whose outputs nst's recipes use (taps) keep all their channels, so that the reduced
-network's features are VGG-19's own; the layers between them are narrower.
+BGR, 0..255, minus the mean. All layers of the original are in the reduced network, with as many channels, so that its features
+are VGG-19's own; between them are projections to fewer channels.
 """
 
 import math
@@ -46,24 +46,23 @@ def blocks(*widths):
 
 VGG19 = blocks((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,))
 
-# conv4_2 is a tap behind a tap, and the two layers after it lose too much when they are narrower. They are products of two
-# factors instead: 3x3 to a few channels, and 1x1 back to all.
-RANKS = {"conv4_2": 128, "conv4_3": 192, "conv4_4": 256, "conv5_1": 288}
-FACTOR = "_reduced"  # what the first factor's name has more
+# A convolution reads fewer channels in the reduced network: 1x1 to its rank, without ReLU, and 3x3 to all of the layer's own.
+RANKS = {"conv1_2": 16, "conv2_1": 32, "conv2_2": 64, "conv3_1": 64, "conv3_2": 96, "conv3_3": 64, "conv3_4": 64,
+         "conv4_1": 64, "conv4_2": 128, "conv4_3": 240, "conv4_4": 320, "conv5_1": 384}
+PROJECTION = "_input"  # what the name of the 1x1 layer has more
 
 
-def factored(layers, ranks):
-    """The layers with those named in `ranks` as two factors."""
+def projected(layers, ranks):
+    """The layers, with a projection to fewer channels before those named in `ranks`."""
     result = []
     for layer in layers:
         if layer.name in ranks:
-            result.append(Layer(layer.name + FACTOR, ranks[layer.name], relu=False))
-            layer = Layer(layer.name, layer.channels, kernel=1)
+            result.append(Layer(layer.name + PROJECTION, ranks[layer.name], kernel=1, relu=False))
         result.append(layer)
     return result
 
 
-REDUCED = factored(blocks((64, 32), (128, 80), (256, 144, 128, 128), (512,) * 4, (512,)), RANKS)
+REDUCED = projected(VGG19, RANKS)
 
 
 def convolve(layer, weights, features):

@@ -15,14 +15,14 @@ def nearest(codebook, values):
     return torch.bucketize(values, (codebook[1:] + codebook[:-1]) / 2)
 
 
-def fit_codebook(weight, bits=8):
-    """Codes [as weight] and an ascending codebook of at most 2**bits values with the least squared error: k-means in one
-    dimension (Lloyd 1982), begun where the cube root of the density asks for it (Panter and Dite 1951)."""
+def fit_codebook(weight, bits):
+    """At most 2**bits values, ascending, with the least squared error: k-means in one dimension (Lloyd 1982), begun where the
+    cube root of the density asks for it (Panter and Dite 1951)."""
     size = 2**bits
     values = weight.flatten().double()
     distinct = values.unique()
     if len(distinct) <= size:
-        return nearest(distinct, values).to(torch.uint8).view(weight.shape), distinct.float()
+        return distinct.float()
     counts, edges = torch.histogram(values, 4096)
     density = counts.pow(1 / 3).cumsum(0)
     at = torch.searchsorted(density, density[-1] * (torch.arange(size) + 0.5) / size)
@@ -32,24 +32,13 @@ def fit_codebook(weight, bits=8):
         count = torch.bincount(codes, minlength=size)
         mean = torch.bincount(codes, weights=values, minlength=size) / count
         codebook = torch.where(count > 0, mean, codebook).sort().values
-    codebook = codebook.float()
-    return nearest(codebook.double(), values).to(torch.uint8).view(weight.shape), codebook
+    return codebook.float()
 
 
 def pack(codes, bits):
     """Codes below 2**bits as bytes: the first in the lowest bits of the first byte, the last byte filled up with zeros."""
     each = codes.flatten().numpy()[:, None] >> numpy.arange(bits, dtype=numpy.uint8) & 1
     return torch.from_numpy(numpy.packbits(each, bitorder="little"))
-
-
-def quantized(weights, bits):
-    """The weights as they come back from the file: {name: (weight, bias)}. `bits`: of a layer's codes, {name: 1 to 8},
-    8 for a layer that it does not name."""
-    result = {}
-    for name, (weight, bias) in weights.items():
-        codes, codebook = fit_codebook(weight, bits.get(name, 8))
-        result[name] = codebook[codes.long()], bias
-    return result
 
 
 def description(layers, origin):
@@ -67,18 +56,21 @@ def description(layers, origin):
                       separators=(",", ":"))
 
 
-def write(path, layers, weights, bits, origin):
-    """Writes the file, complete or not at all. `bits` as for quantized."""
+def write(path, layers, weights, origin):
+    """Writes the file, complete or not at all. Weights of at most 256 different values become codes, packed where they are
+    at most 128; others stay as they are."""
     tensors = {}
     for name, (weight, bias) in weights.items():
-        layer_bits = bits.get(name, 8)
-        codes, codebook = fit_codebook(weight, layer_bits)
-        if layer_bits < 8:
-            tensors[name + ".weight.packed"] = pack(codes, layer_bits)
-            codebook = torch.cat((codebook, codebook[-1:].expand(2**layer_bits - len(codebook))))
-        else:
-            tensors[name + ".weight.codes"] = codes
-        tensors[name + ".weight.codebook"] = codebook
         tensors[name + ".bias"] = bias.detach().clone()
+        codebook, codes = weight.unique(return_inverse=True)
+        if len(codebook) > 256 or 2 * len(codebook) >= weight.numel():
+            tensors[name + ".weight"] = weight.detach().clone().contiguous()
+            continue
+        bits = max(1, (len(codebook) - 1).bit_length())
+        codes = codes.to(torch.uint8).view(weight.shape)
+        if bits < 8:
+            codebook = torch.cat((codebook, codebook[-1:].expand(2**bits - len(codebook))))
+        tensors[name + (".weight.codes" if bits == 8 else ".weight.packed")] = codes if bits == 8 else pack(codes, bits)
+        tensors[name + ".weight.codebook"] = codebook
     save_file(tensors, f"{path}.part", metadata={"nst.network": description(layers, origin)})
     os.replace(f"{path}.part", path)
