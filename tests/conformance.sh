@@ -134,8 +134,8 @@ run_suite() { # implementation, suite
     case " $short_suites " in
     *" $2 "*) rusticl_sizes=all ;;
     esac
-    # In these, Oclgrind (21.10) takes even buffers for uninitialized that the host has just written; faults.unset_memory_*
-    # look there instead.
+    # In these, Oclgrind (21.10) reports values as uninitialized; those of gram_partial, which were traced, came from a buffer
+    # that the host had just written. The suites faults.unset_memory_* look for such reads in another way.
     uninitialized=--uninitialized
     case $2 in
     network.convolution | network.model | loss.style) uninitialized="" ;;
