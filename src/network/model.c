@@ -174,10 +174,10 @@ static struct convolution_shape backward_shape(const struct model *model, const 
 }
 
 /* The weights of the first convolution for the planes of the image instead of the network's input: these are
- * scale[c] * image[order[c]], but for the offset. From malloc, NULL without memory. */
+ * scale[c] * image[order[c]], but for the offset. From calloc, NULL without memory. */
 static float *weights_for_image(const struct model *model, const struct layer *layer) {
     int taps = layer->kernel_size * layer->kernel_size;
-    float *weights = malloc((size_t)layer->out_channels * 3 * (size_t)taps * sizeof *weights);
+    float *weights = calloc((size_t)layer->out_channels * 3 * (size_t)taps, sizeof *weights);
     for (int o = 0; weights && o < layer->out_channels; ++o) {
         for (int c = 0; c < 3; ++c) {
             for (int k = 0; k < taps; ++k) {
