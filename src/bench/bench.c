@@ -106,7 +106,7 @@ static double part_of(const struct bench_row *rows, int count) {
  * remains. */
 static void keep_speed(const struct device_run *run, const struct bench_row *row) {
     enum { LEAST_PX = 256 };
-    if (run->context->keeps_findings && row->size_px >= LEAST_PX &&
+    if (run->context->keeps_findings && row->size_px >= LEAST_PX && run->device->precision != NST_PRECISION_HALF &&
         strncmp(nst_network_name(run->workload.network), "vgg19", 5) == 0) {
         findings_keep_speed(&run->device->info, row->gflops);
     }

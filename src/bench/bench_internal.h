@@ -99,8 +99,8 @@ void layer_run_release(struct layer_run *run);
  * child processes; NAN where that is not possible. */
 void start_measure(const char *device, const struct workload *workload, double *cold_seconds, double *warm_seconds);
 
-/* Losses and gradient of a picture of that width by the device's engines against the plain one in single precision. Also about the time
- * of an iteration at that size, 0 if it failed. */
+/* Losses and gradient of a picture of that width by the device's engines against the plain one in single precision.
+ * Also about the time of an iteration at that size, 0 if it failed. */
 void check_measure(nst_context *context, const struct workload *workload, int size_px, struct bench_check *check,
                    double *iteration_seconds);
 

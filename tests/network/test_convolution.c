@@ -1,17 +1,11 @@
 /* test_convolution.c: every convolution engine, epilogue and padding mode against the float64 reference. */
-#include "device/context.h"
+#include "fixture.h"
 #include "network/convolution_engine.h"
 #include "reference/convolution.h"
-#include "sizes.h"
-#include "support/random.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct size {
     int height, width;
@@ -24,43 +18,12 @@ static const double direct_bound = 2e-6, winograd_bound = 1e-5;
 /* Weights rounded to 11 bits: each by up to 2^-11 of itself. */
 static const double half_bound = 5e-4;
 
-static int setup(void **state) {
-    nst_context *context = NULL;
-    nst_error error;
-    if (nst_context_create(NULL, &context, &error)) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
-    *state = context;
-    return 0;
-}
-
-static int teardown(void **state) {
-    nst_context_destroy(*state);
-    return 0;
-}
-
-static void check(nst_status status, const nst_error *error) {
-    if (status) {
-        fail_msg("%s", error->message);
-    }
-}
-
-static float *random_array(struct random_generator *generator, size_t count) {
-    float *array = malloc(count * sizeof *array);
-    assert_non_null(array);
+static float *random_values(struct random_generator *generator, size_t count) {
+    float *values = allocate(count, sizeof *values);
     for (size_t i = 0; i < count; ++i) {
-        array[i] = (float)random_normal(generator);
+        values[i] = (float)random_normal(generator);
     }
-    return array;
-}
-
-static cl_mem upload(nst_context *context, const void *data, size_t bytes) {
-    cl_mem buffer = NULL;
-    nst_error error;
-    check(buffer_create(context, bytes, "test data", &buffer, &error), &error);
-    check(buffer_write(context, buffer, 0, data, bytes, &error), &error);
-    return buffer;
+    return values;
 }
 
 /* ---- One convolution with its data ----------------------------------------------------------------------------- */
@@ -78,7 +41,7 @@ static void problem_init(struct problem *problem, const struct convolution_shape
     *problem = (struct problem){.shape = *shape, .in = in, .weights = weights, .bias = bias};
     convolution_output_size(shape, in.height, in.width, &problem->out.height, &problem->out.width);
     size_t outputs = (size_t)shape->out_channels * problem->out.height * problem->out.width;
-    problem->input = random_array(generator, (size_t)shape->in_channels * in.height * in.width);
+    problem->input = random_values(generator, (size_t)shape->in_channels * in.height * in.width);
     problem->expected = malloc(outputs * sizeof *problem->expected);
     assert_non_null(problem->expected);
     reference_convolution(shape, weights, bias, problem->input, in.height, in.width, problem->expected);
@@ -275,8 +238,8 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
     nst_error error;
     struct random_generator generator = random_from_seed(shape.in_channels * 1000 + shape.out_channels);
     size_t taps = (size_t)shape.kernel_size * shape.kernel_size;
-    float *weights = random_array(&generator, taps * shape.in_channels * shape.out_channels);
-    float *bias = random_array(&generator, shape.out_channels);
+    float *weights = random_values(&generator, taps * shape.in_channels * shape.out_channels);
+    float *bias = random_values(&generator, shape.out_channels);
     struct convolution *convolutions[CONVOLUTION_CLBLAST + 1][EPILOGUES] = {{NULL}};
     for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
         for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
@@ -379,7 +342,7 @@ static void many_channels(void **state) {
     struct convolution_shape shape = {
         .in_channels = 185, .out_channels = 180, .kernel_size = 3, .padding = 1, .has_bias = true};
     struct random_generator generator = random_from_seed(5);
-    float *weights = random_array(&generator, (size_t)9 * 185 * 180), *bias = random_array(&generator, 180);
+    float *weights = random_values(&generator, (size_t)9 * 185 * 180), *bias = random_values(&generator, 180);
     for (int epilogue = EPILOGUE_RELU; epilogue <= EPILOGUE_MASK; ++epilogue) {
         struct convolution *convolution;
         struct problem problem;
@@ -461,7 +424,7 @@ static void weights_set_on_the_device(void **state) {
         struct convolution *convolution;
         check(convolution_create(context, &shape, engine, NULL, NULL, &convolution, &error), &error);
         for (int repetition = 0; repetition < 2; ++repetition) {
-            float *weights = random_array(&generator, 17 * 70);
+            float *weights = random_values(&generator, 17 * 70);
             cl_mem matrix = upload(context, weights, 17 * 70 * sizeof *weights);
             check(convolution_set_weights(context, convolution, matrix, &error), &error);
             struct problem problem;
@@ -489,8 +452,8 @@ static void large_maps_are_done_in_parts(void **state) {
                                               .padding = kernel_size / 2,
                                               .has_bias = true,
                                               .epilogue = EPILOGUE_RELU};
-            float *weights = random_array(&generator, (size_t)kernel_size * kernel_size * 3 * out);
-            float *bias = random_array(&generator, out);
+            float *weights = random_values(&generator, (size_t)kernel_size * kernel_size * 3 * out);
+            float *bias = random_values(&generator, out);
             struct problem problem;
             struct size size = {(int)sizes_to_try(64, 9), (int)sizes_to_try(65, 30)};
             problem_init(&problem, &shape, size, weights, bias, &generator);
@@ -606,5 +569,5 @@ int main(void) {
         cmocka_unit_test(the_choice_on_gpus),
         cmocka_unit_test(large_maps_are_done_in_parts),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
