@@ -52,24 +52,12 @@ static void tell(const struct bench_options *options, const char *format, ...) {
     options->tell(text, options->user);
 }
 
-static nst_status run_job(void *user, int count, nst_error *error) {
-    nst_progress progress;
-    nst_status status = NST_OK;
-    for (int i = 0; !status && i < count; ++i) {
-        status = nst_job_step(user, &progress, error);
-    }
-    if (!status && !isfinite(progress.loss)) {
-        status = fail(error, NST_ERROR_OPENCL, "the loss is not finite");
-    }
-    return status;
-}
-
 static nst_status time_iterations(struct device_run *run, double seconds, struct bench_row *row, nst_error *error) {
     nst_job *job;
     run->context->peak_bytes = run->context->allocated_bytes;
     nst_status status = workload_job(run->context, &run->workload, row->size_px, &job, error);
     if (!status) {
-        status = timing_measure(run_job, job, seconds, &row->iteration, error);
+        status = timing_measure(workload_steps, job, seconds, &row->iteration, error);
     }
     row->memory_bytes = run->context->peak_bytes;
     nst_job_destroy(job);

@@ -2,6 +2,8 @@
  * The best of several runs and variants counts: it is what the other figures are a share of. */
 #include "bench/bench_internal.h"
 
+#include "device/traits.h"
+
 #include <math.h>
 
 /* ---- Multiply-adds ------------------------------------------------------------------------------------------------ */
@@ -80,7 +82,7 @@ static nst_status measure_peak(nst_context *context, struct bench_device *device
     nst_status status = NST_OK;
     for (int i = 0; !status && i < 4; ++i) {
         bool on_cpu = context->loops_in_kernel;
-        status = try_fma(context, on_cpu ? context->channel_block : gpu_widths[i],
+        status = try_fma(context, on_cpu ? traits_vector_width(&context->info) : gpu_widths[i],
                          on_cpu ? cpu_chains[i] : gpu_chains[i], device, error);
     }
     return status;
@@ -142,7 +144,7 @@ static nst_status measure_bandwidth(nst_context *context, struct bench_device *d
     enum { REPETITIONS = 8 };
     struct triad triad = {.context = context,
                           .bytes = stream_bytes(context),
-                          .width = context->loops_in_kernel ? context->channel_block : 4};
+                          .width = context->loops_in_kernel ? traits_vector_width(&context->info) : 4};
     double seconds, best = INFINITY;
     nst_status status = prepare_triad(&triad, error);
     if (!status) {

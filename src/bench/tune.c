@@ -5,6 +5,7 @@
 #include "bench/tune_internal.h"
 #include "device/blas.h"
 #include "device/findings.h"
+#include "device/traits.h"
 #include "support/error.h"
 
 #include <stdlib.h>
@@ -162,6 +163,29 @@ static nst_status list_works(struct tuner *tuner, struct works *works, nst_error
     return NST_OK;
 }
 
+/* The channel block, before the works, whose shapes depend on it only in name. */
+static nst_status tune_layout(struct tuner *tuner, nst_error *error) {
+    struct works works;
+    struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
+    if (!tune_block_has_choice(tuner->context)) {
+        return NST_OK;
+    }
+    nst_status status = list_works(tuner, &works, error);
+    if (status) {
+        return status;
+    }
+    tuner->progress.total = tuner->progress.done + 1 + works.convolution_count + works.product_count;
+    free(works.convolutions);
+    struct tune_line *line = begin_line(tuner, CHANNEL_BLOCK_WORK);
+    if (line->is_earlier) {
+        tuner->done_before++;
+    } else {
+        status = tune_block(tuner->device, tuner->network, tuner->options->size_px, &how, line, error);
+        traits_parse_block(line->row.choice, &tuner->context->channel_block);
+    }
+    return end_line(tuner, line, status, error);
+}
+
 static nst_status tune_works(struct tuner *tuner, nst_error *error) {
     struct works works;
     char work[TUNING_WORK_LENGTH];
@@ -228,13 +252,14 @@ static nst_status tune_clblast(struct tuner *tuner, nst_error *error) {
 }
 
 static nst_status tune(struct tuner *tuner, nst_error *error) {
+    enum { MOST_GENERAL_LINES = 2 }; /* CLBlast's parameters, channel block */
     struct description description = {.status = NST_ERROR_OPENCL};
     struct tune_report *report = tuner->report;
     child_run(describe, (void *)tuner->device, &description, sizeof description, 60000);
     nst_status status = NST_OK;
-    report->lines = calloc(1, sizeof *report->lines);
+    report->lines = calloc(MOST_GENERAL_LINES, sizeof *report->lines);
     if (!report->lines) {
-        return fail_memory(error, sizeof *report->lines, "the report of the tuner");
+        return fail_memory(error, MOST_GENERAL_LINES * sizeof *report->lines, "the report of the tuner");
     }
     if (!description.status) {
         report->info = description.info;
@@ -251,7 +276,8 @@ static nst_status tune(struct tuner *tuner, nst_error *error) {
     if (!status) {
         context_use_tuning(tuner->context);
         report->info = tuner->context->info;
-        status = tune_works(tuner, error);
+        status = tune_layout(tuner, error);
+        status = status ? status : tune_works(tuner, error);
         /* The next job checks the new choices. */
         findings_write(&report->info, FINDINGS_CHECK, NULL);
     }

@@ -27,6 +27,13 @@ nst_status tune_convolution(nst_context *context, const struct layer_work *work,
 nst_status tune_product(nst_context *context, int channels, struct image_size size, const struct tune_search *how,
                         struct tune_line *line, nst_error *error);
 
+/* tune_block.c: the channel block of the feature maps, by whole iterations with what is built in. Times are 0 where the
+ * built-in one is wrong. Errors: NST_CANCELLED. */
+nst_status tune_block(const char *device, const nst_network *network, int size_px, const struct tune_search *how,
+                      struct tune_line *line, nst_error *error);
+/* Whether there is more than one for which the device has good engines, and the environment leaves the choice. */
+bool tune_block_has_choice(const nst_context *context);
+
 /* tune_blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash on
  * some of them. The choice is "" where its own are the best. */
 nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,

@@ -130,6 +130,18 @@ nst_status workload_job(nst_context *context, const struct workload *workload, i
     return status;
 }
 
+nst_status workload_steps(void *job, int count, nst_error *error) {
+    nst_progress progress;
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < count; ++i) {
+        status = nst_job_step(job, &progress, error);
+    }
+    if (!status && !isfinite(progress.loss)) {
+        status = fail(error, NST_ERROR_OPENCL, "the loss is not finite");
+    }
+    return status;
+}
+
 /* ---- Counting ----------------------------------------------------------------------------------------------------- */
 
 static struct image_size size_behind(const struct layer *layer, struct image_size size) {

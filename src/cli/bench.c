@@ -29,7 +29,7 @@ static const struct option options[] = {
      .count_offset = offsetof(struct bench_command_options, size_count), .capacity = BENCH_MOST_SIZES, .minimum = 32,
      .maximum = 8192, .help = "sides of the square pictures"},
     {"network", 'n', "NAME", NULL, OPTION_TEXT, FIELD(network),
-     .help = "name or file; without: vgg19 if it is there, else one like it with random weights"},
+     .help = "name or file; without: the one of jobs that name none, or VGG-19's layers with random weights"},
     {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
      .help = "caffe or torchvision, for a file that does not tell"},
     {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(precision), .choices = precision_choices,

@@ -30,7 +30,7 @@ static const struct option options[] = {
     {"size", 's', "PX", NULL, OPTION_INTEGER, FIELD(size_px), .minimum = 64, .maximum = 4096,
      .help = "side of the picture at which is measured"},
     {"network", 'n', "NAME", NULL, OPTION_TEXT, FIELD(network),
-     .help = "name or file whose layers are tuned; without: vgg19, or its shapes"},
+     .help = "name or file whose layers are tuned; without: the one of jobs that name none"},
     {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
      .help = "caffe or torchvision, for a file that does not tell"},
     {"seconds", 't', "N", NULL, OPTION_REAL, FIELD(seconds), .minimum = 0.0001, .maximum = 60,

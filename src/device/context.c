@@ -101,6 +101,10 @@ void context_use_tuning(nst_context *context) {
     if (row && *row->choice) {
         blas_set_parameters(context, row->choice, NULL); /* else it keeps its own, which are right as well */
     }
+    row = tuning_find(&context->tuning, CHANNEL_BLOCK_WORK);
+    if (row && !traits_block_is_given()) {
+        traits_parse_block(row->choice, &context->channel_block);
+    }
 }
 
 nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error) {

@@ -58,8 +58,7 @@ bool traits_keeps_programs(const nst_device_info *device) {
     return strcmp(device->platform, "Portable Computing Language") == 0 || is_rusticl(device);
 }
 
-/* The native vector width as channel block. */
-static int cpu_channel_block(const nst_device_info *device) {
+int traits_vector_width(const nst_device_info *device) {
     uint32_t width = device->vector_width_float;
     return width >= 16 ? 16 : width >= 8 ? 8 : 4;
 }
@@ -84,16 +83,26 @@ static nst_status read_style(bool *like_cpu, nst_error *error) {
     return NST_OK;
 }
 
-static nst_status read_block(int *block, nst_error *error) {
-    const char *text = getenv("NST_CHANNEL_BLOCK");
-    if (!text || !*text) {
-        return NST_OK;
-    }
+bool traits_parse_block(const char *text, int *block) {
     long long value;
     if (!text_to_integer(text, &value) || (value != 1 && value != 4 && value != 8 && value != 16)) {
-        return fail(error, NST_ERROR_ARGUMENT, "NST_CHANNEL_BLOCK is '%s': expected 1, 4, 8 or 16", text);
+        return false;
     }
     *block = (int)value;
+    return true;
+}
+
+static const char given_block[] = "NST_CHANNEL_BLOCK";
+
+bool traits_block_is_given(void) {
+    const char *text = getenv(given_block);
+    return text && *text;
+}
+
+static nst_status read_block(int *block, nst_error *error) {
+    if (traits_block_is_given() && !traits_parse_block(getenv(given_block), block)) {
+        return fail(error, NST_ERROR_ARGUMENT, "%s is '%s': expected 1, 4, 8 or 16", given_block, getenv(given_block));
+    }
     return NST_OK;
 }
 
@@ -127,7 +136,7 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
         return status;
     }
     context->loops_in_kernel = like_cpu;
-    context->channel_block = like_cpu ? cpu_channel_block(device) : 1;
+    context->channel_block = like_cpu ? traits_vector_width(device) : 1;
     context->work_items = device->compute_units > 0 ? (int)device->compute_units : 1;
     context->work_group = like_cpu ? 1 : power_of_two_below(device->largest_work_group, USUAL_WORK_GROUP);
     context->sub_group = smallest_sub_group(context);

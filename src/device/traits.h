@@ -14,6 +14,15 @@ nst_device_type traits_type(const char *platform, cl_device_type reported);
 /* True if the driver keeps compiled programs itself, and well enough. */
 bool traits_keeps_programs(const nst_device_info *device);
 
+/* The floats of a processor's vector, 4, 8 or 16: its channel block unless something says otherwise. */
+int traits_vector_width(const nst_device_info *device);
+
+/* Reads a channel block; false for what is none. */
+bool traits_parse_block(const char *text, int *block);
+
+/* Whether the environment says which block is used. */
+bool traits_block_is_given(void);
+
 /* Sets loops_in_kernel, channel_block, work_items and work_group from context->info.
  * For tests, the environment may say otherwise: NST_DEVICE_STYLE=cpu|gpu, NST_CHANNEL_BLOCK=1|4|8|16.
  * Errors: NST_ERROR_ARGUMENT (such a variable with another value). */

@@ -1,10 +1,12 @@
 /* test_choice.c: which engine a convolution gets, from the tuner's table and without it, and that every value that may be
  * tuned computes rightly. */
+#include "device/findings.h"
 #include "fixture.h"
 #include "network/convolution_engine.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct convolution_shape shape = {
     .in_channels = 37, .out_channels = 35, .kernel_size = 3, .padding = 1, .epilogue = EPILOGUE_NONE};
@@ -50,6 +52,46 @@ static void the_table_decides(void **state) {
         expect_choice(context, built_in);
     }
     tuning_free(&context->tuning);
+}
+
+static int block_when_opened(void) {
+    nst_context *context;
+    nst_error error;
+    check(nst_context_create(NULL, &context, &error), &error);
+    int block = context->channel_block;
+    nst_context_destroy(context);
+    return block;
+}
+
+/* For one device only, and below the environment. */
+static void the_kept_table_gives_the_channel_block(void **state) {
+    const nst_context *context = *state;
+    const char *old = getenv("NST_CACHE_DIR");
+    char folder[] = "/tmp/nst-choice-XXXXXX", before[4096];
+    snprintf(before, sizeof before, "%s", old ? old : "");
+    assert_non_null(mkdtemp(folder));
+    setenv("NST_CACHE_DIR", folder, 1);
+    struct tuning_row row = {.work = CHANNEL_BLOCK_WORK, .time_ns = 1, .default_ns = 2};
+    struct tuning_table table = {.rows = &row, .count = 1, .capacity = 1};
+    static const char *const choices[] = {"4", "8", "7", ""};
+    for (size_t i = 0; i < COUNT_OF(choices); ++i) {
+        snprintf(row.choice, sizeof row.choice, "%s", choices[i]);
+        assert_true(tuning_write(&context->info, &table));
+        bool is_used = i < 2 && !getenv("NST_CHANNEL_BLOCK");
+        assert_int_equal(block_when_opened(), is_used ? atoi(choices[i]) : context->channel_block);
+    }
+    if (!getenv("NST_CHANNEL_BLOCK")) {
+        setenv("NST_CHANNEL_BLOCK", "16", 1);
+        assert_int_equal(block_when_opened(), 16);
+        unsetenv("NST_CHANNEL_BLOCK");
+    }
+    findings_write(&context->info, FINDINGS_TUNING, NULL);
+    rmdir(folder);
+    if (old) {
+        setenv("NST_CACHE_DIR", before, 1);
+    } else {
+        unsetenv("NST_CACHE_DIR");
+    }
 }
 
 /* An engine that computed wrongly is not chosen, neither by default nor from the table. */
@@ -130,6 +172,7 @@ static void every_value_computes_rightly(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_decides),
+        cmocka_unit_test(the_kept_table_gives_the_channel_block),
         cmocka_unit_test(wrong_engines_are_avoided),
         cmocka_unit_test(every_value_computes_rightly),
     };
