@@ -87,8 +87,7 @@ static const struct row {
     {PICTURES NETWORK OUT, 1, .words = {"no OpenCL device", "install"}, .lists = true,
      .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "folder/"}},
     {PICTURES NETWORK OUT, 1, .words = {"no OpenCL device", "platform"}, .lists = true,
-     .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "clover/"},
-     .needs = "/etc/OpenCL/vendors/mesa.icd"},
+     .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "clover/"}, .needs = "/etc/OpenCL/vendors/mesa.icd"},
     {PICTURES OUT "--network ./small.safetensors --size 32768", 1, .words = {"memory", "largest size that fits"}},
 
     /* Values */
