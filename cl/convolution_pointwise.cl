@@ -8,7 +8,8 @@
  * [panels][in_channels][VECTORS], lanes are output channels. With few channels memory is the limit: what tiles further on
  * read is fetched ahead.
  *
- * IN_PLACE 1: `output` is `input`. The input under the area is first copied to `scratch`, [in_blocks][area's pixels].
+ * IN_PLACE 1: `output` is `input`. Where there are several panels, the input under the area is first copied to `scratch`,
+ * [in_blocks][area's pixels].
  */
 #include "convolution.h"
 
@@ -128,6 +129,7 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
     int mask_rows = (height + 3) / 4, mask_columns = (width + 3) / 4;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + VECTORS - 1) / VECTORS;
     size_t plane = (size_t)height * width;
+    bool copies = IN_PLACE && panels > 1; /* else each tile is read before it is written */
     __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (IN_PLACE ? AREA_PIXELS : PIXELS);
 
     /* Where areas are few, their panels are shared out too, in `groups`. */
@@ -135,9 +137,9 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
         int group = i % groups, area = i / groups;
         int y0 = area / area_columns * AREA_ROWS, x0 = area % area_columns * AREA_COLUMNS;
         int y_end = min(y0 + AREA_ROWS, height), x_end = min(x0 + AREA_COLUMNS, width);
-#if IN_PLACE
-        gather(input, size, y0, x0, AREA_ROWS, AREA_COLUMNS, in_blocks, gathered);
-#endif
+        if (copies) {
+            gather(input, size, y0, x0, AREA_ROWS, AREA_COLUMNS, in_blocks, gathered);
+        }
         for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
             int vectors = min(VECTORS, out_blocks - panel * VECTORS);
             __global floatB *output_panel = output + panel * VECTORS * plane;
@@ -149,19 +151,18 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
                         PREFETCH(output_panel + k / PIXELS * plane + (y + row_of(k % PIXELS)) * width + x +
                                  column_of(k % PIXELS) + OUTPUTS_AHEAD);
                     }
-#if IN_PLACE
-                    __global const floatB *tile = gathered + (y - y0) * AREA_COLUMNS + x - x0;
-                    int line = AREA_COLUMNS, from_block_to_block = AREA_PIXELS;
-#else
                     __global const floatB *tile = input + y * width + x;
                     size_t line = width, from_block_to_block = plane;
-                    if (y + TILE_ROWS > height || x + TILE_COLUMNS > width) {
+                    if (copies) {
+                        tile = gathered + (y - y0) * AREA_COLUMNS + x - x0;
+                        line = AREA_COLUMNS;
+                        from_block_to_block = AREA_PIXELS;
+                    } else if (y + TILE_ROWS > height || x + TILE_COLUMNS > width) {
                         gather(input, size, y, x, TILE_ROWS, TILE_COLUMNS, in_blocks, gathered);
                         tile = gathered;
                         line = TILE_COLUMNS;
                         from_block_to_block = PIXELS;
                     }
-#endif
                     tile_sums(tile, line, from_block_to_block, weights + (size_t)panel * in_channels * VECTORS,
                               bias + panel * VECTORS, in_channels, sums);
 #pragma unroll

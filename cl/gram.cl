@@ -5,13 +5,40 @@
  * gram_partial (CPUs): each work-item adds up the products of its own range of pixels into its own matrix,
  * [channels][channels] with channels padded to whole blocks. It takes `chunk` pixels at a time, few enough for their
  * features to stay in its cache, and within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in
- * registers: lanes are columns, rows are broadcast. G is symmetric: tiles below the diagonal (in units of COLUMNS
- * blocks) are left out.
+ * registers: lanes are columns, rows are broadcast. G is symmetric: what is left of the block on the diagonal is left
+ * out.
  */
 #include "common.h"
 
 #ifdef COLUMNS
-#define SPAN (COLUMNS * BLOCK) /* channels of one tile's columns */
+/* Adds to the matrix the products of ROWS channels with the channels of `width` blocks over `count` pixels. */
+INLINED void add_tile(__global const float *rows, __global const floatB *columns, int pixels, int count, int width,
+                      __global floatB *matrix, int blocks) {
+    floatB sums[ROWS][COLUMNS];
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+        for (int c = 0; c < width; ++c) {
+            sums[r][c] = (floatB)(0.0f);
+        }
+    }
+    for (int p = 0; p < count; ++p) {
+#pragma unroll
+        for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+            for (int c = 0; c < width; ++c) {
+                sums[r][c] = fma((floatB)(rows[p * BLOCK + r]), columns[(size_t)c * pixels + p], sums[r][c]);
+            }
+        }
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+        for (int c = 0; c < width; ++c) {
+            matrix[r * blocks + c] += sums[r][c];
+        }
+    }
+}
 
 __kernel void gram_partial(__global const floatB *map, __global floatB *partials, int channels, int pixels, int chunk) {
     int item = get_global_id(0), items = get_global_size(0), blocks = (channels + BLOCK - 1) / BLOCK;
@@ -23,54 +50,43 @@ __kernel void gram_partial(__global const floatB *map, __global floatB *partials
     for (int start = begin; start < end; start += chunk) {
         int count = min(chunk, end - start);
         for (int row = 0; row < blocks * BLOCK; row += ROWS) {
-            __global const float *rows =
-                (__global const float *)(map + (size_t)(row / BLOCK) * pixels + start) + row % BLOCK;
-            for (int block = row / SPAN * COLUMNS; block < blocks; block += COLUMNS) {
-                __global const floatB *columns = map + (size_t)block * pixels + start;
-                floatB sums[ROWS][COLUMNS];
-#pragma unroll
-                for (int r = 0; r < ROWS; ++r) {
-#pragma unroll
-                    for (int c = 0; c < COLUMNS; ++c) {
-                        sums[r][c] = (floatB)(0.0f);
-                    }
-                }
-                for (int p = 0; p < count; ++p) {
-#pragma unroll
-                    for (int r = 0; r < ROWS; ++r) {
-#pragma unroll
-                        for (int c = 0; c < COLUMNS; ++c) {
-                            sums[r][c] =
-                                fma((floatB)(rows[p * BLOCK + r]), columns[(size_t)c * pixels + p], sums[r][c]);
-                        }
-                    }
-                }
-#pragma unroll
-                for (int r = 0; r < ROWS; ++r) {
-#pragma unroll
-                    for (int c = 0; c < COLUMNS; ++c) {
-                        matrix[(row + r) * blocks + block + c] += sums[r][c];
-                    }
-                }
+            int block = row / BLOCK;
+            __global const float *rows = (__global const float *)(map + (size_t)block * pixels + start) + row % BLOCK;
+            __global const floatB *columns = map + start;
+            __global floatB *line = matrix + row * blocks;
+            if (block % COLUMNS) { /* the rest of the tile on the diagonal; COLUMNS is 1 or 2 */
+                add_tile(rows, columns + (size_t)block * pixels, pixels, count, 1, line + block, blocks);
+                ++block;
+            }
+            for (; block < blocks; block += COLUMNS) {
+                add_tile(rows, columns + (size_t)block * pixels, pixels, count, COLUMNS, line + block, blocks);
             }
         }
     }
 }
 
-/* G = sum of the work-items' matrices; the tiles that were left out are like those on the other side of the diagonal. */
-__kernel void gram_sum(__global const float *partials, __global float *gram, int channels, int items) {
-    int padded = (channels + BLOCK - 1) / BLOCK * BLOCK;
-    FOR_RANGE(row, channels) {
-        int first = row / SPAN * SPAN, next = first + SPAN;
-        __global const float *products = partials + row * padded;
-        for (int column = first; column < channels; ++column) {
-            float sum = 0.0f;
-            for (int item = 0; item < items; ++item) {
-                sum += products[(size_t)item * padded * padded + column];
+/* G = sum of the work-items' matrices, a block of rows and a block of columns at a time; those that were left out are like
+ * those on the other side of the diagonal. */
+__kernel void gram_sum(__global const floatB *partials, __global float *gram, int channels, int items) {
+    int blocks = (channels + BLOCK - 1) / BLOCK;
+    FOR_RANGE(i, blocks * blocks) {
+        int row = i / blocks, column = i % blocks;
+        bool is_given = row <= column;
+        __global const floatB *products = partials + (size_t)min(row, column) * BLOCK * blocks + max(row, column);
+        union {
+            floatB rows[BLOCK];
+            float values[BLOCK][BLOCK];
+        } sums;
+        for (int r = 0; r < BLOCK; ++r) {
+            sums.rows[r] = products[r * blocks];
+            for (int item = 1; item < items; ++item) {
+                sums.rows[r] += products[((size_t)item * blocks * BLOCK + r) * blocks];
             }
-            gram[row * channels + column] = sum;
-            if (column >= next) {
-                gram[column * channels + row] = sum;
+        }
+        for (int r = 0; r < min(BLOCK, channels - row * BLOCK); ++r) {
+            for (int c = 0; c < min(BLOCK, channels - column * BLOCK); ++c) {
+                gram[(row * BLOCK + r) * channels + column * BLOCK + c] =
+                    is_given ? sums.values[r][c] : sums.values[c][r];
             }
         }
     }

@@ -279,8 +279,8 @@ nst_status style_loss_value(struct style_loss *loss, const struct plan *plan, st
 
 nst_status style_loss_add_gradient(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
                                    cl_mem gradient, nst_error *error) {
-    nst_status status =
-        convolution_set_weights(loss->context, loss->gradient, plan_buffer(plan, loss->difference), error);
+    cl_mem matrix = plan_buffer(plan, loss->difference); /* symmetric */
+    nst_status status = convolution_set_weights(loss->context, loss->gradient, matrix, error);
     if (status) {
         return status;
     }

@@ -132,7 +132,7 @@ struct convolution_call {
 nst_status convolution_run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                            nst_error *error);
 
-/* Replaces the weights of a 1x1 convolution by a matrix on the device, float [out_channels][in_channels], row-major,
+/* Replaces the weights of a 1x1 convolution by a matrix on the device, float [in_channels][out_channels], row-major,
  * dense. */
 nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
                                    nst_error *error);

@@ -424,8 +424,11 @@ static void weights_set_on_the_device(void **state) {
         struct convolution *convolution;
         check(convolution_create(context, &shape, engine, NULL, NULL, &convolution, &error), &error);
         for (int repetition = 0; repetition < 2; ++repetition) {
-            float *weights = random_values(&generator, 17 * 70);
-            cl_mem matrix = upload(context, weights, 17 * 70 * sizeof *weights);
+            float *weights = random_values(&generator, 17 * 70), transposed[17 * 70];
+            for (int i = 0; i < 17 * 70; ++i) {
+                transposed[i] = weights[i % 70 * 17 + i / 70];
+            }
+            cl_mem matrix = upload(context, transposed, sizeof transposed);
             check(convolution_set_weights(context, convolution, matrix, &error), &error);
             struct problem problem;
             problem_init(&problem, &shape, size, weights, NULL, &generator);
