@@ -52,15 +52,35 @@ static void tell(const struct bench_options *options, const char *format, ...) {
     options->tell(text, options->user);
 }
 
-static nst_status time_iterations(struct device_run *run, double seconds, struct bench_row *row, nst_error *error) {
+static bool is_stopped(const struct bench_options *options) {
+    return options->cancel && *options->cancel;
+}
+
+struct stoppable_job {
     nst_job *job;
+    const struct bench_options *options;
+};
+
+/* A timed_work. */
+static nst_status run_stoppable(void *user, int count, nst_error *error) {
+    struct stoppable_job *stoppable = user;
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < count; ++i) {
+        status = is_stopped(stoppable->options) ? fail(error, NST_CANCELLED, "stopped")
+                                                : workload_steps(stoppable->job, 1, error);
+    }
+    return status;
+}
+
+static nst_status time_iterations(struct device_run *run, double seconds, struct bench_row *row, nst_error *error) {
+    struct stoppable_job stoppable = {.options = run->options};
     run->context->peak_bytes = run->context->allocated_bytes;
-    nst_status status = workload_job(run->context, &run->workload, row->size_px, &job, error);
+    nst_status status = workload_job(run->context, &run->workload, row->size_px, &stoppable.job, error);
     if (!status) {
-        status = timing_measure(workload_steps, job, seconds, &row->iteration, error);
+        status = timing_measure(run_stoppable, &stoppable, seconds, &row->iteration, error);
     }
     row->memory_bytes = run->context->peak_bytes;
-    nst_job_destroy(job);
+    nst_job_destroy(stoppable.job);
     return status;
 }
 
@@ -117,6 +137,7 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     /* The rest is for making the job and warming up. */
     if (time_iterations(run, 0.6 * part, row, &error)) {
         outcome_from_error(&row->outcome, &error);
+        row->outcome.state = error.status == NST_CANCELLED ? BENCH_SKIPPED : BENCH_FAILED;
         return;
     }
     run->seconds_per_gflop = row->iteration.median_ms * 1e-3 / row->gflop;
@@ -132,7 +153,7 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
 static void measure_all_details(struct device_run *run) {
     struct bench_device *device = run->device;
     for (int i = 0; i < device->row_count; ++i) {
-        if (device->rows[i].outcome.state <= BENCH_WRONG) {
+        if (device->rows[i].outcome.state <= BENCH_WRONG && !is_stopped(run->options)) {
             measure_details(run, 0.5 * run->options->seconds / device->row_count, &device->rows[i]);
         }
     }
@@ -155,6 +176,7 @@ static void list_sizes(struct device_run *run) {
 
 static void fail_rows(struct device_run *run, const nst_error *error) {
     outcome_from_error(&run->device->outcome, error);
+    run->device->outcome.state = error->status == NST_CANCELLED ? BENCH_SKIPPED : BENCH_FAILED;
     for (int i = 0; i < run->device->row_count; ++i) {
         run->device->rows[i].outcome = run->device->outcome;
         set_key(run, &run->device->rows[i]);
@@ -185,8 +207,13 @@ static void measure_device(struct device_run *run) {
     nst_error error;
     nst_context_options options = {.device = run->name, .no_cache = run->options->no_cache, .unchecked = true};
     list_sizes(run);
-    tell(run->options, "%s: peak and bandwidth", run->name);
-    nst_status status = nst_context_create(&options, &run->context, &error);
+    nst_status status = NST_OK;
+    if (is_stopped(run->options)) {
+        status = fail(&error, NST_CANCELLED, "stopped");
+    } else {
+        tell(run->options, "%s: peak and bandwidth", run->name);
+        status = nst_context_create(&options, &run->context, &error);
+    }
     if (!status) {
         device->info = run->context->info;
         device->precision = nst_precision_used(run->context, run->workload.precision);
@@ -213,7 +240,9 @@ static void measure_device(struct device_run *run) {
             measure_all_details(run);
         }
         /* What happened to be slow at the beginning, because of others on this machine, perhaps is not now. */
-        probe_again(run->context, device, NULL);
+        if (!is_stopped(run->options)) {
+            probe_again(run->context, device, NULL);
+        }
         set_shares(device);
     }
     nst_context_destroy(run->context);
@@ -255,7 +284,7 @@ nst_status bench_run(const char *const *devices, int device_count, const struct 
     /* Children first: this process must not have opened a device. */
     for (int i = 0; i < device_count; ++i) {
         report->devices[i].cold_seconds = report->devices[i].warm_seconds = NAN;
-        if (!options->no_start) {
+        if (!options->no_start && !is_stopped(options)) {
             tell(options, "%s: start with empty and with full caches", devices[i]);
             start_measure(devices[i], &workload, &report->devices[i].cold_seconds, &report->devices[i].warm_seconds);
         }

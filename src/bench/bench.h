@@ -12,7 +12,7 @@
 #include "device/tuning.h"
 #include "weights/network.h"
 
-enum { BENCH_SCHEMA = 1, BENCH_MOST_SIZES = 16, BENCH_REASON_LENGTH = 256 };
+enum { BENCH_SCHEMA = 1, BENCH_MOST_SIZES = 16, BENCH_REASON_LENGTH = 256, BENCH_LONGEST_START_SECONDS = 30 };
 
 enum bench_state {
     BENCH_OK,
@@ -74,9 +74,10 @@ struct bench_check {
 
 struct bench_device {
     nst_device_info info;
-    struct bench_outcome outcome;      /* of opening it and of the probes */
-    nst_precision precision;           /* that was used */
-    double cold_seconds, warm_seconds; /* until the first loss is there; NAN: not known */
+    struct bench_outcome outcome; /* of opening it and of the probes */
+    nst_precision precision;      /* that was used */
+    double cold_seconds,
+        warm_seconds; /* until the first loss is there; NAN: not known, INFINITY: longer than is waited for */
     double peak_gflops, bandwidth_gb_per_s;
     int peak_width, peak_chains; /* where the peak was reached */
     struct bench_check check;
@@ -102,6 +103,7 @@ struct bench_options {
     const nst_network *network;                 /* NULL: one in the shape of VGG-19 with random weights */
     void (*tell)(const char *what, void *user); /* called before each part of the work; may be NULL */
     void *user;
+    const volatile int *cancel; /* not 0: finish the iteration in hand, and skip the rest; may be NULL */
 };
 
 /* Measures devices given as P:D. What goes wrong on a device is told in the report; the only errors returned are

@@ -99,7 +99,7 @@ void layer_run_release(struct layer_run *run);
 /* ---- start.c, check.c, layers.c ----------------------------------------------------------------------------------- */
 
 /* Seconds from opening the device to the first loss of a small picture, with empty caches and again with full ones. In
- * child processes; NAN where that is not possible. */
+ * child processes; NAN where that is not possible, INFINITY where it takes longer than BENCH_LONGEST_START_SECONDS. */
 void start_measure(const char *device, const struct workload *workload, double *cold_seconds, double *warm_seconds);
 
 /* Losses and gradient of a picture of that width by the device's engines against the plain one in single precision.

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/device_list.h"
+#include "cli/interrupt.h"
 #include "cli/network_choice.h"
 #include "support/error.h"
 #include "support/file.h"
@@ -129,7 +130,9 @@ static int measure(struct bench_command_options *values) {
                                        .precision = values->precision,
                                        .network = network,
                                        .tell = tell,
-                                       .user = values};
+                                       .user = values,
+                                       .cancel = interrupt_flag()};
+        interrupt_catch();
         memcpy(wanted.sizes, values->sizes, sizeof wanted.sizes);
         status = bench_run(names.pointers, names.count, &wanted, &report, &error);
         fine = is_fine(&report);
@@ -139,6 +142,8 @@ static int measure(struct bench_command_options *values) {
     nst_network_destroy(network);
     if (status != NST_OK)
         return command_error(&error);
+    if (*interrupt_flag())
+        return 128 + *interrupt_flag();
     return fine ? EXIT_FINE : EXIT_FAILED;
 }
 
@@ -183,6 +188,7 @@ const struct command command_bench = {
     .details = "  nst bench                          the default device, about a minute\n"
                "  nst bench -d all --json -o A.json  every device, every figure, into a file\n"
                "  nst bench compare A.json B.json --html report.html\n"
+               "Stopped with Ctrl-C, it prints what was measured so far.\n"
                "Exit status: 0 if something was measured and nothing is wrong, else 1.",
     .table = &bench_table,
     .values_size = sizeof(struct bench_command_options),

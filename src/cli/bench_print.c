@@ -107,7 +107,7 @@ static const char *const made_up_note =
     "the layers of VGG-19 with random weights, made in memory: as fast as the real ones";
 
 static const char *name_of(const nst_device_info *info) {
-    return *info->board ? info->board : *info->name ? info->name : "a device that could not be opened";
+    return *info->board ? info->board : *info->name ? info->name : "a device that was not opened";
 }
 
 static const char *seconds_text(double seconds, char buffer[32]) {
@@ -153,6 +153,9 @@ static void print_block(struct block block, const struct bench_device *device) {
     if (isfinite(device->cold_seconds))
         print_line(block, "start", "%s with empty caches, %s with full ones, until the first loss",
                    seconds_text(device->cold_seconds, cold), seconds_text(device->warm_seconds, warm));
+    else if (isinf(device->cold_seconds))
+        print_line(block, "start", "more than %d s with empty caches, until the first loss",
+                   BENCH_LONGEST_START_SECONDS);
     if (device->outcome.state != BENCH_OK) {
         print_line(block, bench_state_name(device->outcome.state), "%s", device->outcome.reason);
         return;

@@ -1,4 +1,5 @@
 /* main.c: finds the command that is meant, takes its arguments apart, and runs it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static int run(const struct command *command, int argc, char **argv, int first) 
     return exit_status;
 }
 
-int main(int argc, char **argv) {
+static int dispatch(int argc, char **argv) {
     /* The loader ocl-icd would ask all drivers for their devices, to sort the platforms: one that crashes or hangs would take
      * `-d P:D` of another with it, and the numbers would change with what is plugged in. */
     setenv("OCL_ICD_PLATFORM_SORT", "none", 0);
@@ -84,4 +85,16 @@ int main(int argc, char **argv) {
     if (*word && *word != '-' && !strpbrk(word, "./\\") && !file_exists(word))
         return fail_unknown(word);
     return run(&command_stylize, argc, argv, 1);
+}
+
+int main(int argc, char **argv) {
+    int exit_status = dispatch(argc, argv);
+    /* What was printed may still be on its way, to a disk that is full. */
+    bool printed = !ferror(stdout);
+    if (fflush(stdout) == 0 && printed)
+        return exit_status;
+    nst_error error;
+    fail(&error, NST_ERROR_FILE, "cannot write to standard output: %s", strerror(errno));
+    int failed = command_error(&error);
+    return exit_status == EXIT_FINE ? failed : exit_status;
 }

@@ -4,8 +4,10 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define QUICK "bench --network ./small.safetensors --seconds 0.5 --quiet --no-start "
 
@@ -353,6 +355,26 @@ static void test_wrong_row(void **state) {
     json_decref(whole);
 }
 
+/* Ctrl-C: the sizes that were measured are printed. */
+static void test_stopped(void **state) {
+    (void)state;
+    pid_t process =
+        program_start("bench --network ./small.safetensors --no-start --sizes 32,256 --seconds 120 --csv", NULL);
+    bool measures = false;
+    for (int i = 0; i < 6000 && !measures; i++) {
+        char *told = fixture_read_file("program.err", NULL);
+        measures = told && strstr(told, "256 px");
+        free(told);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    kill(process, SIGINT);
+    const struct outcome *outcome = program_finish(process);
+    assert_int_equal(outcome->status, 128 + SIGINT);
+    assert_non_null(strstr(outcome->out, "\"ok\""));
+    assert_non_null(strstr(outcome->out, "\"skipped\""));
+    assert_non_null(strstr(outcome->out, "\"stopped\""));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),
@@ -367,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_selftest),
         cmocka_unit_test(test_selftest_finds_wrong_kernels),
         cmocka_unit_test(test_wrong_row),
+        cmocka_unit_test(test_stopped),
     };
     return cmocka_run_group_tests(tests, measure, fixtures_remove);
 }

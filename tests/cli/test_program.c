@@ -241,6 +241,18 @@ static void test_full_disk(void **state) {
     free(now);
 }
 
+/* Nor may what is printed vanish unnoticed. */
+static void test_full_standard_output(void **state) {
+    (void)state;
+    if (access("/dev/full", W_OK) != 0)
+        skip();
+    assert_int_equal(system(NST_PROGRAM " help >/dev/full 2>full.err") >> 8, 1);
+    char *told = fixture_read_file("full.err", NULL);
+    assert_one_error_line("help", told);
+    assert_non_null(strstr(told, "standard output"));
+    free(told);
+}
+
 static void test_weights(void **state) {
     (void)state;
     static const char *const lines[] = {"weights list", "weights info ./small.safetensors",
@@ -296,6 +308,7 @@ int main(void) {
         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_standard_output),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_judge),
     };
