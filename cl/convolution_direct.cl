@@ -5,7 +5,7 @@
  *
  * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It
  * first copies the input under the area, borders resolved, to its patch in `scratch`: patch: floatB
- * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache. Then, for
+ * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache (with OUTPUTS this happens at borders only). Then, for
  * each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the
  * tile are kept in registers over the whole loop. weights: floatB [panels][in_blocks][KERNEL_SIZE *
  * KERNEL_SIZE][channels of the block][VECTORS], lanes are output channels. Registers must suffice for TILE_ROWS *
@@ -89,6 +89,11 @@ static void gather(struct source in, int block, __global floatB *patch, int y, i
     }
 }
 
+/* Whether the input under a whole area lies inside, from its first pixel. */
+static bool is_inside(struct source in, int y, int x) {
+    return y >= 0 && x >= 0 && y + PATCH_ROWS <= in.height && x + PATCH_COLUMNS <= in.width;
+}
+
 #if OUTPUTS
 
 /* One channel's sums of a tile. */
@@ -113,8 +118,8 @@ static float4 sums_of_lanes(floatB a, floatB b, floatB c, floatB d) {
 /* The sums of one tile for OUTPUTS output channels, too few to fill the lanes of a vector: lanes are input channels
  * instead, and are added up in the end, those of four pixels at once. weights: floatB [in_blocks][TAPS][OUTPUTS]. From
  * `ahead` on it fetches what the same tile of the next area will be made of. */
-static void few_sums(__global const floatB *patch, __global const floatB *weights, int in_channels, struct source in,
-                     __global const floatB *ahead, union pixel_sums sums[OUTPUTS]) {
+static void few_sums(__global const floatB *tile, int line, int plane, __global const floatB *weights, int in_channels,
+                     struct source in, __global const floatB *ahead, union pixel_sums sums[OUTPUTS]) {
     floatB products[PIXELS][OUTPUTS];
 #pragma unroll
     for (int i = 0; i < PIXELS; ++i) {
@@ -130,10 +135,10 @@ static void few_sums(__global const floatB *patch, __global const floatB *weight
         }
         ahead += (size_t)in.height * in.width;
         for (int tap = 0; tap < TAPS; ++tap) {
-            __global const floatB *pixels = patch + tap / KERNEL_SIZE * PATCH_COLUMNS + tap % KERNEL_SIZE;
+            __global const floatB *pixels = tile + tap / KERNEL_SIZE * line + tap % KERNEL_SIZE;
 #pragma unroll
             for (int i = 0; i < PIXELS; ++i) {
-                floatB pixel = pixels[i / TILE_COLUMNS * PATCH_COLUMNS + i % TILE_COLUMNS];
+                floatB pixel = pixels[i / TILE_COLUMNS * line + i % TILE_COLUMNS];
 #pragma unroll
                 for (int o = 0; o < OUTPUTS; ++o) {
                     products[i][o] += pixel * weights[o];
@@ -141,7 +146,7 @@ static void few_sums(__global const floatB *patch, __global const floatB *weight
             }
             weights += OUTPUTS;
         }
-        patch += PATCH_PIXELS;
+        tile += plane;
     }
 #pragma unroll
     for (int o = 0; o < OUTPUTS; ++o) {
@@ -311,7 +316,8 @@ __kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, 
         int group = i % groups, area = i / groups;
         int y0 = area / area_columns * AREA_ROWS, x0 = area % area_columns * AREA_COLUMNS;
         int rows = min(AREA_ROWS, height - y0), columns = min(AREA_COLUMNS, width - x0);
-        for (int block = 0; block < in_blocks; ++block) {
+        bool copies = !OUTPUTS || !is_inside(in, y0 - padding, x0 - padding);
+        for (int block = 0; copies && block < in_blocks; ++block) {
             gather(in, block, patch + block * PATCH_PIXELS, y0 - padding, x0 - padding,
                    (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS,
                    (columns + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS, padding_mode);
@@ -324,7 +330,14 @@ __kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, 
                     int y = y0 + tile_y, x = x0 + tile_x;
 #if OUTPUTS
                     union pixel_sums few[OUTPUTS];
-                    few_sums(tile, weights, in_channels, in, next_input(in, y - padding, x - padding), few);
+                    int line = PATCH_COLUMNS, plane = PATCH_PIXELS;
+                    if (!copies) {
+                        tile = in.values + (y - padding) * in_width + x - padding;
+                        line = in_width;
+                        plane = in_height * in_width;
+                    }
+                    few_sums(tile, line, plane, weights, in_channels, in, next_input(in, y - padding, x - padding),
+                             few);
 #endif
 #if TO_IMAGE
                     store_image_tile(few, (__global float *)output, out, y, x);

@@ -11,43 +11,65 @@
 #define POWER 2
 #endif
 
-static float value_of(float difference) {
 #if POWER == 1
-    return fabs(difference);
+#define VALUE(difference) fabs(difference)
+#define SLOPE(difference) sign(difference)
 #else
-    return difference * difference;
+#define VALUE(difference) ((difference) * (difference))
+#define SLOPE(difference) (2.0f * (difference))
 #endif
+
+/* A CPU takes as many pixels at a time as its vectors have lanes. */
+#if BLOCK == 4
+#define LOAD(address)          vload4(0, address)
+#define STORE(values, address) vstore4(values, 0, address)
+#elif BLOCK == 8
+#define LOAD(address)          vload8(0, address)
+#define STORE(values, address) vstore8(values, 0, address)
+#elif BLOCK == 16
+#define LOAD(address)          vload16(0, address)
+#define STORE(values, address) vstore16(values, 0, address)
+#else
+#define LOAD(address)          (*(address))
+#define STORE(values, address) (*(address) = (values))
+#endif
+
+/* What pixel x of a row adds to the sum; `up` and `down` lead to its neighbors in other rows, or to itself. */
+static float add_pixel(__global const float *line, __global float *gradient, int x, int width, int up, int down,
+                       float weight) {
+    float here = line[x], left = here - line[max(x - 1, 0)], right = line[min(x + 1, width - 1)] - here;
+    float above = here - line[x + up], below = line[x + down] - here;
+    gradient[x] += weight * (SLOPE(left) + SLOPE(above) - SLOPE(right) - SLOPE(below));
+    return VALUE(right) + VALUE(below);
 }
 
-static float slope_of(float difference) {
-#if POWER == 1
-    return sign(difference);
-#else
-    return 2.0f * difference;
-#endif
+/* The same for BLOCK pixels, all of them with neighbors in their row. */
+static floatB add_pixels(__global const float *line, __global float *gradient, int x, int up, int down, float weight) {
+    floatB here = LOAD(line + x), left = here - LOAD(line + x - 1), right = LOAD(line + x + 1) - here;
+    floatB above = here - LOAD(line + x + up), below = LOAD(line + x + down) - here;
+    STORE(LOAD(gradient + x) + weight * (SLOPE(left) + SLOPE(above) - SLOPE(right) - SLOPE(below)), gradient + x);
+    return VALUE(right) + VALUE(below);
 }
 
 __kernel void total_variation(__global const float *image, __global float *gradient, __global float *partials, int slot,
                               int height, int width, float weight) {
-    /* A CPU's element is a line, whose loop the compiler vectorizes; a GPU's is a pixel, so that neighbors load
-     * together. */
-    int length = LOOPS ? width : 1, pieces = width / length;
+    /* A CPU's element is a row; a GPU's is a pixel, so that neighbors load together. */
+    int pieces = LOOPS ? 1 : width;
     float sum = 0.0f, lost = 0.0f;
     FOR_RANGE(piece, 3 * height * pieces) {
-        int row = piece / pieces, y = row % height, begin = piece % pieces * length;
+        int row = piece / pieces, y = row % height, x = piece % pieces, end = LOOPS ? width : x + 1;
+        int up = y > 0 ? -width : 0, down = y + 1 < height ? width : 0;
         __global const float *line = image + (size_t)row * width;
-        float piece_sum = 0.0f;
-        for (int x = begin; x < begin + length; ++x) {
-            float here = line[x];
-            float right = x + 1 < width ? line[x + 1] - here : 0.0f;
-            float left = x > 0 ? here - line[x - 1] : 0.0f;
-            float down = y + 1 < height ? line[width + x] - here : 0.0f;
-            float up = y > 0 ? here - line[x - width] : 0.0f;
-            piece_sum += value_of(right) + value_of(down);
-            gradient[(size_t)row * width + x] +=
-                weight * (slope_of(left) + slope_of(up) - slope_of(right) - slope_of(down));
+        __global float *slopes = gradient + (size_t)row * width;
+        float piece_sum = add_pixel(line, slopes, x, width, up, down, weight);
+        floatB sums = (floatB)(0.0f);
+        for (++x; x + BLOCK < end; x += BLOCK) {
+            sums += add_pixels(line, slopes, x, up, down, weight);
         }
-        ADD_TERM(float, sum, lost, piece_sum);
+        for (; x < end; ++x) {
+            piece_sum += add_pixel(line, slopes, x, width, up, down, weight);
+        }
+        ADD_TERM(float, sum, lost, piece_sum + SUM(sums));
     }
     REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));
 }
