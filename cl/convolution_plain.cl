@@ -4,7 +4,7 @@
  * p])
  *
  * weights: weightB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output channels.
- * One element of the launch is one output vector: one pixel of one block of output channels.
+ * One element of the launch is one output vector: one pixel of one block of output channels. `count` of them from `start` on.
  */
 #include "convolution.h"
 #include "weights.h"
@@ -12,12 +12,12 @@
 __kernel void convolution_plain(__global const float *input, __global floatB *output, __global const ushortB *mask,
                                 __global const weightB *weights, __global const floatB *bias, int in_channels,
                                 int out_blocks, int kernel_size, int in_height, int in_width, int padding,
-                                int padding_mode) {
+                                int padding_mode, int start, int count) {
     int height = in_height + 2 * padding - kernel_size + 1, width = in_width + 2 * padding - kernel_size + 1;
     int taps = kernel_size * kernel_size;
     size_t plane = (size_t)in_height * in_width;
-    FOR_RANGE(i, out_blocks * height * width) {
-        int x = i % width, y = i / width % height, block = i / (width * height);
+    FOR_RANGE(n, count) {
+        int i = start + n, x = i % width, y = i / width % height, block = i / (width * height);
         floatB sum = bias[block];
         for (int tap = 0; tap < taps; ++tap) {
             int row = source_index(y + tap / kernel_size - padding, in_height, padding_mode);

@@ -23,6 +23,7 @@ struct nst_context {
     int channel_block;     /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
     int work_items;        /* for kernels that loop: how many to launch */
     size_t work_group;     /* for kernels that do not: size of a work-group */
+    double dispatch_flop;  /* the most floating-point operations that one dispatch should do */
     bool prefetches;       /* the compiler of kernels knows __builtin_prefetch */
     int sub_group;         /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
     bool fills_by_writing; /* zeros are sent from the host instead of by clEnqueueFillBuffer */

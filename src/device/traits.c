@@ -71,6 +71,14 @@ static size_t power_of_two_below(uint64_t limit, size_t start) {
     return size;
 }
 
+double traits_dispatch_flop(const nst_device_info *device) {
+    /* 15 GFLOP take an integrated GPU of 150 GFLOP/s 0.1 s; launches of more do not run faster. Even a core of a telephone's GPU
+     * does 8 operations per cycle. A driver that does not tell its clock says 0. */
+    const double most = 15e9, flop_per_mhz_and_unit = 0.1 * 8e6;
+    double flop = flop_per_mhz_and_unit * device->compute_units * device->clock_mhz;
+    return flop > 0 && flop < most ? flop : most;
+}
+
 static nst_status read_style(bool *like_cpu, nst_error *error) {
     const char *style = getenv("NST_DEVICE_STYLE");
     if (!style || !*style) {
@@ -139,6 +147,7 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
     context->channel_block = like_cpu ? traits_vector_width(device) : 1;
     context->work_items = device->compute_units > 0 ? (int)device->compute_units : 1;
     context->work_group = like_cpu ? 1 : power_of_two_below(device->largest_work_group, USUAL_WORK_GROUP);
+    context->dispatch_flop = traits_dispatch_flop(device);
     context->sub_group = smallest_sub_group(context);
     /* Oclgrind's check for uninitialized values (21.10) does not see what clEnqueueFillBuffer writes. */
     context->fills_by_writing = is_oclgrind(device->platform);

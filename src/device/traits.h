@@ -23,7 +23,12 @@ bool traits_parse_block(const char *text, int *block);
 /* Whether the environment says which block is used. */
 bool traits_block_is_given(void);
 
-/* Sets loops_in_kernel, channel_block, work_items and work_group from context->info.
+/* The most floating-point operations that one dispatch should do on a device: what takes 0.1 s. Much longer ones freeze the
+ * screen, or are stopped by the system. From compute units and clock alone, not from what was measured: results may depend on
+ * how work is divided, and must not depend on what ran before. */
+double traits_dispatch_flop(const nst_device_info *device);
+
+/* Sets loops_in_kernel, channel_block, work_items, work_group and the rest of what is decided once from context->info.
  * For tests, the environment may say otherwise: NST_DEVICE_STYLE=cpu|gpu, NST_CHANNEL_BLOCK=1|4|8|16.
  * Errors: NST_ERROR_ARGUMENT (such a variable with another value). */
 nst_status traits_apply(nst_context *context, nst_error *error);

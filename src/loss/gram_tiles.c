@@ -43,13 +43,11 @@ struct ranges {
     int pixels, count, at_once;
 };
 
-/* The work-groups of a dispatch fill the device once. Their work is bounded: 15 GFLOP take a slow integrated GPU 0.1 s.
- */
+/* The work-groups of a dispatch fill the device once, and its work is bounded. */
 static struct ranges divide_pixels(const nst_context *context, const struct gram_tiles *tiles, int pixels) {
-    const double most_dispatch_flop = 15e9;
     int count = tile_count(tiles->channels), groups = GROUPS_PER_UNIT * units(context);
     double flop = 2.0 * TILE * TILE * count * (double)pixels;
-    long long at_once = (groups + count - 1) / count, all = at_once * (1 + (long long)(flop / most_dispatch_flop));
+    long long at_once = (groups + count - 1) / count, all = at_once * (1 + (long long)(flop / context->dispatch_flop));
     long long range = (pixels + all - 1) / all;
     struct ranges ranges = {.pixels = range < LEAST_RANGE ? LEAST_RANGE : (int)range, .at_once = (int)at_once};
     ranges.count = (pixels + ranges.pixels - 1) / ranges.pixels;

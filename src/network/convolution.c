@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A dispatch of this many floating-point operations takes a slow integrated GPU (150 GFLOP/s) 0.1 s. Much longer ones
- * freeze the screen, or are stopped by the system. */
-static const double most_dispatch_flop = 15e9;
-
 static int ceiling_divide(int a, int b) {
     return (a + b - 1) / b;
 }
@@ -105,7 +101,7 @@ nst_status convolution_create_chosen(nst_context *context, const struct convolut
     convolution->shape = *shape;
     convolution->engine = choice->engine;
     memcpy(convolution->parameters, choice->parameters, sizeof convolution->parameters);
-    convolution->dispatch_flop = most_dispatch_flop;
+    convolution->dispatch_flop = context->dispatch_flop;
     convolution->methods = methods;
     convolution->block = context->channel_block;
     convolution->work_items = context->work_items > 0 ? context->work_items : 1;

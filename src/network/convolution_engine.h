@@ -50,7 +50,7 @@ struct convolution {
     int taps;             /* products per pair of channels there: kernel_size^2, or 36 transformed ones */
     int tiles_per_round;  /* Winograd: 4x4 tiles that a work-item transforms at once */
     bool half_weights;    /* stored as halves: taken from the shape, refused by engines and weights that do not suit */
-    double dispatch_flop; /* GPUs: bounds the work of one dispatch; tests lower it */
+    double dispatch_flop; /* of the context; tests lower it */
     uint64_t weight_bytes;
     cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
     cl_kernel kernel;

@@ -1,6 +1,8 @@
 /* convolution_plain.c: the readable engine, which can do any shape on any device. See cl/convolution_plain.cl. */
 #include "network/convolution_engine.h"
 
+enum { GROUP = 256 }; /* outputs of a dispatch are a multiple of this: of all sizes of work-groups */
+
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
     (void)context, (void)shape;
     return true;
@@ -34,13 +36,20 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     const struct convolution_shape *shape = &convolution->shape;
     int out_height, out_width, blocks = convolution->out_blocks;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
-    nst_status status = kernel_run(
-        context, convolution->kernel, work_range(context, (size_t)blocks * out_height * out_width),
-        ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
-                  arg_buffer(convolution->weights), arg_buffer(convolution->bias), arg_int(shape->in_channels),
-                  arg_int(blocks), arg_int(shape->kernel_size), arg_int(call->height), arg_int(call->width),
-                  arg_int(shape->padding), arg_int(shape->padding_mode)),
-        error);
+    size_t outputs = (size_t)blocks * out_height * out_width;
+    double output_flop = 2.0 * convolution->taps * shape->in_channels * convolution->block;
+    size_t most = convolution_dispatch_units(convolution, output_flop, GROUP);
+    nst_status status = NST_OK;
+    for (size_t first = 0; !status && first < outputs; first += most) {
+        size_t count = outputs - first < most ? outputs - first : most;
+        status = kernel_run(context, convolution->kernel, work_range(context, count),
+                            ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
+                                      arg_buffer(convolution->weights), arg_buffer(convolution->bias),
+                                      arg_int(shape->in_channels), arg_int(blocks), arg_int(shape->kernel_size),
+                                      arg_int(call->height), arg_int(call->width), arg_int(shape->padding),
+                                      arg_int(shape->padding_mode), arg_int((int)first), arg_int((int)count)),
+                            error);
+    }
     if (status || !convolution->mask_kernel) {
         return status;
     }

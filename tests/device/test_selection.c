@@ -197,6 +197,15 @@ static void types_that_platforms_report(void **state) {
     assert_int_equal(traits_type("Vendor", CL_DEVICE_TYPE_CUSTOM), NST_DEVICE_OTHER);
 }
 
+static void dispatches_do_what_takes_a_tenth_of_a_second(void **state) {
+    (void)state;
+    const nst_device_info slow = {.compute_units = 2, .clock_mhz = 850}, unknown = {.compute_units = 2},
+                          fast = {.compute_units = 132, .clock_mhz = 1980};
+    assert_float_equal(traits_dispatch_flop(&slow), 1.36e9, 1);
+    assert_float_equal(traits_dispatch_flop(&unknown), 15e9, 1);
+    assert_float_equal(traits_dispatch_flop(&fast), 15e9, 1);
+}
+
 static void aliases_and_default_of_a_list(void **state) {
     (void)state;
     nst_device_info devices[] = {make(0, 0, "A", "X", NST_DEVICE_GPU), make(0, 1, "A", "X", NST_DEVICE_GPU),
@@ -227,6 +236,7 @@ int main(void) {
         cmocka_unit_test(long_lists_and_names_fit),
         cmocka_unit_test(positions),
         cmocka_unit_test(types_that_platforms_report),
+        cmocka_unit_test(dispatches_do_what_takes_a_tenth_of_a_second),
         cmocka_unit_test(aliases_and_default_of_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
