@@ -20,8 +20,8 @@ static const struct {
     const char *layer;
     int channels;
     double mean;
-} taps[] = {{"relu1_1", 64, 30.8557485},   {"relu2_1", 128, 213.593393939}, {"relu3_1", 256, 333.323687386},
-            {"relu4_1", 512, 1250.727188}, {"relu4_2", 512, 855.277829626}, {"relu5_1", 512, 138.246203062}};
+} taps[] = {{"relu1_1", 64, 30.8557485},   {"relu2_1", 128, 213.522940793}, {"relu3_1", 256, 335.66580509},
+            {"relu4_1", 512, 1261.54096859}, {"relu4_2", 512, 869.196266568}, {"relu5_1", 512, 141.56252171}};
 
 static nst_network *open_at(const char *path) {
     nst_network *network;

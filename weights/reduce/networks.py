@@ -47,8 +47,9 @@ def blocks(*widths):
 VGG19 = blocks((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,))
 
 # A convolution reads fewer channels in the reduced network: 1x1 to its rank, without ReLU, and 3x3 to all of the layer's own.
-RANKS = {"conv1_2": 16, "conv2_1": 32, "conv2_2": 64, "conv3_1": 64, "conv3_2": 96, "conv3_3": 64, "conv3_4": 64,
-         "conv4_1": 64, "conv4_2": 128, "conv4_3": 240, "conv4_4": 320, "conv5_1": 384}
+# conv5_1 reads all: a projection to the channels that it needs would take more time than it saves.
+RANKS = {"conv1_2": 16, "conv2_1": 32, "conv2_2": 64, "conv3_1": 96, "conv3_2": 96, "conv3_3": 64, "conv3_4": 48,
+         "conv4_1": 64, "conv4_2": 128, "conv4_3": 192, "conv4_4": 256}
 PROJECTION = "_input"  # what the name of the 1x1 layer has more
 
 

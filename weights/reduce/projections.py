@@ -1,4 +1,4 @@
-"""projections.py: the reduced network in closed form.
+"""projections.py: a convolution of VGG as a projection to few channels and a convolution of these, in closed form.
 
 What a convolution of VGG reads of its inputs x is nearly a projection P x to few channels: feature maps hold far less than
 they have channels. With M = sum of x x^T the second moments of the inputs, not centered, and S = sum over the window's pixels t
@@ -9,15 +9,11 @@ of W_t^T W_t, the projection that changes the outputs least, when the pixels of 
 and the convolution behind it has the weights W S^(-1/2) U. (Projecting the outputs instead, as in Zhang et al. 2015,
 arXiv:1505.06798, needs about twice as many channels for the same error: before the ReLU outputs vary in more directions.)
 
-Layers are made in order. The inputs are the reduced network's own, and the original's weights are first adapted to them:
-the original's inputs are regressed, pixel by pixel, on the reduced network's, so that each layer makes up for what those
-before it lost.
+The inputs are the reduced network's own, and the original's weights are first adapted to them: the original's inputs are
+regressed, pixel by pixel, on the reduced network's, so that each layer makes up for what those before it lost.
 """
 
 import torch
-import torch.nn.functional as functional
-
-from networks import PROJECTION, RANKS, VGG19, convolve
 
 RIDGE = 1e-5     # of the mean second moment: keeps inverses and roots well conditioned
 CONSTANT = 64.0  # the input that stands for the bias, about as large as the others
@@ -37,14 +33,16 @@ def damped(moments):
 
 
 def adapted(weight, bias, states):
-    """The weights for the reduced network's inputs; states are pairs of the original's features and its own."""
+    """The weights and biases for the reduced network's inputs, and the second moments of these; states are pairs of the
+    original's features and its own."""
     own = cross = 0
     for wanted, found in states:
         found = with_constant(flat(found))
         own, cross = own + found @ found.T, cross + flat(wanted) @ found.T
     matrix = torch.linalg.solve(damped(own), cross.T).T
-    moved = bias + torch.einsum("ocyx,c->o", weight, matrix[:, -1] * CONSTANT)
-    return torch.einsum("ocyx,cd->odyx", weight, matrix[:, :-1]), moved
+    weight = weight.double()
+    moved = bias.double() + torch.einsum("ocyx,c->o", weight, matrix[:, -1] * CONSTANT)
+    return torch.einsum("ocyx,cd->odyx", weight, matrix[:, :-1]), moved, own[:-1, :-1]
 
 
 def symmetric_power(matrix, power):
@@ -53,33 +51,11 @@ def symmetric_power(matrix, power):
 
 
 def split(weight, moments, rank):
-    """The projection [rank, in, 1, 1] and the weights [out, rank, 3, 3] behind it."""
+    """The projection [rank, in, 1, 1], its rows of length 1, and the weights [out, rank, 3, 3] behind it."""
     gains = torch.einsum("ocyx,odyx->cd", weight, weight)
     root = symmetric_power(gains, 0.5)
     directions = torch.linalg.eigh(root @ moments @ root)[1][:, -rank:].flip(-1)
     behind = torch.einsum("ocyx,cr->oryx", weight, symmetric_power(gains, -0.5) @ directions)
-    return (directions.T @ root)[:, :, None, None], behind
-
-
-def fit(original, pictures, progress):
-    """The weights of all reduced layers, in order: {name: (weight, bias)}."""
-    weights = {}
-    states = [(picture, picture) for picture in pictures]  # features in the original and in the reduced network
-    for layer in progress("projections", VGG19):
-        if layer.is_pooling:
-            states = [tuple(functional.max_pool2d(features, 2) for features in state) for state in states]
-            continue
-        weight, bias = original[layer.name]
-        if layer.name in RANKS:
-            whole, bias = adapted(weight.double(), bias.double(), states)
-            moments = sum(flat(found) @ flat(found).T for _, found in states)
-            projection, weight = (part.float().contiguous() for part in split(whole, moments, RANKS[layer.name]))
-            weights[layer.name + PROJECTION] = projection, torch.zeros(len(projection))
-        weights[layer.name] = weight, bias.float()
-        following = []
-        for wanted, found in states:
-            inputs = functional.conv2d(found, projection) if layer.name in RANKS else found
-            following.append((functional.relu(convolve(layer, original, wanted)),
-                              functional.relu(convolve(layer, weights, inputs))))
-        states = following
-    return weights
+    projection = directions.T @ root
+    lengths = projection.norm(dim=1)
+    return (projection / lengths[:, None])[:, :, None, None], behind * lengths[None, :, None, None]

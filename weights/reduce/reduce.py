@@ -9,8 +9,10 @@ PICTURES is a folder of pictures (PNG, JPEG); those in its folder styles/, if it
 done in steps, each kept in the folder OUT.work, so that a run that was broken off goes on where it was:
 
     1. nst paints half-stylized pictures with the original (half_stylized.py)
-    2. each convolution becomes a projection to few channels and a convolution of these, in closed form (projections.py)
-    3. weights are rounded to few values for each layer (quantize.py) and stored as codes (store.py)
+    2. layer after layer (fit.py), each convolution becomes a projection to few channels and a convolution of these
+       (projections.py), which is fitted to the original's outputs (refit.py); weights become few values for each layer
+       (quantize.py)
+    3. these are stored as codes (store.py)
 
 Needs: a built nst, VGG-19, Python 3.9 with PyTorch, NumPy, Pillow and safetensors, 8 GB of memory. With the same pictures and
 seed the steps are the same; sums in PyTorch may differ in their last digits from machine to machine.
@@ -18,7 +20,7 @@ seed the steps are the same; sums in PyTorch may differ in their last digits fro
     --nst FILE        the program [build/nst]
     --original NAME   name or file of VGG-19 [vgg19]
     --runs N          of nst for half-stylized pictures [160]
-    --fitted N        crops of pictures for steps 2 and 3 [120]
+    --fitted N        crops of pictures for step 2 [120]
     --seed N          [0]
 
 One thread (OMP_NUM_THREADS=1) takes less of the processor than several where other work is running.
@@ -33,9 +35,8 @@ import sys
 import time
 
 import crops
+import fit
 import half_stylized
-import projections
-import quantize
 import store
 import torch
 from networks import REDUCED, VGG19, load_weights, parameter_count
@@ -88,9 +89,9 @@ def network_path(options):
 
 
 def random_crops(paths, half, count, seed):
-    """Random crops, half of them from half-stylized pictures."""
+    """Random crops, three of four from half-stylized pictures."""
     chance = random.Random(seed)
-    return [crops.crop(chance.choice(half if i % 2 else paths), chance) for i in range(count)]
+    return [crops.crop(chance.choice(half if i % 4 else paths), chance) for i in range(count)]
 
 
 def main():
@@ -116,14 +117,11 @@ def main():
         return random_crops(paths, half, count, f"{options.seed} {purpose}")
 
     with torch.no_grad():
-        weights = kept(work / "projections.pt", lambda: projections.fit(original, some("projections", options.fitted), progress))
         generator = torch.Generator().manual_seed(options.seed)
-        rounded = quantize.quantize(REDUCED, weights, some("rounding", options.fitted // 2), BITS, generator, progress)
-        store.write(options.out, REDUCED, rounded, ORIGIN)
-        checked = some("check", CHECKED_CROPS)
-        for label, found in (("before rounding", weights), ("after rounding", rounded)):
-            errors = [crops.errors(original, REDUCED, found, picture) for picture in checked]
-            print(f"errors of features/Gram matrices in %, {label}: {crops.summary(errors)}")
+        weights = kept(work / "fitted.pt", lambda: fit.fit(original, some("fitting", options.fitted), BITS, generator, progress))
+        store.write(options.out, REDUCED, weights, ORIGIN)
+        errors = [crops.errors(original, REDUCED, weights, picture) for picture in some("check", CHECKED_CROPS)]
+        print(f"errors of features/Gram matrices in %: {crops.summary(errors)}")
     print(f"{options.out}: {options.out.stat().st_size / 2**20:.2f} MiB, {parameter_count(REDUCED) / 1e6:.2f} M parameters")
 
 
