@@ -20,7 +20,7 @@ static const struct {
     const char *layer;
     int channels;
     double mean;
-} taps[] = {{"relu1_1", 64, 30.8557485},   {"relu2_1", 128, 213.522940793}, {"relu3_1", 256, 335.66580509},
+} taps[] = {{"relu1_1", 64, 30.8557485},     {"relu2_1", 128, 213.522940793}, {"relu3_1", 256, 335.66580509},
             {"relu4_1", 512, 1261.54096859}, {"relu4_2", 512, 869.196266568}, {"relu5_1", 512, 141.56252171}};
 
 static nst_network *open_at(const char *path) {
