@@ -6,23 +6,25 @@
  * partials: one partial sum of the loss per work-group. `count` is in vectors.
  */
 #include "common.h"
+#include "features.h"
 
-__kernel void content_loss(__global const floatB *map, __global const floatB *target, __global floatB *gradient,
+__kernel void content_loss(__global const featureB *map, __global const featureB *target, __global featureB *gradient,
                            __global float *partials, int slot, int count, float weight, int replaces) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count) {
-        floatB value = map[i], difference = value - target[i];
+        floatB value = LOAD_FEATURES(map + i), difference = value - LOAD_FEATURES(target + i);
         ADD_TERM(floatB, sum, lost, difference * difference);
         floatB added = select((floatB)(0.0f), 2.0f * weight * difference, LANES(value > 0.0f));
-        gradient[i] = replaces ? added : gradient[i] + added;
+        store_features(gradient + i, replaces ? added : LOAD_FEATURES(gradient + i) + added);
     }
     REDUCE(weight * SUM(sum), partials + (size_t)slot * get_num_groups(0));
 }
 
-__kernel void sum_of_squares(__global const floatB *map, __global float *partials, int slot, int count) {
+__kernel void sum_of_squares(__global const featureB *map, __global float *partials, int slot, int count) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count) {
-        ADD_TERM(floatB, sum, lost, map[i] * map[i]);
+        floatB value = LOAD_FEATURES(map + i);
+        ADD_TERM(floatB, sum, lost, value * value);
     }
     REDUCE(SUM(sum), partials + (size_t)slot * get_num_groups(0));
 }

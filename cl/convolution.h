@@ -2,6 +2,7 @@
  * Formula, layouts and meaning of the epilogues: src/network/convolution.h. Built with EPILOGUE, one of the numbers
  * below. */
 #include "common.h"
+#include "features.h"
 
 /* As enum convolution_epilogue and enum padding_mode on the host. */
 #define EPILOGUE_NONE      0
@@ -42,17 +43,17 @@ static floatB relu(floatB sum) {
 
 /* Stores one output vector. `bits` is the mask of its tile and `pixel` its number there, 4 * (y % 4) + x % 4; both are
  * used by the two epilogues that read the mask. */
-static void store_output(__global floatB *output, floatB sum, intB bits, int pixel) {
+static void store_output(__global featureB *output, floatB sum, intB bits, int pixel) {
 #if EPILOGUE == EPILOGUE_NONE
-    *output = sum;
+    store_features(output, sum);
 #elif EPILOGUE == EPILOGUE_RELU
-    *output = relu(sum);
+    store_features(output, relu(sum));
 #else
     floatB kept = select((floatB)(0.0f), sum, LANES((bits & (1 << pixel)) != 0));
 #if EPILOGUE == EPILOGUE_MASK
-    *output = kept;
+    store_features(output, kept);
 #else
-    *output += kept;
+    store_features(output, LOAD_FEATURES(output) + kept);
 #endif
 #endif
 }
@@ -62,11 +63,11 @@ static bool reads_mask(void) {
 }
 
 /* The mask of the tile whose first pixel is (y, x), from the output of its channel block. */
-static ushortB mask_of_tile(__global const floatB *output, int y, int x, int height, int width) {
+static ushortB mask_of_tile(__global const featureB *output, int y, int x, int height, int width) {
     intB bits = (intB)(0);
     for (int row = 0; row < 4 && y + row < height; ++row) {
         for (int column = 0; column < 4 && x + column < width; ++column) {
-            bits |= LANES(output[(y + row) * width + x + column] > 0.0f) & (1 << (4 * row + column));
+            bits |= LANES(LOAD_FEATURES(output + (y + row) * width + x + column) > 0.0f) & (1 << (4 * row + column));
         }
     }
     return CONVERT_USHORT(bits);

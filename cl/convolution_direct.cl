@@ -5,7 +5,7 @@
  *
  * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It
  * first copies the input under the area, borders resolved, to its patch in `scratch`: patch: floatB
- * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache (with OUTPUTS this happens at borders only). Then, for
+ * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache (with OUTPUTS, of floats, this happens at borders only). Then, for
  * each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the
  * tile are kept in registers over the whole loop. weights: floatB [panels][in_blocks][KERNEL_SIZE *
  * KERNEL_SIZE][channels of the block][VECTORS], lanes are output channels. Registers must suffice for TILE_ROWS *
@@ -40,7 +40,7 @@ struct image {
 };
 
 struct source {
-    __global const floatB *values;
+    __global const featureB *values;
     int height, width;
     float offsets[3];
 };
@@ -59,7 +59,7 @@ static floatB pixel_at(struct source in, int block, int i) {
 #if !OUTPUTS
     PREFETCH(in.values + (size_t)block * pixels + i + AREA_COLUMNS);
 #endif
-    return in.values[(size_t)block * pixels + i];
+    return LOAD_FEATURES(in.values + (size_t)block * pixels + i);
 #endif
 }
 
@@ -104,7 +104,7 @@ union pixel_sums {
 
 /* Where the input begins that one tile needs for the first time, in the area to the right: under its last row and column of
  * taps. */
-static __global const floatB *next_input(struct source in, int y, int x) {
+static __global const featureB *next_input(struct source in, int y, int x) {
     return in.values + (y + KERNEL_SIZE - 1) * in.width + x + KERNEL_SIZE - 1 + AREA_COLUMNS;
 }
 
@@ -119,7 +119,7 @@ static float4 sums_of_lanes(floatB a, floatB b, floatB c, floatB d) {
  * instead, and are added up in the end, those of four pixels at once. weights: floatB [in_blocks][TAPS][OUTPUTS]. From
  * `ahead` on it fetches what the same tile of the next area will be made of. */
 static void few_sums(__global const floatB *tile, int line, int plane, __global const floatB *weights, int in_channels,
-                     struct source in, __global const floatB *ahead, union pixel_sums sums[OUTPUTS]) {
+                     struct source in, __global const featureB *ahead, union pixel_sums sums[OUTPUTS]) {
     floatB products[PIXELS][OUTPUTS];
 #pragma unroll
     for (int i = 0; i < PIXELS; ++i) {
@@ -281,7 +281,7 @@ static void tile_sums(__global const floatB *patch, __global const floatB *weigh
 
 /* Epilogue and output of vector v of a tile whose first pixel is (y0, x0); `output` and `mask` are of its channel
  * block. */
-static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global floatB *output, __global const ushortB *mask,
+static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global featureB *output, __global const ushortB *mask,
                        struct image out, int y0, int x0) {
     bool inside = y0 + TILE_ROWS <= out.height && x0 + TILE_COLUMNS <= out.width;
 #pragma unroll
@@ -297,7 +297,7 @@ static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global floatB *out
     }
 }
 
-__kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, __global floatB *output,
+__kernel EXPLICIT_VECTORS void convolution_direct(__global const featureB *input, __global featureB *output,
                                                   __global ushortB *mask, __global const floatB *weights,
                                                   __global const floatB *bias, __global floatB *scratch,
                                                   int in_channels, int out_blocks, int in_height, int in_width,
@@ -316,7 +316,7 @@ __kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, 
         int group = i % groups, area = i / groups;
         int y0 = area / area_columns * AREA_ROWS, x0 = area % area_columns * AREA_COLUMNS;
         int rows = min(AREA_ROWS, height - y0), columns = min(AREA_COLUMNS, width - x0);
-        bool copies = !OUTPUTS || !is_inside(in, y0 - padding, x0 - padding);
+        bool copies = !OUTPUTS || HALF_MAPS || !is_inside(in, y0 - padding, x0 - padding);
         for (int block = 0; copies && block < in_blocks; ++block) {
             gather(in, block, patch + block * PATCH_PIXELS, y0 - padding, x0 - padding,
                    (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS,
@@ -332,7 +332,7 @@ __kernel EXPLICIT_VECTORS void convolution_direct(__global const floatB *input, 
                     union pixel_sums few[OUTPUTS];
                     int line = PATCH_COLUMNS, plane = PATCH_PIXELS;
                     if (!copies) {
-                        tile = in.values + (y - padding) * in_width + x - padding;
+                        tile = (__global const floatB *)in.values + (y - padding) * in_width + x - padding;
                         line = in_width;
                         plane = in_height * in_width;
                     }

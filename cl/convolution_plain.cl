@@ -9,7 +9,7 @@
 #include "convolution.h"
 #include "weights.h"
 
-__kernel void convolution_plain(__global const float *input, __global floatB *output, __global const ushortB *mask,
+__kernel void convolution_plain(__global const feature *input, __global featureB *output, __global const ushortB *mask,
                                 __global const weightB *weights, __global const floatB *bias, int in_channels,
                                 int out_blocks, int kernel_size, int in_height, int in_width, int padding,
                                 int padding_mode, int start, int count) {
@@ -25,12 +25,12 @@ __kernel void convolution_plain(__global const float *input, __global floatB *ou
             if (row < 0 || column < 0) {
                 continue;
             }
-            __global const float *pixel = input + ((size_t)row * in_width + column) * BLOCK;
+            __global const feature *pixel = input + ((size_t)row * in_width + column) * BLOCK;
             __global const weightB *filter = weights + (size_t)block * in_channels * taps;
             for (int first = 0; first < in_channels; first += BLOCK) {
                 int lanes = min(BLOCK, in_channels - first);
                 for (int lane = 0; lane < lanes; ++lane) {
-                    sum += pixel[lane] * LOAD_WEIGHT(filter + tap * lanes + lane);
+                    sum += LOAD_FEATURE(pixel + lane) * LOAD_WEIGHT(filter + tap * lanes + lane);
                 }
                 pixel += plane * BLOCK;
                 filter += lanes * taps;
@@ -45,7 +45,7 @@ __kernel void convolution_plain(__global const float *input, __global floatB *ou
 }
 
 /* The ReLU mask of a whole map; one element is one tile of one block. */
-__kernel void relu_mask(__global const floatB *output, __global ushortB *mask, int blocks, int height, int width) {
+__kernel void relu_mask(__global const featureB *output, __global ushortB *mask, int blocks, int height, int width) {
     int rows = (height + 3) / 4, columns = (width + 3) / 4;
     FOR_RANGE(i, blocks * rows * columns) {
         int x = i % columns, y = i / columns % rows, block = i / (columns * rows);

@@ -8,7 +8,8 @@
  * [panels][in_channels][VECTORS], lanes are output channels. With few channels memory is the limit: what tiles further on
  * read is fetched ahead.
  *
- * IN_PLACE 1: `output` is `input`. Where there are several panels, the input under the area is first copied to `scratch`,
+ * IN_PLACE 1: `output` is `input`. Where there are several panels, and where maps are halves, the input under the area is
+ * first copied to `scratch`,
  * [in_blocks][area's pixels].
  */
 #include "convolution.h"
@@ -16,18 +17,19 @@
 #ifndef IN_PLACE
 #define IN_PLACE 0
 #endif
+#define SMALL_AREAS (IN_PLACE || HALF_MAPS)
 
-/* Areas have a multiple of 4 and of TILE_COLUMNS columns; in place they are small, so that what is copied, and the area
+/* Areas have a multiple of 4 and of TILE_COLUMNS columns; those that are copied are small, so that they, and the area
  * that is fetched ahead, stay in the first cache. */
 #define AREA_ROWS    4
-#define AREA_COLUMNS (!IN_PLACE ? 24 : TILE_COLUMNS % 3 ? 8 : 12)
+#define AREA_COLUMNS (!SMALL_AREAS ? 24 : TILE_COLUMNS % 3 ? 8 : 12)
 #define TILE_ROWS    2
 #define PIXELS       (TILE_ROWS * TILE_COLUMNS)
 #define AREA_PIXELS  (AREA_ROWS * AREA_COLUMNS)
 
-/* How many columns ahead memory is fetched. In place: as far as the next area. */
+/* How many columns ahead memory is fetched. Where areas are copied: as far as the next one. */
 #define INPUTS_AHEAD  (6 * TILE_COLUMNS)
-#define OUTPUTS_AHEAD (IN_PLACE ? AREA_COLUMNS : 2 * TILE_COLUMNS)
+#define OUTPUTS_AHEAD (SMALL_AREAS ? AREA_COLUMNS : 2 * TILE_COLUMNS)
 
 struct image {
     int height, width;
@@ -66,7 +68,7 @@ static void tile_sums(__global const floatB *input, int line, size_t plane, __gl
     }
     for (int left = in_channels; left > 0; left -= BLOCK) {
         __global const float *pixels = (__global const float *)input;
-#if !IN_PLACE
+#if !SMALL_AREAS
 #pragma unroll
         for (int i = 0; i < PIXELS; ++i) {
             PREFETCH(input + row_of(i) * line + column_of(i) + INPUTS_AHEAD);
@@ -88,14 +90,14 @@ static void tile_sums(__global const floatB *input, int line, size_t plane, __gl
 }
 
 /* Copies rows x columns pixels to [in_blocks][rows][columns]; those that lie outside are like the nearest inside. */
-static void gather(__global const floatB *input, struct image size, int y, int x, int rows, int columns, int in_blocks,
-                   __global floatB *pixels) {
+static void gather(__global const featureB *input, struct image size, int y, int x, int rows, int columns,
+                   int in_blocks, __global floatB *pixels) {
     for (int block = 0; block < in_blocks; ++block) {
         for (int row = 0; row < rows; ++row) {
-            __global const floatB *line =
+            __global const featureB *line =
                 input + ((size_t)block * size.height + min(y + row, size.height - 1)) * size.width;
             for (int column = 0; column < columns; ++column) {
-                *pixels++ = line[min(x + column, size.width - 1)];
+                *pixels++ = LOAD_FEATURES(line + min(x + column, size.width - 1));
             }
         }
     }
@@ -103,7 +105,7 @@ static void gather(__global const floatB *input, struct image size, int y, int x
 
 /* Epilogue and output of vector v of the tile whose first pixel is (y0, x0); `output` and `mask` are of its channel
  * block. */
-static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global floatB *output, __global const ushortB *mask,
+static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global featureB *output, __global const ushortB *mask,
                        struct image size, int y0, int x0) {
     bool inside = y0 + TILE_ROWS <= size.height && x0 + TILE_COLUMNS <= size.width;
 #pragma unroll
@@ -119,7 +121,7 @@ static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global floatB *out
     }
 }
 
-__kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *input, __global floatB *output,
+__kernel EXPLICIT_VECTORS void convolution_pointwise(__global const featureB *input, __global featureB *output,
                                                      __global ushortB *mask, __global const floatB *weights,
                                                      __global const floatB *bias, __global floatB *scratch,
                                                      int in_channels, int out_blocks, int height, int width,
@@ -129,8 +131,8 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
     int mask_rows = (height + 3) / 4, mask_columns = (width + 3) / 4;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + VECTORS - 1) / VECTORS;
     size_t plane = (size_t)height * width;
-    bool copies = IN_PLACE && panels > 1; /* else each tile is read before it is written */
-    __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (IN_PLACE ? AREA_PIXELS : PIXELS);
+    bool copies = HALF_MAPS || (IN_PLACE && panels > 1); /* else each tile is read before it is written */
+    __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (SMALL_AREAS ? AREA_PIXELS : PIXELS);
 
     /* Where areas are few, their panels are shared out too, in `groups`. */
     FOR_RANGE(i, area_rows * area_columns * groups) {
@@ -142,7 +144,7 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
         }
         for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
             int vectors = min(VECTORS, out_blocks - panel * VECTORS);
-            __global floatB *output_panel = output + panel * VECTORS * plane;
+            __global featureB *output_panel = output + panel * VECTORS * plane;
             for (int y = y0; y < y_end; y += TILE_ROWS) {
                 for (int x = x0; x < x_end; x += TILE_COLUMNS) {
                     floatB sums[PIXELS][VECTORS];
@@ -151,7 +153,7 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const floatB *inpu
                         PREFETCH(output_panel + k / PIXELS * plane + (y + row_of(k % PIXELS)) * width + x +
                                  column_of(k % PIXELS) + OUTPUTS_AHEAD);
                     }
-                    __global const floatB *tile = input + y * width + x;
+                    __global const floatB *tile = (__global const floatB *)input + y * width + x;
                     size_t line = width, from_block_to_block = plane;
                     if (copies) {
                         tile = gathered + (y - y0) * AREA_COLUMNS + x - x0;

@@ -25,7 +25,7 @@
 
 /* Stores 4 channels from `first` on. */
 INLINED void store_channels(const float4 x_sums[4], const float4 y_sums[4], const float4 z_sums[4],
-                            const float4 w_sums[4], int first, __global const float *bias, __global float *output,
+                            const float4 w_sums[4], int first, __global const float *bias, __global feature *output,
                             __global ushort *mask, int out_channels, struct image out, int tile, int tile_columns) {
     size_t tiles = (size_t)((out.height + 3) / 4) * tile_columns;
 #define STORE_CHANNEL(o, sums)                                                                                         \
@@ -55,7 +55,7 @@ INLINED void add_products(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], 
 #define FETCHES      ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
-convolution_tiled(__global const float *input, __global float *output, __global ushort *mask,
+convolution_tiled(__global const feature *input, __global feature *output, __global ushort *mask,
                   __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
                   int in_height, int in_width, int padding, int padding_mode, int first_tile) {
     __local float4 pixels[2][DEPTH][4 * GROUP_TILES]; /* four rows of the tiles side by side */
@@ -84,10 +84,10 @@ convolution_tiled(__global const float *input, __global float *output, __global 
             int from_row = source_index(y + tap / KERNEL_SIZE, in.height, padding_mode);
             int from_column = source_index(x + tap % KERNEL_SIZE, in.width, padding_mode);
             bool exists = from_row >= 0 && from_column >= 0;
-            __global const float *from = input + first * plane + (exists ? from_row * in.width + from_column : 0);
+            __global const feature *from = input + first * plane + (exists ? from_row * in.width + from_column : 0);
 #pragma unroll
             for (int k = 0; k < DEPTH; ++k) {
-                next_pixels[k] = exists && first + k < in_channels ? from[k * plane] : 0.0f;
+                next_pixels[k] = exists && first + k < in_channels ? LOAD_FEATURE(from + k * plane) : 0.0f;
             }
 #pragma unroll
             for (int i = 0; i < FETCHES; ++i) {
@@ -149,7 +149,7 @@ INLINED void add_line(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], floa
 }
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(64, 1, 1))) void
-convolution_narrow(__global const float *input, __global float *output, __global ushort *mask,
+convolution_narrow(__global const feature *input, __global feature *output, __global ushort *mask,
                    __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
                    int in_height, int in_width, int padding, int padding_mode, int first_tile) {
     struct image in = {in_height, in_width};
@@ -166,7 +166,7 @@ convolution_narrow(__global const float *input, __global float *output, __global
            w_sums[4] = {(float4)(0.0f)};
 #pragma unroll 1
     for (int channel = 0; channel < in_channels; ++channel) {
-        __global const float *plane = input + (size_t)channel * in_height * in_width;
+        __global const feature *plane = input + (size_t)channel * in_height * in_width;
         /* Row by row: the whole patch and its 36 addresses would not fit the registers besides the sums. */
 #pragma unroll 1
         for (int v = 0; v < PATCH; ++v) {

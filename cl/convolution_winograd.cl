@@ -51,7 +51,7 @@ static void store_input_tile(floatB half_way[6][6], __global floatB *v, int stri
 #if UNPOOL
 /* V of one tile of one channel block, from the pooled input and the selection mask of the block. The patch begins
  * one pixel above and left of its tile (row, column): it shows 4x4 pooled values, and the masks of 3x3 tiles. */
-static void unpooled_tile(__global const floatB *pooled, __global const ushortB *selection, struct image in, int row,
+static void unpooled_tile(__global const featureB *pooled, __global const ushortB *selection, struct image in, int row,
                           int column, __global floatB *v, int stride) {
     int pooled_height = in.height / 2, pooled_width = in.width / 2;
     int tile_rows = (in.height + 3) / 4, tile_columns = (in.width + 3) / 4;
@@ -72,7 +72,7 @@ static void unpooled_tile(__global const floatB *pooled, __global const ushortB 
         int y = clamp(2 * row + i - 1, 0, pooled_height - 1);
 #pragma unroll
         for (int j = 0; j < 4; ++j) {
-            values[i][j] = pooled[y * pooled_width + clamp(2 * column + j - 1, 0, pooled_width - 1)];
+            values[i][j] = LOAD_FEATURES(pooled + y * pooled_width + clamp(2 * column + j - 1, 0, pooled_width - 1));
         }
     }
 #pragma unroll
@@ -94,7 +94,7 @@ static void unpooled_tile(__global const floatB *pooled, __global const ushortB 
 }
 #else
 /* V of one tile of one channel block: reads the patch whose first pixel is (y, x). */
-static void input_tile(__global const floatB *input, struct image in, int y, int x, int padding_mode,
+static void input_tile(__global const featureB *input, struct image in, int y, int x, int padding_mode,
                        __global floatB *v, int stride) {
     floatB half_way[6][6];
     bool inside = y >= 0 && x >= 0 && y + 6 <= in.height && x + 6 <= in.width;
@@ -104,13 +104,13 @@ static void input_tile(__global const floatB *input, struct image in, int y, int
         if (inside) {
 #pragma unroll
             for (int i = 0; i < 6; ++i) {
-                d[i] = input[(y + i) * in.width + x + j];
+                d[i] = LOAD_FEATURES(input + (y + i) * in.width + x + j);
             }
         } else {
             int column = source_index(x + j, in.width, padding_mode);
             for (int i = 0; i < 6; ++i) {
                 int row = source_index(y + i, in.height, padding_mode);
-                d[i] = row < 0 || column < 0 ? (floatB)(0.0f) : input[row * in.width + column];
+                d[i] = row < 0 || column < 0 ? (floatB)(0.0f) : LOAD_FEATURES(input + row * in.width + column);
             }
         }
         transform_input(d, t);
@@ -125,21 +125,21 @@ static void input_tile(__global const floatB *input, struct image in, int y, int
 
 #if EPILOGUE == EPILOGUE_RELU_POOL
 /* Two rows of a tile, pooled; `row` is the first, 0 or 2. */
-static void pool_rows(floatB above[4], floatB below[4], floatB bias, __global floatB *output, intB *bits,
+static void pool_rows(floatB above[4], floatB below[4], floatB bias, __global featureB *output, intB *bits,
                       struct image out, int y, int x, int row) {
 #pragma unroll
     for (int j = 0; j < 4; j += 2) {
         if (y + row + 1 < out.height && x + j + 1 < out.width) {
             floatB most = window_maximum(above[j], above[j + 1], below[j], below[j + 1], row, j, 0, bits);
             *bits &= LANES(most + bias > 0.0f) | ~(0x33 << (4 * row + j + 1));
-            output[(y + row) / 2 * (out.width / 2) + (x + j) / 2] = relu(most + bias);
+            store_features(output + (y + row) / 2 * (out.width / 2) + (x + j) / 2, relu(most + bias));
         }
     }
 }
 #endif
 
 /* Output of one tile of one channel block, from 36 vectors `stride` apart. (y, x) is the tile's first pixel. */
-static void output_tile(__global const floatB *m, int stride, floatB bias, __global floatB *output,
+static void output_tile(__global const floatB *m, int stride, floatB bias, __global featureB *output,
                         __global ushortB *mask, struct image out, int y, int x) {
     floatB half_way[4][6];
 #pragma unroll
@@ -252,7 +252,7 @@ static void multiply_slice(__global const floatB *v, __global const floatB *u, _
     }
 }
 
-__kernel EXPLICIT_VECTORS void convolution_winograd(__global const floatB *input, __global floatB *output,
+__kernel EXPLICIT_VECTORS void convolution_winograd(__global const featureB *input, __global featureB *output,
                                                     __global ushortB *mask, __global const ushortB *selection,
                                                     __global const weightB *weights, __global const floatB *bias,
                                                     __global floatB *scratch, int in_channels, int out_blocks,

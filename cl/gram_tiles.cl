@@ -8,6 +8,7 @@
  * gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float [channels][channels].
  */
 #include "common.h"
+#include "features.h"
 
 #define TILE  64
 #define SIDE  8 /* work-items along a side of the tile */
@@ -17,7 +18,7 @@
 
 /* Copies the tile's channels at pixels begin ... end - 1, at most DEPTH, to local memory; what does not exist is
  * zero. */
-static void fetch_pixels(__global const float *map, __local float4 rows[TILE][ROW], int first_channel, int channels,
+static void fetch_pixels(__global const feature *map, __local float4 rows[TILE][ROW], int first_channel, int channels,
                          int begin, int end, int pixels) {
     int item = get_local_id(1) * SIDE + get_local_id(0);
     int pixel = begin + item % DEPTH;
@@ -25,12 +26,13 @@ static void fetch_pixels(__global const float *map, __local float4 rows[TILE][RO
     for (int i = 0; i < TILE * DEPTH; i += SIDE * SIDE) {
         int row = (i + item) / DEPTH, channel = first_channel + row;
         ((__local float *)rows[row])[item % DEPTH] =
-            channel < channels && pixel < end ? map[(size_t)channel * pixels + pixel] : 0.0f;
+            channel < channels && pixel < end ? LOAD_FEATURE(map + (size_t)channel * pixels + pixel) : 0.0f;
     }
 }
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
-gram_tiles(__global const float *map, __global float *partials, int channels, int pixels, int range, int first_range) {
+gram_tiles(__global const feature *map, __global float *partials, int channels, int pixels, int range,
+           int first_range) {
     __local float4 rows[TILE][ROW], columns[TILE][ROW];
     int tiles = (channels + TILE - 1) / TILE, tile = get_group_id(0), tile_row = 0, left = tile;
     for (; left >= tiles - tile_row; ++tile_row) {

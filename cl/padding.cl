@@ -7,6 +7,7 @@
  * One element of the launch is one pixel of one channel block.
  */
 #include "common.h"
+#include "features.h"
 
 /* Which pixel the position v of a padded line shows, v from -padding to size - 1 + padding. */
 static int shown_pixel(int v, int size, int reflect) {
@@ -19,13 +20,13 @@ static int shown_pixel(int v, int size, int reflect) {
     return v < 0 ? -v : 2 * (size - 1) - v;
 }
 
-__kernel void fold_padding(__global const floatB *padded, __global const ushortB *mask, __global floatB *gradient,
+__kernel void fold_padding(__global const featureB *padded, __global const ushortB *mask, __global featureB *gradient,
                            int blocks, int height, int width, int padding, int reflect, int has_mask) {
     int padded_width = width + 2 * padding, padded_height = height + 2 * padding;
     int tile_rows = (height + 3) / 4, tile_columns = (width + 3) / 4;
     FOR_RANGE(i, blocks * height * width) {
         int x = i % width, y = i / width % height, block = i / (width * height);
-        __global const floatB *plane = padded + (size_t)block * padded_height * padded_width;
+        __global const featureB *plane = padded + (size_t)block * padded_height * padded_width;
         floatB sum = (floatB)(0.0f);
         for (int v = -padding; v < height + padding; v = v == -1 ? y : (v == y ? max(height, y + 1) : v + 1)) {
             if (shown_pixel(v, height, reflect) != y) {
@@ -33,7 +34,7 @@ __kernel void fold_padding(__global const floatB *padded, __global const ushortB
             }
             for (int u = -padding; u < width + padding; u = u == -1 ? x : (u == x ? max(width, x + 1) : u + 1)) {
                 if (shown_pixel(u, width, reflect) == x) {
-                    sum += plane[(size_t)(v + padding) * padded_width + u + padding];
+                    sum += LOAD_FEATURES(plane + (size_t)(v + padding) * padded_width + u + padding);
                 }
             }
         }
@@ -41,6 +42,6 @@ __kernel void fold_padding(__global const floatB *padded, __global const ushortB
             intB bits = CONVERT_INT(mask[((size_t)block * tile_rows + y / 4) * tile_columns + x / 4]);
             sum = select((floatB)(0.0f), sum, LANES((bits & (1 << (4 * (y % 4) + x % 4))) != 0));
         }
-        gradient[i] = sum;
+        store_features(gradient + i, sum);
     }
 }

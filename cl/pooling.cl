@@ -11,24 +11,27 @@
  * One element of the launch is one tile of one channel block.
  */
 #include "common.h"
+#include "features.h"
 #include "window.h"
 
-__kernel void pool_maximum(__global const floatB *input, __global floatB *output, __global ushortB *mask, int blocks,
-                           int in_height, int in_width, int above_relu) {
+__kernel void pool_maximum(__global const featureB *input, __global featureB *output, __global ushortB *mask,
+                           int blocks, int in_height, int in_width, int above_relu) {
     int tile_rows = (in_height + 3) / 4, tile_columns = (in_width + 3) / 4;
     int out_height = in_height / 2, out_width = in_width / 2;
     FOR_RANGE(i, blocks * tile_rows * tile_columns) {
         int tile_x = i % tile_columns, tile_y = i / tile_columns % tile_rows, block = i / (tile_columns * tile_rows);
-        __global const floatB *in = input + (size_t)block * in_height * in_width;
-        __global floatB *out = output + (size_t)block * out_height * out_width;
+        __global const featureB *in = input + (size_t)block * in_height * in_width;
+        __global featureB *out = output + (size_t)block * out_height * out_width;
         intB bits = (intB)(0);
         for (int y = 0; y < 4; y += 2) {
             for (int x = 0; x < 4; x += 2) {
                 int row = 4 * tile_y + y, column = 4 * tile_x + x;
                 if (row + 1 < in_height && column + 1 < in_width) {
-                    __global const floatB *window = in + (size_t)row * in_width + column;
-                    out[(size_t)(row / 2) * out_width + column / 2] = window_maximum(
-                        window[0], window[1], window[in_width], window[in_width + 1], y, x, above_relu, &bits);
+                    __global const featureB *window = in + (size_t)row * in_width + column;
+                    floatB most = window_maximum(LOAD_FEATURES(window), LOAD_FEATURES(window + 1),
+                                                 LOAD_FEATURES(window + in_width), LOAD_FEATURES(window + in_width + 1),
+                                                 y, x, above_relu, &bits);
+                    store_features(out + (size_t)(row / 2) * out_width + column / 2, most);
                 }
             }
         }
@@ -36,26 +39,28 @@ __kernel void pool_maximum(__global const floatB *input, __global floatB *output
     }
 }
 
-__kernel void pool_average(__global const floatB *input, __global floatB *output, int blocks, int in_height,
+__kernel void pool_average(__global const featureB *input, __global featureB *output, int blocks, int in_height,
                            int in_width) {
     int out_height = in_height / 2, out_width = in_width / 2;
     FOR_RANGE(i, blocks * out_height * out_width) {
         int x = i % out_width, y = i / out_width % out_height, block = i / (out_width * out_height);
-        __global const floatB *window = input + ((size_t)block * in_height + 2 * y) * in_width + 2 * x;
-        output[i] = 0.25f * (window[0] + window[1] + window[in_width] + window[in_width + 1]);
+        __global const featureB *window = input + ((size_t)block * in_height + 2 * y) * in_width + 2 * x;
+        floatB sum = LOAD_FEATURES(window) + LOAD_FEATURES(window + 1) + LOAD_FEATURES(window + in_width) +
+                     LOAD_FEATURES(window + in_width + 1);
+        store_features(output + i, 0.25f * sum);
     }
 }
 
 /* `mask` may be a null pointer where no ReLU lies below average pooling: then everything flows back. */
-__kernel void pool_backward(__global const floatB *pooled_gradient, __global const ushortB *mask,
-                            __global floatB *gradient, int blocks, int in_height, int in_width, int has_mask,
+__kernel void pool_backward(__global const featureB *pooled_gradient, __global const ushortB *mask,
+                            __global featureB *gradient, int blocks, int in_height, int in_width, int has_mask,
                             float scale) {
     int tile_rows = (in_height + 3) / 4, tile_columns = (in_width + 3) / 4;
     int out_height = in_height / 2, out_width = in_width / 2;
     FOR_RANGE(i, blocks * tile_rows * tile_columns) {
         int tile_x = i % tile_columns, tile_y = i / tile_columns % tile_rows, block = i / (tile_columns * tile_rows);
-        __global const floatB *pooled = pooled_gradient + (size_t)block * out_height * out_width;
-        __global floatB *out = gradient + (size_t)block * in_height * in_width;
+        __global const featureB *pooled = pooled_gradient + (size_t)block * out_height * out_width;
+        __global featureB *out = gradient + (size_t)block * in_height * in_width;
         intB bits = has_mask ? CONVERT_INT(mask[i]) : (intB)(0xffff);
         for (int y = 0; y < 4; ++y) {
             int row = 4 * tile_y + y;
@@ -63,10 +68,12 @@ __kernel void pool_backward(__global const floatB *pooled_gradient, __global con
                 int column = 4 * tile_x + x;
                 if (row < in_height && column < in_width) {
                     bool pooled_exists = row / 2 < out_height && column / 2 < out_width;
-                    floatB value =
-                        pooled_exists ? scale * pooled[(size_t)(row / 2) * out_width + column / 2] : (floatB)(0.0f);
+                    floatB value = (floatB)(0.0f);
+                    if (pooled_exists) {
+                        value = scale * LOAD_FEATURES(pooled + (size_t)(row / 2) * out_width + column / 2);
+                    }
                     intB alive = LANES((bits & (1 << (4 * y + x))) != 0);
-                    out[(size_t)row * in_width + column] = select((floatB)(0.0f), value, alive);
+                    store_features(out + (size_t)row * in_width + column, select((floatB)(0.0f), value, alive));
                 }
             }
         }

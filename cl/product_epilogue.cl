@@ -5,7 +5,7 @@
 #define KERNEL_SIZE 1
 #include "tile.h"
 
-__kernel void product_epilogue(__global const float *products, __global float *output, __global ushort *mask,
+__kernel void product_epilogue(__global const float *products, __global feature *output, __global ushort *mask,
                                __global const float *bias, int channels, int height, int width, int first_row,
                                int rows) {
     struct image out = {height, width};

@@ -13,7 +13,7 @@ struct image {
 };
 
 /* Reads a line of the patch whose first pixel is (y, x), which may lie outside. */
-INLINED void load_line(__global const float *plane, struct image in, int y, int x, int padding_mode,
+INLINED void load_line(__global const feature *plane, struct image in, int y, int x, int padding_mode,
                        float line[PATCH]) {
     int row = source_index(y, in.height, padding_mode);
     int from = row * in.width;
@@ -21,12 +21,12 @@ INLINED void load_line(__global const float *plane, struct image in, int y, int 
 #pragma unroll
     for (int j = 0; j < PATCH; ++j) {
         int column = inside ? x + j : source_index(x + j, in.width, padding_mode);
-        line[j] = row < 0 || column < 0 ? 0.0f : plane[from + column];
+        line[j] = row < 0 || column < 0 ? 0.0f : LOAD_FEATURE(plane + from + column);
     }
 }
 
 /* Reads the patch whose first pixel is (y, x), which may lie outside. */
-INLINED void load_patch(__global const float *plane, struct image in, int y, int x, int padding_mode,
+INLINED void load_patch(__global const feature *plane, struct image in, int y, int x, int padding_mode,
                         float patch[PATCH][PATCH]) {
     if (y >= 0 && x >= 0 && y + PATCH <= in.height && x + PATCH <= in.width) {
         plane += (size_t)y * in.width + x;
@@ -34,7 +34,7 @@ INLINED void load_patch(__global const float *plane, struct image in, int y, int
         for (int i = 0; i < PATCH; ++i) {
 #pragma unroll
             for (int j = 0; j < PATCH; ++j) {
-                patch[i][j] = plane[i * in.width + j];
+                patch[i][j] = LOAD_FEATURE(plane + i * in.width + j);
             }
         }
         return;
@@ -45,7 +45,7 @@ INLINED void load_patch(__global const float *plane, struct image in, int y, int
 #pragma unroll
         for (int j = 0; j < PATCH; ++j) {
             int column = source_index(x + j, in.width, padding_mode);
-            patch[i][j] = row < 0 || column < 0 ? 0.0f : plane[(size_t)row * in.width + column];
+            patch[i][j] = row < 0 || column < 0 ? 0.0f : LOAD_FEATURE(plane + (size_t)row * in.width + column);
         }
     }
 }
@@ -65,7 +65,7 @@ INLINED float4 finish_row(float4 sums, int bits, float4 old) {
 
 /* Stores the tile whose first pixel is (y, x), from its four rows without bias. `output` is the channel's plane,
  * `mask` the tile's mask. */
-INLINED void store_tile(const float4 sums[4], float bias, __global float *output, __global ushort *mask,
+INLINED void store_tile(const float4 sums[4], float bias, __global feature *output, __global ushort *mask,
                         struct image out, int y, int x) {
     int columns = min(4, out.width - x);
     bool aligned = out.width % 4 == 0;
@@ -73,31 +73,31 @@ INLINED void store_tile(const float4 sums[4], float bias, __global float *output
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
         if (y + i < out.height) {
-            __global float *row = output + (size_t)(y + i) * out.width + x;
+            __global feature *row = output + (size_t)(y + i) * out.width + x;
             float4 values = sums[i] + bias, old = (float4)(0.0f);
             if (aligned) {
                 if (EPILOGUE == EPILOGUE_MASK_ADD) {
-                    old = *(__global const float4 *)row;
+                    old = LOAD_FOUR_FEATURES((__global const feature4 *)row);
                 }
                 values = finish_row(values, bits >> (4 * i), old);
-                *(__global float4 *)row = values;
+                store_four_features((__global feature4 *)row, values);
             } else {
                 if (EPILOGUE == EPILOGUE_MASK_ADD) {
-                    old.x = row[0];
-                    old.y = columns > 1 ? row[1] : 0.0f;
-                    old.z = columns > 2 ? row[2] : 0.0f;
-                    old.w = columns > 3 ? row[3] : 0.0f;
+                    old.x = LOAD_FEATURE(row);
+                    old.y = columns > 1 ? LOAD_FEATURE(row + 1) : 0.0f;
+                    old.z = columns > 2 ? LOAD_FEATURE(row + 2) : 0.0f;
+                    old.w = columns > 3 ? LOAD_FEATURE(row + 3) : 0.0f;
                 }
                 values = finish_row(values, bits >> (4 * i), old);
-                row[0] = values.x;
+                store_feature(row, values.x);
                 if (columns > 1) {
-                    row[1] = values.y;
+                    store_feature(row + 1, values.y);
                 }
                 if (columns > 2) {
-                    row[2] = values.z;
+                    store_feature(row + 2, values.z);
                 }
                 if (columns > 3) {
-                    row[3] = values.w;
+                    store_feature(row + 3, values.w);
                 }
             }
             positive |= ((values.x > 0.0f) | (values.y > 0.0f) << 1 | (values.z > 0.0f) << 2 | (values.w > 0.0f) << 3)

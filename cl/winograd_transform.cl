@@ -13,7 +13,7 @@
 #include "tile.h"
 #include "winograd.h"
 
-__kernel MANY_REGISTERS void winograd_input(__global const float *input, __global float *v, int in_channels,
+__kernel MANY_REGISTERS void winograd_input(__global const feature *input, __global float *v, int in_channels,
                                             int in_height, int in_width, int padding, int padding_mode, int first_tile,
                                             int batch_tiles) {
     struct image in = {in_height, in_width};
@@ -50,7 +50,7 @@ __kernel MANY_REGISTERS void winograd_input(__global const float *input, __globa
     }
 }
 
-__kernel MANY_REGISTERS void winograd_output(__global const float *m, __global float *output, __global ushort *mask,
+__kernel MANY_REGISTERS void winograd_output(__global const float *m, __global feature *output, __global ushort *mask,
                                              __global const float *bias, int out_channels, int out_height,
                                              int out_width, int first_tile, int batch_tiles) {
     struct image out = {out_height, out_width};

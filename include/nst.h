@@ -207,14 +207,13 @@ typedef enum nst_optimizer {
     NST_ADAM
 } nst_optimizer;
 typedef enum nst_pooling { NST_POOLING_MAX, NST_POOLING_AVERAGE } nst_pooling;
-/* How a network's filters are kept on the device; sums are in single precision always. */
+/* How feature maps, their gradients and filters are kept on the device; sums, losses and the picture are in single
+ * precision always. */
 typedef enum nst_precision {
-    NST_PRECISION_AUTO, /* what is faster on the device without changing the picture; today single on every device */
+    NST_PRECISION_AUTO, /* single, unless the job fits the device's memory in halves only */
     NST_PRECISION_SINGLE,
-    NST_PRECISION_HALF /* 16 bits, where the device can make use of them and the filters keep their precision */
+    NST_PRECISION_HALF /* 16 bits: maps and gradients, and filters where the engine gains by it and they keep their digits */
 } nst_precision;
-/* What a precision stands for on a device: AUTO becomes one of the others. */
-nst_precision nst_precision_used(const nst_context *context, nst_precision precision);
 typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
 
 /* What the losses are and in which range the image is kept. */
@@ -301,7 +300,7 @@ typedef struct nst_job_pictures {
 
 /* Errors: NST_ERROR_ARGUMENT (settings), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
  * network), NST_ERROR_MEMORY (the plan needs more than the device has: the message names the largest size that
- * fits). */
+ * fits, in half precision too). */
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **job, nst_error *error);
 void nst_job_destroy(nst_job *job);
@@ -317,6 +316,9 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
 /* The picture as it is now, at the size of the scale in hand, with original colours and the content's alpha applied if
  * asked for. Free with nst_picture_free. */
 nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
+
+/* Single or half: what the job runs in, also where its settings leave that to the program. */
+nst_precision nst_job_precision(const nst_job *job);
 
 /* What the job's plan takes on the device at its largest scale, in bytes. */
 uint64_t nst_job_memory_bytes(const nst_job *job);
@@ -343,8 +345,8 @@ typedef struct nst_judgement {
 } nst_judgement;
 
 /* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
- * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and filters are kept
- * in single precision.
+ * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and everything is in
+ * single precision.
  * Errors: NST_ERROR_ARGUMENT (no layers), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
  * network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,

@@ -119,7 +119,7 @@ static double sampled_error(nst_context *context, const struct convolution_shape
         return NAN;
     }
     nst_error error;
-    size_t bytes = feature_map_bytes(context, shape->out_channels, size_px, size_px),
+    size_t bytes = feature_map_bytes(context, false, shape->out_channels, size_px, size_px),
            pixels = (size_t)size_px * size_px;
     float *map = malloc(bytes), *dense = malloc(pixels * shape->out_channels * sizeof *dense);
     check(buffer_read(context, output, 0, map, bytes, &error), &error);
@@ -170,8 +170,8 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
         return;
     }
     struct convolution_call call = {.height = size_px, .width = size_px};
-    size_t in_bytes = feature_map_bytes(context, shape.in_channels, size_px, size_px);
-    size_t out_bytes = feature_map_bytes(context, shape.out_channels, size_px, size_px);
+    size_t in_bytes = feature_map_bytes(context, false, shape.in_channels, size_px, size_px);
+    size_t out_bytes = feature_map_bytes(context, false, shape.out_channels, size_px, size_px);
     size_t mask_bytes = relu_mask_bytes(context, shape.out_channels, size_px, size_px);
     size_t scratch_bytes = convolution_scratch_bytes(convolution, size_px, size_px);
     float *map = malloc(in_bytes);

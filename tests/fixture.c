@@ -3,13 +3,14 @@
 
 #include "network/convolution.h"
 #include "reference/convolution.h"
+#include "weights/half.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const struct map_size map_sizes[] = {{1, 1, 1},   {3, 1, 1},   {5, 3, 5},    {17, 4, 4},
-                                     {3, 17, 31}, {64, 9, 14}, {17, 33, 20}, {70, 2, 3}};
+const struct map_size map_sizes[] = {{1, 1, 1, false},   {3, 1, 1, false},   {5, 3, 5, false},    {17, 4, 4, false},
+                                     {3, 17, 31, false}, {64, 9, 14, false}, {17, 33, 20, false}, {70, 2, 3, false}};
 
 size_t map_size_count(void) {
     return sizes_to_try(COUNT_OF(map_sizes), 4);
@@ -99,20 +100,59 @@ int blocks_of_map(const nst_context *context, struct map_size size) {
     return (size.channels + context->channel_block - 1) / context->channel_block;
 }
 
-static size_t map_bytes(const nst_context *context, struct map_size size) {
-    return (size_t)feature_map_bytes(context, size.channels, size.height, size.width);
+static size_t map_elements(const nst_context *context, struct map_size size) {
+    return (size_t)(feature_map_bytes(context, false, size.channels, size.height, size.width) / sizeof(float));
+}
+
+float *random_map(uint64_t seed, struct map_size size) {
+    float *values = random_array(seed, elements_of(size));
+    round_map(values, size);
+    return values;
+}
+
+void round_map(float *values, struct map_size size) {
+    for (size_t i = 0; size.half && i < elements_of(size); ++i) {
+        values[i] = bfloat16_to_float(bfloat16_from_float(values[i]));
+    }
+}
+
+cl_mem upload_blocks(nst_context *context, const float *blocks, size_t count, bool half) {
+    if (!half) {
+        return upload(context, blocks, count * sizeof *blocks);
+    }
+    uint16_t *halves = allocate(count, sizeof *halves);
+    for (size_t i = 0; i < count; ++i) {
+        halves[i] = bfloat16_from_float(blocks[i]);
+    }
+    cl_mem buffer = upload(context, halves, count * sizeof *halves);
+    free(halves);
+    return buffer;
+}
+
+float *download_blocks(nst_context *context, cl_mem buffer, size_t count, bool half) {
+    if (!half) {
+        return download(context, buffer, count * sizeof(float));
+    }
+    uint16_t *halves = download(context, buffer, count * sizeof *halves);
+    float *blocks = allocate(count, sizeof *blocks);
+    for (size_t i = 0; i < count; ++i) {
+        blocks[i] = bfloat16_to_float(halves[i]);
+    }
+    free(halves);
+    return blocks;
 }
 
 cl_mem upload_map(nst_context *context, const float *dense, struct map_size size) {
-    float *map = allocate(1, map_bytes(context, size));
+    size_t count = map_elements(context, size);
+    float *map = allocate(count, sizeof *map);
     feature_map_from_dense(context->channel_block, size.channels, pixels_of(size), dense, map);
-    cl_mem buffer = upload(context, map, map_bytes(context, size));
+    cl_mem buffer = upload_blocks(context, map, count, size.half);
     free(map);
     return buffer;
 }
 
 float *download_map(nst_context *context, cl_mem buffer, struct map_size size) {
-    float *map = download(context, buffer, map_bytes(context, size));
+    float *map = download_blocks(context, buffer, map_elements(context, size), size.half);
     float *dense = allocate(elements_of(size), sizeof *dense);
     feature_map_to_dense(context->channel_block, size.channels, pixels_of(size), map, dense);
     size_t block = (size_t)context->channel_block, pixels = pixels_of(size);
@@ -196,11 +236,13 @@ static double root_mean_square(const double *values, size_t count) {
     return sqrt(squares / (double)count);
 }
 
-void assert_near(const char *what, const float *got, const double *expected, size_t count, double bound) {
+/* `rounding`: by how much more, relative to itself, each may be off. */
+static void assert_elements_near(const char *what, const float *got, const double *expected, size_t count, double bound,
+                                 double rounding) {
     double rms = root_mean_square(expected, count), worst = -1;
     size_t at = 0;
     for (size_t i = 0; i < count; ++i) {
-        double difference = fabs(got[i] - expected[i]);
+        double difference = fabs(got[i] - expected[i]) - rounding * fabs(expected[i]);
         if (!(difference <= worst)) {
             worst = isnan(difference) ? INFINITY : difference;
             at = i;
@@ -210,6 +252,14 @@ void assert_near(const char *what, const float *got, const double *expected, siz
         fail_msg("%s: element %zu of %zu is %.9g instead of %.9g, off by %.2g of the RMS, bound %.2g", what, at, count,
                  (double)got[at], expected[at], worst / rms, bound);
     }
+}
+
+void assert_near(const char *what, const float *got, const double *expected, size_t count, double bound) {
+    assert_elements_near(what, got, expected, count, bound, 0);
+}
+
+void assert_map_near(const char *what, const float *got, const double *expected, struct map_size size, double bound) {
+    assert_elements_near(what, got, expected, elements_of(size), bound, size.half ? HALF_MAP_ROUNDING : 0);
 }
 
 double relative_rms(const float *got, const double *expected, size_t count) {

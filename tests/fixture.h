@@ -21,6 +21,7 @@
 
 struct map_size {
     int channels, height, width;
+    bool half; /* on the device it is of bfloat16 */
 };
 
 static inline size_t pixels_of(struct map_size size) {
@@ -55,6 +56,14 @@ cl_mem create_zero(nst_context *context, size_t bytes);
 /* From malloc. */
 void *download(nst_context *context, cl_mem buffer, size_t bytes);
 
+/* A random map, rounded to what the device can hold of it; and the same for one that is there. */
+float *random_map(uint64_t seed, struct map_size size);
+void round_map(float *values, struct map_size size);
+
+/* Maps in blocks as they lie on the device, of so many elements, but of floats here. */
+cl_mem upload_blocks(nst_context *context, const float *blocks, size_t count, bool half);
+float *download_blocks(nst_context *context, cl_mem buffer, size_t count, bool half);
+
 /* Plain maps to blocks on the device and back. Coming back, channels that do not exist must be zero. */
 cl_mem upload_map(nst_context *context, const float *dense, struct map_size size);
 float *download_map(nst_context *context, cl_mem buffer, struct map_size size);
@@ -68,6 +77,10 @@ bool *random_mask(uint64_t seed, struct map_size size);
 
 /* Fails, naming the worst element, unless each differs by at most `bound` times the root mean square of `expected`. */
 void assert_near(const char *what, const float *got, const double *expected, size_t count, double bound);
+/* The same for a map that was rounded when it was stored: each may be off by that much more. */
+void assert_map_near(const char *what, const float *got, const double *expected, struct map_size size, double bound);
+/* How much rounding changes a number that the device stores in 16 bits, at most and relative to it. */
+#define HALF_MAP_ROUNDING 0x1p-8
 /* Root mean square of the difference, relative to that of `expected`. */
 double relative_rms(const float *got, const double *expected, size_t count);
 /* Fails unless |got - expected| <= bound * |expected|. */

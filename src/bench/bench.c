@@ -77,6 +77,7 @@ static nst_status time_iterations(struct device_run *run, double seconds, struct
     run->context->peak_bytes = run->context->allocated_bytes;
     nst_status status = workload_job(run->context, &run->workload, row->size_px, &stoppable.job, error);
     if (!status) {
+        row->precision = nst_job_precision(stoppable.job);
         status = timing_measure(run_stoppable, &stoppable, seconds, &row->iteration, error);
     }
     row->memory_bytes = run->context->peak_bytes;
@@ -89,14 +90,15 @@ static void set_key(const struct device_run *run, struct bench_row *row) {
     const nst_device_info *info = &run->device->info;
     snprintf(row->key, sizeof row->key, "%s | %s | %s%s | %d px", info->platform,
              *info->board ? info->board : info->name, nst_network_name(run->workload.network),
-             run->device->precision == NST_PRECISION_HALF ? " in halves" : "", row->size_px);
+             row->precision == NST_PRECISION_HALF ? " in halves" : "", row->size_px);
 }
 
 static void measure_details(struct device_run *run, double seconds, struct bench_row *row) {
     nst_error error;
     tell(run->options, "%s: %d px, layer by layer", run->name, row->size_px);
-    if (layers_measure(run->context, &run->workload, seconds, row, &error) ||
-        passes_measure(run->name, &run->workload, run->options->no_cache, row, &error)) {
+    struct workload workload = {run->workload.network, row->precision};
+    if (layers_measure(run->context, &workload, seconds, row, &error) ||
+        passes_measure(run->name, &workload, run->options->no_cache, row, &error)) {
         tell(run->options, "%s: %s", run->name, error.message);
     }
 }
@@ -114,7 +116,7 @@ static double part_of(const struct bench_row *rows, int count) {
  * remains. */
 static void keep_speed(const struct device_run *run, const struct bench_row *row) {
     enum { LEAST_PX = 256 };
-    if (run->context->keeps_findings && row->size_px >= LEAST_PX && run->device->precision != NST_PRECISION_HALF &&
+    if (run->context->keeps_findings && row->size_px >= LEAST_PX && row->precision != NST_PRECISION_HALF &&
         strncmp(nst_network_name(run->workload.network), "vgg19", 5) == 0) {
         findings_keep_speed(&run->device->info, row->gflops);
     }
@@ -135,7 +137,9 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     }
     tell(run->options, "%s: %d px", run->name, row->size_px);
     /* The rest is for making the job and warming up. */
-    if (time_iterations(run, 0.6 * part, row, &error)) {
+    nst_status status = time_iterations(run, 0.6 * part, row, &error);
+    set_key(run, row); /* the job chose its precision */
+    if (status) {
         outcome_from_error(&row->outcome, &error);
         row->outcome.state = error.status == NST_CANCELLED ? BENCH_SKIPPED : BENCH_FAILED;
         return;
@@ -170,6 +174,7 @@ static void list_sizes(struct device_run *run) {
     device->row_count = run->options->size_count;
     for (int i = 0; i < device->row_count; ++i) {
         device->rows[i].size_px = run->options->sizes[i];
+        device->rows[i].precision = device->precision;
     }
     qsort(device->rows, (size_t)device->row_count, sizeof *device->rows, compare_sizes);
 }
@@ -206,6 +211,7 @@ static void measure_device(struct device_run *run) {
     struct bench_device *device = run->device;
     nst_error error;
     nst_context_options options = {.device = run->name, .no_cache = run->options->no_cache, .unchecked = true};
+    device->precision = run->workload.precision == NST_PRECISION_HALF ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
     list_sizes(run);
     nst_status status = NST_OK;
     if (is_stopped(run->options)) {
@@ -216,7 +222,6 @@ static void measure_device(struct device_run *run) {
     }
     if (!status) {
         device->info = run->context->info;
-        device->precision = nst_precision_used(run->context, run->workload.precision);
         status = copy_tuning(&run->context->tuning, &device->tuning, &error);
     }
     if (!status) {

@@ -52,7 +52,8 @@ struct bench_pass {
 /* One size: a square picture in one style of the same size, by the default recipe. */
 struct bench_row {
     int size_px;
-    char key[512]; /* the same for the same work on the same device, whatever its driver */
+    char key[512];           /* the same for the same work on the same device, whatever its driver */
+    nst_precision precision; /* single or half: what it was measured in */
     struct bench_outcome outcome;
     struct bench_timing iteration; /* forward, losses, backward, optimizer step */
     double gflop, gflops, share_of_peak;
@@ -75,7 +76,7 @@ struct bench_check {
 struct bench_device {
     nst_device_info info;
     struct bench_outcome outcome; /* of opening it and of the probes */
-    nst_precision precision;      /* that was used */
+    nst_precision precision;      /* that was asked for, and single where that was left to the program */
     double cold_seconds,
         warm_seconds; /* until the first loss is there; NAN: not known, INFINITY: longer than is waited for */
     double peak_gflops, bandwidth_gb_per_s;

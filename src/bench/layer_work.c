@@ -50,7 +50,7 @@ static struct convolution_shape backward_shape(const struct layer *layer, bool h
 nst_status layer_works_list(nst_context *context, const struct workload *workload, int size_px,
                             struct layer_work **works, int *count, nst_error *error) {
     const nst_network *network = workload->network;
-    bool half_weights = nst_precision_used(context, workload->precision) == NST_PRECISION_HALF;
+    bool half = workload->precision == NST_PRECISION_HALF;
     int last = workload_last_layer(network);
     *count = 0;
     *works = calloc(2 * (size_t)last + 3, sizeof **works);
@@ -76,7 +76,8 @@ nst_status layer_works_list(nst_context *context, const struct workload *workloa
                     backward ? backward_shape(layer, relu_below, merged) : forward_shape(layer, relu_above, merged),
                 .size = workload_input_size(network, backward ? i + 1 : i, size_px),
             };
-            work->shape.half_weights = half_weights;
+            work->shape.half_weights = half;
+            work->shape.half_maps = half;
         }
     }
     return NST_OK;
@@ -92,8 +93,11 @@ double layer_work_gflop(const struct layer_work *work) {
 
 /* ---- Running one ------------------------------------------------------------------------------------------------- */
 
+enum noise { NOISE_FLOATS, NOISE_BFLOATS, NOISE_BITS };
+
 /* A buffer with pseudo-random numbers of both signs, or with such bits. */
-static nst_status noise_buffer(nst_context *context, uint64_t bytes, bool as_bits, cl_mem *buffer, nst_error *error) {
+static nst_status noise_buffer(nst_context *context, uint64_t bytes, enum noise kind, cl_mem *buffer,
+                               nst_error *error) {
     size_t count = (size_t)(bytes + 3) / 4;
     uint32_t *words = malloc(count * sizeof *words);
     if (!words) {
@@ -103,7 +107,9 @@ static nst_status noise_buffer(nst_context *context, uint64_t bytes, bool as_bit
     for (size_t i = 0; i < count; ++i) {
         float value = (float)(2 * random_uniform(&generator) - 1);
         memcpy(&words[i], &value, sizeof value);
-        words[i] = as_bits ? (uint32_t)random_bits(&generator) : words[i];
+        words[i] = kind == NOISE_BITS      ? (uint32_t)random_bits(&generator)
+                   : kind == NOISE_BFLOATS ? (words[i] & 0xffff0000) | words[i] >> 16 /* two of them */
+                                           : words[i];
     }
     nst_status status = buffer_create(context, count * sizeof *words, "noise", buffer, error);
     if (!status) {
@@ -123,19 +129,21 @@ static nst_status create_buffers(struct layer_run *run, const struct convolution
     int out_divisor = shape->epilogue == EPILOGUE_RELU_POOL ? 2 : 1;
     convolution_output_size(shape, call->height, call->width, &height, &width);
     uint64_t scratch = convolution_scratch_bytes(run->convolution, call->height, call->width);
-    nst_status status = noise_buffer(
-        context, feature_map_bytes(context, shape->in_channels, call->height / in_divisor, call->width / in_divisor),
-        false, &call->input, error);
+    nst_status status = noise_buffer(context,
+                                     feature_map_bytes(context, shape->half_maps, shape->in_channels,
+                                                       call->height / in_divisor, call->width / in_divisor),
+                                     shape->half_maps ? NOISE_BFLOATS : NOISE_FLOATS, &call->input, error);
     if (!status) {
-        status = noise_buffer(context, relu_mask_bytes(context, shape->out_channels, height, width), true, &call->mask,
-                              error);
+        status = noise_buffer(context, relu_mask_bytes(context, shape->out_channels, height, width), NOISE_BITS,
+                              &call->mask, error);
     }
     if (!status && shape->unpools) {
-        status = noise_buffer(context, relu_mask_bytes(context, shape->in_channels, call->height, call->width), true,
-                              &call->selection, error);
+        status = noise_buffer(context, relu_mask_bytes(context, shape->in_channels, call->height, call->width),
+                              NOISE_BITS, &call->selection, error);
     }
     if (!status) {
-        uint64_t bytes = feature_map_bytes(context, shape->out_channels, height / out_divisor, width / out_divisor);
+        uint64_t bytes = feature_map_bytes(context, shape->half_maps, shape->out_channels, height / out_divisor,
+                                           width / out_divisor);
         status = buffer_create(context, (size_t)bytes, "output of a layer", &call->output, error);
     }
     return status || !scratch ? status
@@ -146,7 +154,7 @@ static nst_status create_buffers(struct layer_run *run, const struct convolution
 static nst_status set_noise(struct layer_run *run, const struct convolution_shape *shape, nst_error *error) {
     cl_mem matrix = NULL;
     uint64_t bytes = (uint64_t)shape->in_channels * (uint64_t)shape->out_channels * sizeof(float);
-    nst_status status = noise_buffer(run->context, bytes, false, &matrix, error);
+    nst_status status = noise_buffer(run->context, bytes, NOISE_FLOATS, &matrix, error);
     if (!status) {
         status = convolution_set_weights(run->context, run->convolution, matrix, error);
     }

@@ -174,7 +174,8 @@ static nst_status run_once(struct search *search, const struct convolution_choic
     struct layer_run run;
     int height, width, divisor = shape->epilogue == EPILOGUE_RELU_POOL ? 2 : 1;
     convolution_output_size(shape, search->work->size.height, search->work->size.width, &height, &width);
-    size_t bytes = (size_t)feature_map_bytes(search->context, shape->out_channels, height / divisor, width / divisor);
+    size_t bytes =
+        (size_t)feature_map_bytes(search->context, false, shape->out_channels, height / divisor, width / divisor);
     *count = bytes / sizeof(float);
     *output = malloc(bytes);
     if (!*output) {

@@ -28,7 +28,7 @@ static double try_product(nst_context *context, enum product_engine product, int
 
 nst_status tune_product(nst_context *context, int channels, struct image_size size, const struct tune_search *how,
                         struct tune_line *line, nst_error *error) {
-    enum product_engine built_in = product_default(context, channels), best = built_in;
+    enum product_engine built_in = product_default(context, false, channels), best = built_in;
     double best_ms = INFINITY, default_ms = INFINITY;
     for (int product = PRODUCT_PACKED; product <= PRODUCT_TILES; ++product) {
         if (how->tell(how->user, (double)(product - PRODUCT_PACKED) / PRODUCT_TILES, product_engine_name(product))) {

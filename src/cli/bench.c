@@ -34,7 +34,7 @@ static const struct option options[] = {
     {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
      .help = "caffe or torchvision, for a file that does not tell"},
     {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(precision), .choices = precision_choices,
-     .help = "filters in memory: auto, single or half (16 bits)"},
+     .help = "numbers in memory: single, half (16 bits), or auto: half where single does not fit"},
     {"layers", 'l', NULL, NULL, OPTION_FLAG, FIELD(layers), .help = "also each convolution and each kernel"},
     {"seconds", 't', "N", NULL, OPTION_REAL, FIELD(seconds), .minimum = 0.1, .maximum = 86400,
      .help = "about how long the sizes of a device may take in all"},

@@ -17,6 +17,9 @@ json_t *bench_to_json(const struct bench_report *report);
  * NST_ERROR_FORMAT (not such a file, or of another schema), NST_ERROR_MEMORY. */
 nst_status bench_read(const char *path, struct bench_report *report, nst_error *error);
 
+/* "single" or "half". */
+const char *bench_precision_name(nst_precision precision);
+
 /* One device of one of several files that are compared. */
 struct bench_column {
     const char *file;

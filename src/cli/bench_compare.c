@@ -22,11 +22,12 @@ const struct bench_row *bench_column_row(const struct bench_column *column, int 
 
 const char *bench_column_name(const struct bench_column *column, char *buffer, size_t size) {
     const nst_device_info *info = &column->device->info;
-    snprintf(buffer, size, "%s, %s %s",
+    snprintf(buffer, size, "%s, %s %s%s",
              *info->board  ? info->board
              : *info->name ? info->name
                            : "unknown device",
-             *info->platform ? info->platform : "unknown platform", info->driver);
+             *info->platform ? info->platform : "unknown platform", info->driver,
+             column->device->precision == NST_PRECISION_HALF ? ", half precision" : "");
     return buffer;
 }
 
@@ -136,6 +137,18 @@ static void print_failures(const struct bench_columns *columns, FILE *stream) {
     }
 }
 
+/* Where a time is of other work than A's: maps and filters took other bytes. */
+static void print_precisions(const struct bench_columns *columns, FILE *stream) {
+    for (int i = 1; i < columns->count; i++)
+        for (int n = 0; n < columns->size_count; n++) {
+            const struct bench_row *row = bench_column_row(&columns->columns[i], columns->sizes[n]);
+            const struct bench_row *first = bench_column_row(&columns->columns[0], columns->sizes[n]);
+            if (row && first && row->precision != first->precision)
+                fprintf(stream, "%c, %d px: measured in %s precision, A in %s\n", 'A' + i, columns->sizes[n],
+                        bench_precision_name(row->precision), bench_precision_name(first->precision));
+        }
+}
+
 static void print_layers(const struct bench_columns *columns, int size_px, FILE *stream) {
     const struct bench_row *first = bench_column_row(&columns->columns[0], size_px);
     struct table table;
@@ -183,6 +196,7 @@ void bench_compare_text(const struct bench_columns *columns, FILE *stream) {
     table_print_text(&table, 0, stream);
     table_free(&table);
     print_failures(columns, stream);
+    print_precisions(columns, stream);
     for (int i = 0; i < columns->size_count; i++)
         print_layers(columns, columns->sizes[i], stream);
 }

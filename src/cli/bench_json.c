@@ -73,6 +73,7 @@ static json_t *row_json(const struct bench_row *row) {
     json_t *object = json_object(), *layers = json_array(), *passes = json_array();
     set_integer(object, "size_px", (uint64_t)row->size_px);
     set_text(object, "key", row->key);
+    set_text(object, "precision", bench_precision_name(row->precision));
     set_speed(object, &row->outcome, &row->iteration, row->gflop, row->gflops, row->share_of_peak);
     set_integer(object, "memory_bytes", row->memory_bytes);
     for (int i = 0; i < row->layer_count; i++)
@@ -127,7 +128,7 @@ static json_t *device_json(const struct bench_device *device) {
     set_real(object, "peak_gflops", device->peak_gflops);
     set_integer(object, "peak_width", (uint64_t)device->peak_width);
     set_integer(object, "peak_chains", (uint64_t)device->peak_chains);
-    set_text(object, "precision", device->precision == NST_PRECISION_HALF ? "half" : "single");
+    set_text(object, "precision", bench_precision_name(device->precision));
     set_real(object, "bandwidth_gb_per_s", device->bandwidth_gb_per_s);
     json_object_set_new(object, "check", check_json(&device->check));
     json_object_set_new(object, "tuning", tuning_json(&device->tuning));
@@ -222,8 +223,15 @@ static int count_of(const json_t *object, const char *name, size_t most) {
     return (int)(count < most ? count : most);
 }
 
-static nst_status read_row(const json_t *object, struct bench_row *row, nst_error *error) {
+static nst_precision get_precision(const json_t *object, nst_precision otherwise) {
+    const char *value = json_string_value(json_object_get(object, "precision"));
+    return !value ? otherwise : strcmp(value, "half") == 0 ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
+}
+
+/* `usual` is the precision of rows that do not tell it. */
+static nst_status read_row(const json_t *object, nst_precision usual, struct bench_row *row, nst_error *error) {
     row->size_px = get_int(object, "size_px");
+    row->precision = get_precision(object, usual);
     GET_TEXT(object, "key", row->key);
     row->outcome = get_outcome(object);
     row->iteration = get_timing(object);
@@ -269,8 +277,7 @@ static nst_status read_device(const json_t *object, struct bench_device *device,
     device->outcome = get_outcome(object);
     device->cold_seconds = get_real(object, "cold_start_seconds");
     device->warm_seconds = get_real(object, "warm_start_seconds");
-    const char *precision = json_string_value(json_object_get(object, "precision"));
-    device->precision = precision && strcmp(precision, "half") == 0 ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
+    device->precision = get_precision(object, NST_PRECISION_SINGLE);
     device->peak_gflops = get_real(object, "peak_gflops");
     device->peak_width = get_int(object, "peak_width");
     device->peak_chains = get_int(object, "peak_chains");
@@ -280,7 +287,7 @@ static nst_status read_device(const json_t *object, struct bench_device *device,
     nst_status status = NST_OK;
     while (status == NST_OK && device->row_count < rows) {
         const json_t *row = json_array_get(json_object_get(object, "rows"), (size_t)device->row_count);
-        status = read_row(row, &device->rows[device->row_count++], error);
+        status = read_row(row, device->precision, &device->rows[device->row_count++], error);
     }
     return status;
 }

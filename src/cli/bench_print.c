@@ -40,7 +40,7 @@ static void cells_speed(struct table *table, int column, const struct bench_outc
 /* ---- Tables, for text and Markdown ----------------------------------------------------------------------------- */
 
 static void fill_sizes(const struct bench_device *device, struct table *table) {
-    table_begin(table, "size|ms/iteration|spread|samples|GFLOP/s|of peak|memory|difference");
+    table_begin(table, "size|ms/iteration|spread|samples|GFLOP/s|of peak|memory|<precision|difference");
     for (int i = 0; i < device->row_count; i++) {
         const struct bench_row *row = &device->rows[i];
         char bytes[32];
@@ -49,8 +49,9 @@ static void fill_sizes(const struct bench_device *device, struct table *table) {
         cells_speed(table, 1, &row->outcome, &row->iteration, row->gflops, row->share_of_peak);
         if (row->memory_bytes)
             table_cell(table, 6, "%s", text_bytes(row->memory_bytes, bytes, sizeof bytes));
+        table_cell(table, 7, "%s", bench_precision_name(row->precision));
         if (device->check.size_px && device->check.outcome.state <= BENCH_WRONG)
-            table_cell(table, 7, "%.1e", device->check.largest_error);
+            table_cell(table, 8, "%.1e", device->check.largest_error);
     }
 }
 
@@ -102,6 +103,10 @@ static void fill_passes(const struct bench_row *row, struct table *table) {
 }
 
 /* ---- What stands around the tables ----------------------------------------------------------------------------- */
+
+const char *bench_precision_name(nst_precision precision) {
+    return precision == NST_PRECISION_HALF ? "half" : "single";
+}
 
 static const char *const made_up_note =
     "the layers of VGG-19 with random weights, made in memory: as fast as the real ones";
@@ -163,7 +168,7 @@ static void print_block(struct block block, const struct bench_device *device) {
     print_line(block, "peak", "%.0f GFLOP/s (%d chains of %d-wide multiply-adds), %.1f GB/s (triad)",
                device->peak_gflops, device->peak_chains, device->peak_width, device->bandwidth_gb_per_s);
     if (device->precision == NST_PRECISION_HALF)
-        print_line(block, "half", "filters are kept in 16 bits, where the device can make use of them");
+        print_line(block, "half", "feature maps, and filters where engines gain by it, are kept in 16 bits");
     print_check(block, &device->check);
     int faster = 0;
     for (int i = 0; i < device->tuning.count; i++)
@@ -299,6 +304,7 @@ static void csv_begin(const struct bench_report *report, const struct bench_devi
     csv_text(device->info.opencl_version, stream);
     csv_text(report->network, stream);
     fprintf(stream, ",%d", row->size_px);
+    csv_text(bench_precision_name(row->precision), stream);
 }
 
 static void csv_speed(const struct bench_outcome *outcome, const struct bench_timing *timing, double gflop,
@@ -356,7 +362,8 @@ static void csv_details(const struct bench_report *report, const struct bench_de
 }
 
 void bench_print_csv(const struct bench_report *report, FILE *stream) {
-    fputs("record,platform,device,driver,opencl_version,network,size_px,name,direction,engine,status,ms,spread_percent,"
+    fputs("record,platform,device,driver,opencl_version,network,size_px,precision,name,direction,engine,status,ms,"
+          "spread_percent,"
           "samples,gflop,gflops,share_of_peak,peak_gflops,bandwidth_gb_per_s,cold_start_seconds,warm_start_seconds,"
           "memory_bytes,loss_error,gradient_error,largest_error,reason\n",
           stream);

@@ -123,17 +123,16 @@ static char *format_text(const char *format, ...) {
 }
 
 nst_status record_create(const struct arguments *arguments, const struct stylize_options *options,
-                         const nst_network *network, const nst_context *context, struct picture_record *record,
-                         nst_error *error) {
+                         const nst_network *network, const nst_context *context, nst_precision precision,
+                         struct picture_record *record, nst_error *error) {
     const nst_device_info *device = nst_context_device(context);
-    bool half = nst_precision_used(context, options->settings.precision) == NST_PRECISION_HALF;
     *record = (struct picture_record){0};
     add(record, "Software", format_text("nst %s", NST_VERSION));
     add(record, "Command line", record_command_line(arguments->argc, arguments->argv));
     add(record, "Network", format_text("%s, sha256 %s", nst_network_name(network), nst_network_sha256(network)));
     add(record, "Device",
         format_text("%s (%s), %s, driver %s", device->name, device->platform, device->opencl_version, device->driver));
-    add(record, "Precision", format_text("%s", half ? "half" : "single"));
+    add(record, "Precision", format_text("%s", precision == NST_PRECISION_HALF ? "half" : "single"));
     add(record, "Seed", format_text("%" PRIu64, options->settings.seed));
     add(record, "Settings", record_settings(stylize_table, options));
     for (int i = 0; i < record->count; i++)

@@ -94,6 +94,9 @@ static nst_status create_job(struct run *run, nst_error *error) {
                                  .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL};
     nst_status status = nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
     free_pictures(run); /* the job has its own copies */
+    if (status == NST_OK && run->options.settings.precision == NST_PRECISION_AUTO && !run->options.quiet &&
+        nst_job_precision(run->job) == NST_PRECISION_HALF)
+        fprintf(stderr, "nst: in half precision: in single the job does not fit into the device's memory\n");
     if (status == NST_OK && run->options.verbose) {
         char bytes[32];
         fprintf(stderr, "memory  %s on the device\n", text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));
@@ -118,7 +121,8 @@ static nst_status prepare(struct run *run, nst_error *error) {
     if (status == NST_OK)
         status = create_job(run, error);
     if (status == NST_OK)
-        status = record_create(run->arguments, &run->options, run->network, run->context, &run->record, error);
+        status = record_create(run->arguments, &run->options, run->network, run->context, nst_job_precision(run->job),
+                               &run->record, error);
     nst_network_destroy(run->network); /* its weights are on the device by now */
     run->network = NULL;
     return status;

@@ -21,9 +21,10 @@ nst_status content_loss_create(nst_context *context, const struct model *model, 
         return fail_memory(error, sizeof *loss, "a content loss");
     }
     *loss = (struct content_loss){.context = context, .model = model, .stage = stage, .target = -1};
-    nst_status status = kernel_create(context, "passes.cl", "", "content_loss", &loss->loss, error);
+    const char *option = feature_map_option(model_has_half_maps(model));
+    nst_status status = kernel_create(context, "passes.cl", option, "content_loss", &loss->loss, error);
     if (!status) {
-        status = kernel_create(context, "passes.cl", "", "sum_of_squares", &loss->sum_of_squares, error);
+        status = kernel_create(context, "passes.cl", option, "sum_of_squares", &loss->sum_of_squares, error);
     }
     if (status) {
         content_loss_destroy(loss);
@@ -42,11 +43,12 @@ void content_loss_destroy(struct content_loss *loss) {
 }
 
 static uint64_t map_bytes(const struct content_loss *loss, const struct feature_map *map) {
-    return feature_map_bytes(loss->context, map->channels, map->height, map->width);
+    return feature_map_bytes(loss->context, model_has_half_maps(loss->model), map->channels, map->height, map->width);
 }
 
 static int map_vectors(const struct content_loss *loss, const struct feature_map *map) {
-    return (int)(map_bytes(loss, map) / sizeof(float) / (uint64_t)loss->context->channel_block);
+    int block = loss->context->channel_block;
+    return (map->channels + block - 1) / block * map->height * map->width;
 }
 
 nst_status content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,

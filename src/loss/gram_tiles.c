@@ -1,6 +1,8 @@
 /* gram_tiles.c: divides the Gram matrix over work-groups of cl/gram_tiles.cl; see gram_tiles.h. */
 #include "loss/gram_tiles.h"
 
+#include "network/convolution.h"
+
 enum {
     TILE = 64, /* channels along a side of a tile, as in the kernel */
     SIDE = 8,  /* work-items there */
@@ -27,10 +29,12 @@ bool gram_tiles_suits(const nst_context *context, int channels) {
     return tiles_along(channels) * tiles_along(channels) < 2 * GROUPS_PER_UNIT * units(context);
 }
 
-nst_status gram_tiles_create(nst_context *context, int channels, struct gram_tiles *tiles, nst_error *error) {
+nst_status gram_tiles_create(nst_context *context, bool half_maps, int channels, struct gram_tiles *tiles,
+                             nst_error *error) {
+    const char *option = feature_map_option(half_maps);
     *tiles = (struct gram_tiles){.channels = channels};
-    nst_status status = kernel_create(context, "gram_tiles.cl", "", "gram_tiles", &tiles->product, error);
-    return status ? status : kernel_create(context, "gram_tiles.cl", "", "gram_tiles_sum", &tiles->sum, error);
+    nst_status status = kernel_create(context, "gram_tiles.cl", option, "gram_tiles", &tiles->product, error);
+    return status ? status : kernel_create(context, "gram_tiles.cl", option, "gram_tiles_sum", &tiles->sum, error);
 }
 
 void gram_tiles_release(struct gram_tiles *tiles) {

@@ -12,14 +12,15 @@ struct gram_tiles {
 /* True where this is expected to beat CLBlast for so many channels. */
 bool gram_tiles_suits(const nst_context *context, int channels);
 
-/* Builds the kernels. Release with gram_tiles_release, also after a failure. Errors: NST_ERROR_OPENCL. */
-nst_status gram_tiles_create(nst_context *context, int channels, struct gram_tiles *tiles, nst_error *error);
+/* Builds the kernels, for maps of floats or of bfloat16. Release with gram_tiles_release, also after a failure. Errors: NST_ERROR_OPENCL. */
+nst_status gram_tiles_create(nst_context *context, bool half_maps, int channels, struct gram_tiles *tiles,
+                             nst_error *error);
 void gram_tiles_release(struct gram_tiles *tiles);
 
 /* Bytes of the partial matrices. */
 uint64_t gram_tiles_bytes(const nst_context *context, const struct gram_tiles *tiles, int pixels);
 
-/* gram = F F^T of a map, float [channels][pixels]; gram is float [channels][channels]. Enqueues it; does not wait. */
+/* gram = F F^T of a map, [channels][pixels]; gram is float [channels][channels]. Enqueues it; does not wait. */
 nst_status gram_tiles_run(nst_context *context, const struct gram_tiles *tiles, cl_mem map, int pixels, cl_mem partials,
                           cl_mem gram, nst_error *error);
 

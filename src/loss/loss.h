@@ -57,8 +57,8 @@ const char *product_engine_name(enum product_engine engine);
 
 /* What is built in for the device, and what style_loss_create takes for PRODUCT_AUTO: that, unless the device's table
  * (device/tuning.h) has a row for the work. */
-enum product_engine product_default(const nst_context *context, int channels);
-enum product_engine product_choose(const nst_context *context, int channels);
+enum product_engine product_default(const nst_context *context, bool half_maps, int channels);
+enum product_engine product_choose(const nst_context *context, bool half_maps, int channels);
 void product_work(const nst_context *context, int channels, char *work, size_t size);
 
 struct style_loss;

@@ -34,12 +34,13 @@ const char *product_engine_name(enum product_engine engine) {
 
 /* ---- Choice ------------------------------------------------------------------------------------------------------ */
 
-static bool is_possible(const nst_context *context, enum product_engine engine) {
+/* CLBlast reads the map itself, as floats. */
+static bool is_possible(const nst_context *context, bool half_maps, enum product_engine engine) {
     switch (engine) {
     case PRODUCT_PACKED:
         return context->loops_in_kernel && context->channel_block > 1;
     case PRODUCT_CLBLAST:
-        return context->channel_block == 1;
+        return context->channel_block == 1 && !half_maps;
     case PRODUCT_TILES:
         return !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
     case PRODUCT_AUTO:
@@ -48,23 +49,25 @@ static bool is_possible(const nst_context *context, enum product_engine engine) 
     return false;
 }
 
-enum product_engine product_default(const nst_context *context, int channels) {
-    if (is_possible(context, PRODUCT_PACKED)) {
+enum product_engine product_default(const nst_context *context, bool half_maps, int channels) {
+    if (is_possible(context, half_maps, PRODUCT_PACKED)) {
         return PRODUCT_PACKED;
     }
-    return is_possible(context, PRODUCT_TILES) && gram_tiles_suits(context, channels) ? PRODUCT_TILES : PRODUCT_CLBLAST;
+    return is_possible(context, half_maps, PRODUCT_TILES) && (half_maps || gram_tiles_suits(context, channels))
+               ? PRODUCT_TILES
+               : PRODUCT_CLBLAST;
 }
 
-enum product_engine product_choose(const nst_context *context, int channels) {
+enum product_engine product_choose(const nst_context *context, bool half_maps, int channels) {
     char work[TUNING_WORK_LENGTH];
     product_work(context, channels, work, sizeof work);
     const struct tuning_row *row = tuning_find(&context->tuning, work);
     for (int engine = PRODUCT_PACKED; row && engine <= PRODUCT_TILES; ++engine) {
-        if (strcmp(row->choice, product_engine_name(engine)) == 0 && is_possible(context, engine)) {
+        if (strcmp(row->choice, product_engine_name(engine)) == 0 && is_possible(context, half_maps, engine)) {
             return engine;
         }
     }
-    return product_default(context, channels);
+    return product_default(context, half_maps, channels);
 }
 
 void product_work(const nst_context *context, int channels, char *work, size_t size) {
@@ -81,7 +84,8 @@ static void choose_tiles(struct style_loss *loss, char *options, size_t size) {
     int block = loss->context->channel_block, blocks = (loss->channels + block - 1) / block;
     int chunk = (int)CHUNK_FLOATS / (blocks * block);
     loss->chunk = chunk < LEAST_CHUNK ? LEAST_CHUNK : chunk;
-    snprintf(options, size, "-D ROWS=%d -D COLUMNS=%d", block == 16 ? 8 : 4, blocks % 2 ? 1 : 2);
+    snprintf(options, size, "-D ROWS=%d -D COLUMNS=%d %s", block == 16 ? 8 : 4, blocks % 2 ? 1 : 2,
+             feature_map_option(model_has_half_maps(loss->model)));
 }
 
 static nst_status create_kernels(struct style_loss *loss, nst_error *error) {
@@ -109,12 +113,13 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
         return fail_memory(error, sizeof *loss, "a style loss");
     }
     int channels = model_channels(model, stage);
+    bool half_maps = model_has_half_maps(model);
     *loss = (struct style_loss){
         .context = context,
         .model = model,
         .stage = stage,
         .channels = channels,
-        .engine = engine != PRODUCT_AUTO ? engine : product_choose(context, channels),
+        .engine = engine != PRODUCT_AUTO ? engine : product_choose(context, half_maps, channels),
     };
     bool in_place = model_gradient_in_place(model, stage);
     struct convolution_shape shape = {.in_channels = loss->channels,
@@ -122,16 +127,17 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
                                       .kernel_size = 1,
                                       .padding_mode = PADDING_ZERO,
                                       .epilogue = in_place ? EPILOGUE_MASK : EPILOGUE_MASK_ADD,
+                                      .half_maps = half_maps,
                                       .in_place = in_place};
     nst_status status = NST_OK;
-    if (!is_possible(context, loss->engine)) {
+    if (!is_possible(context, half_maps, loss->engine)) {
         static const char *const needs[] = {
             [PRODUCT_PACKED] = "the packed Gram product needs a channel block of 4 or more",
-            [PRODUCT_CLBLAST] = "CLBlast's Gram product needs a channel block of 1",
+            [PRODUCT_CLBLAST] = "CLBlast's Gram product needs a channel block of 1, and single precision",
             [PRODUCT_TILES] = "the tiled Gram product is for GPUs, with a channel block of 1"};
         status = fail(error, NST_ERROR_ARGUMENT, "%s", needs[loss->engine]);
     } else if (loss->engine == PRODUCT_TILES) {
-        status = gram_tiles_create(context, channels, &loss->tiles, error);
+        status = gram_tiles_create(context, half_maps, channels, &loss->tiles, error);
     }
     if (!status) {
         status = create_kernels(loss, error);
@@ -185,7 +191,9 @@ static uint64_t product_bytes(const struct style_loss *loss, struct image_size s
     }
     uint64_t block = (uint64_t)loss->context->channel_block;
     uint64_t padded = ((uint64_t)loss->channels + block - 1) / block * block;
-    return (uint64_t)loss->context->work_items * padded * padded * sizeof(float);
+    /* The matrix of a work-item, and of halves a chunk as floats. */
+    uint64_t floats = padded * (padded + (model_has_half_maps(loss->model) ? (uint64_t)loss->chunk : 0));
+    return (uint64_t)loss->context->work_items * floats * sizeof(float);
 }
 
 nst_status style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes,

@@ -193,9 +193,13 @@ nst_status convolution_set_weights(nst_context *context, struct convolution *con
                       error);
 }
 
-uint64_t feature_map_bytes(const nst_context *context, int channels, int height, int width) {
+uint64_t feature_map_bytes(const nst_context *context, bool half, int channels, int height, int width) {
     uint64_t block = context->channel_block;
-    return (channels + block - 1) / block * block * height * width * sizeof(cl_float);
+    return (channels + block - 1) / block * block * height * width * (half ? sizeof(cl_ushort) : sizeof(cl_float));
+}
+
+const char *feature_map_option(bool half) {
+    return half ? "-D HALF_MAPS=1" : "";
 }
 
 uint64_t relu_mask_bytes(const nst_context *context, int channels, int height, int width) {
@@ -220,7 +224,9 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
     size_t taps = convolution->taps, width = convolution->panel_width, block = convolution->block;
     size_t count = convolution_panels(convolution) * in * taps * width;
     if (!weights) {
-        nst_status status = kernel_create(context, "passes.cl", "", "pack_matrix", &convolution->pack_kernel, error);
+        /* Of the program that the model has anyway. */
+        nst_status status = kernel_create(context, "passes.cl", feature_map_option(convolution->shape.half_maps),
+                                          "pack_matrix", &convolution->pack_kernel, error);
         return status ? status : convolution_upload_weights(context, convolution, NULL, count, error);
     }
     float *packed = calloc(count, sizeof *packed);
@@ -272,8 +278,9 @@ nst_status convolution_upload_weights(nst_context *context, struct convolution *
 nst_status convolution_kernel(nst_context *context, const struct convolution *convolution, const char *file,
                               const char *options, const char *name, cl_kernel *kernel, nst_error *error) {
     char all[256];
-    snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s%s%s", context->channel_block,
+    snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s %s %s", context->channel_block,
              context->loops_in_kernel, (int)convolution->shape.epilogue,
-             convolution->half_weights ? " -D HALF_WEIGHTS=1" : "", *options ? " " : "", options);
+             convolution->half_weights ? " -D HALF_WEIGHTS=1" : "", feature_map_option(convolution->shape.half_maps),
+             options);
     return kernel_create(context, file, all, name, kernel, error);
 }

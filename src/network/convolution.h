@@ -8,7 +8,8 @@
  * The backward pass to the data is the same convolution with other weights (channels exchanged, filters turned by
  * 180 degrees, padding kernel_size - 1 - padding), so an engine knows nothing of directions.
  *
- * Feature maps:  float  [ceil(channels / B)][height][width][B], B = context->channel_block, unused channels zero.
+ * Feature maps:  float  [ceil(channels / B)][height][width][B], B = context->channel_block, unused channels zero;
+ *                or bfloat16, the upper 16 bits of a float (cl/features.h).
  * ReLU masks:    ushort [ceil(channels / B)][ceil(height / 4)][ceil(width / 4)][B]; bit 4 * (y % 4) + x % 4 is 1
  * where the
  *                ReLU's output is positive.
@@ -47,6 +48,7 @@ struct convolution_shape {
     enum convolution_epilogue epilogue;
     bool unpools;      /* the input is given pooled, with the mask that RELU_POOL wrote: the other pixels are zero */
     bool half_weights; /* store the weights as halves, where the engine gains by it and they keep their precision */
+    bool half_maps;    /* input and output are bfloat16, unless they are an image */
     bool in_place;     /* the output takes the input's place in the same buffer (1x1 on CPUs, as many channels) */
     /* The direct engine on CPUs: input or output is no feature map but an image, float [3][height][width]; to the input
      * the call's offsets are added. */
@@ -137,8 +139,10 @@ nst_status convolution_run(nst_context *context, struct convolution *convolution
 nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
                                    nst_error *error);
 
-/* Bytes of a feature map and of its mask. */
-uint64_t feature_map_bytes(const nst_context *context, int channels, int height, int width);
+/* Bytes of a feature map, of bfloat16 if `half`, and of its mask. */
+uint64_t feature_map_bytes(const nst_context *context, bool half, int channels, int height, int width);
+/* The build option for kernels that read or write such maps. */
+const char *feature_map_option(bool half);
 uint64_t relu_mask_bytes(const nst_context *context, int channels, int height, int width);
 
 #endif

@@ -149,8 +149,9 @@ const struct convolution_methods convolution_winograd_clblast = {
 
 /* ---- 1x1: one product -------------------------------------------------------------------------------------------- */
 
+/* CLBlast reads the map itself, as floats. */
 static bool product_supports(const nst_context *context, const struct convolution_shape *shape) {
-    return is_gpu(context) && shape->kernel_size == 1;
+    return is_gpu(context) && shape->kernel_size == 1 && !shape->half_maps;
 }
 
 static nst_status product_create(nst_context *context, struct convolution *convolution, const float *weights,

@@ -102,7 +102,7 @@ static uint64_t scratch_bytes(const struct convolution *convolution, int height,
     (void)height, (void)width;
     int border = convolution->shape.kernel_size - 1;
     int patch_pixels = (AREA_ROWS + border) * (AREA_COLUMNS + border);
-    if (border == 0 && !convolution->shape.in_place) {
+    if (border == 0 && !convolution->shape.in_place && !convolution->shape.half_maps) {
         patch_pixels = TILE_ROWS * convolution->parameters[COLUMNS]; /* of a tile that is cut off */
     }
     return (uint64_t)convolution->work_items * convolution->in_blocks * convolution->block * patch_pixels *

@@ -77,7 +77,7 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
 nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
                                       size_t count, nst_error *error);
 
-/* Creates a kernel with the options that all engines share (block, loops, epilogue, half weights), and `options`. */
+/* Creates a kernel with the options that all engines share (block, loops, epilogue, halves), and `options`. */
 nst_status convolution_kernel(nst_context *context, const struct convolution *convolution, const char *file,
                               const char *options, const char *name, cl_kernel *kernel, nst_error *error);
 

@@ -93,7 +93,8 @@ static struct convolution_shape forward_shape(const struct model *model, const s
         .padding = stage->padding,
         .padding_mode = stage->padding_mode,
         .has_bias = stage->layer->bias != NULL,
-        .half_weights = model->half_weights,
+        .half_weights = model->half,
+        .half_maps = model->half,
         .epilogue = stage->is_pooled  ? EPILOGUE_RELU_POOL
                     : stage->has_relu ? EPILOGUE_RELU
                                       : EPILOGUE_NONE,
@@ -169,7 +170,8 @@ static struct convolution_shape backward_shape(const struct model *model, const 
                     : below->has_gradient_in_place ? EPILOGUE_MASK_ADD
                                                    : EPILOGUE_MASK,
         .unpools = stage->is_pooled,
-        .half_weights = model->half_weights,
+        .half_weights = model->half,
+        .half_maps = model->half,
     };
 }
 
@@ -257,7 +259,8 @@ static nst_status make_kernels(struct model *model, nst_pooling pooling, nst_err
         {"fold_padding", &model->fold_padding},
     };
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
-        nst_status status = kernel_create(model->context, "passes.cl", "", kernels[i].name, kernels[i].kernel, error);
+        nst_status status = kernel_create(model->context, "passes.cl", feature_map_option(model->half), kernels[i].name,
+                                          kernels[i].kernel, error);
         if (status) {
             return status;
         }
@@ -278,7 +281,7 @@ nst_status model_create(nst_context *context, const nst_network *network, const 
     }
     model->context = context;
     model->pooling = options->pooling;
-    model->half_weights = options->half_weights;
+    model->half = options->half;
     model->input = network->input;
     for (int c = 0; c < 3; ++c) {
         model->input.offset[c] = options->centered ? 0 : network->input.offset[c];
@@ -343,6 +346,9 @@ int model_find_stage(const struct model *model, const char *name) {
 
 int model_channels(const struct model *model, int stage) {
     return model->stages[stage].out_channels;
+}
+bool model_has_half_maps(const struct model *model) {
+    return model->half;
 }
 bool model_gradient_in_place(const struct model *model, int stage) {
     return model->stages[stage].has_gradient_in_place;

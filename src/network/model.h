@@ -24,8 +24,8 @@ struct model_options {
     nst_pooling pooling;
     enum convolution_engine engine; /* usually CONVOLUTION_AUTO */
     bool centered;                  /* images come with the mean of the input convention already subtracted */
-    bool half_weights;              /* see struct convolution_shape */
-    bool losses_in_place;           /* as far as the device can: see model_gradient_in_place */
+    bool half; /* filters as far as they can, feature maps and gradients as 16 bits: see struct convolution_shape */
+    bool losses_in_place; /* as far as the device can: see model_gradient_in_place */
 };
 
 struct image_size {
@@ -34,7 +34,7 @@ struct image_size {
 
 /* What a loss sees of a tapped stage. */
 struct feature_map {
-    cl_mem values; /* float [blocks][height][width][block] */
+    cl_mem values; /* [blocks][height][width][block], float or bfloat16 */
     cl_mem mask;   /* its ReLU mask, NULL if the stage has no ReLU */
     int channels, height, width;
 };
@@ -51,6 +51,8 @@ int model_stage_count(const struct model *model);
 /* The stage of that name, or -1. */
 int model_find_stage(const struct model *model, const char *name);
 int model_channels(const struct model *model, int stage);
+/* True if feature maps and their gradients are bfloat16. */
+bool model_has_half_maps(const struct model *model);
 bool model_has_relu(const struct model *model, int stage);
 /* The size of a stage's feature map for an image of that size; 0 where the image is too small. */
 struct image_size model_map_size(const struct model *model, int stage, struct image_size image);

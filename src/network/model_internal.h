@@ -30,7 +30,7 @@ struct model {
     nst_context *context;
     struct input_convention input;
     nst_pooling pooling;
-    bool half_weights;
+    bool half;
     int stage_count;
     struct stage *stages;
     cl_kernel image_to_input, input_gradient_to_image, pool, pool_backward, fold_padding;

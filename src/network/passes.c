@@ -37,7 +37,8 @@ static struct stage_bytes measure_stage(const struct model *model, int s, const 
     for (int i = 0; i < count; ++i) {
         struct image_size in = input_size(model, s, sizes[i]), out = model_map_size(model, s, sizes[i]);
         nst_context *context = model->context;
-        bytes.map = at_least(bytes.map, feature_map_bytes(context, stage->out_channels, out.height, out.width));
+        bytes.map =
+            at_least(bytes.map, feature_map_bytes(context, model->half, stage->out_channels, out.height, out.width));
         bytes.mask = at_least(bytes.mask, relu_mask_bytes(context, stage->out_channels, out.height, out.width));
         struct image_size selected = stage->is_pooling ? in : convolved_size(model, s, sizes[i]);
         bytes.selection =
@@ -47,9 +48,10 @@ static struct stage_bytes measure_stage(const struct model *model, int s, const 
                 at_least(bytes.forward_scratch, convolution_scratch_bytes(stage->forward, in.height, in.width));
             bytes.backward_scratch = at_least(
                 bytes.backward_scratch, convolution_scratch_bytes(stage->backward, selected.height, selected.width));
-            bytes.padded_gradient = at_least(bytes.padded_gradient, feature_map_bytes(context, stage->in_channels,
-                                                                                      in.height + 2 * stage->padding,
-                                                                                      in.width + 2 * stage->padding));
+            bytes.padded_gradient =
+                at_least(bytes.padded_gradient,
+                         feature_map_bytes(context, model->half, stage->in_channels, in.height + 2 * stage->padding,
+                                           in.width + 2 * stage->padding));
         }
     }
     return bytes;
@@ -71,7 +73,8 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
                 sizes[i].width, sizes[i].height, model->stages[model->stage_count - 1].name,
                 model_smallest_side(model));
         }
-        input_bytes = at_least(input_bytes, feature_map_bytes(model->context, 3, sizes[i].height, sizes[i].width));
+        input_bytes =
+            at_least(input_bytes, feature_map_bytes(model->context, model->half, 3, sizes[i].height, sizes[i].width));
     }
     int image_step = model_last_step(model);
     model->input_map = model->takes_image ? -1 : plan_add(plan, input_bytes, 0, 1, "network input");
@@ -190,7 +193,7 @@ nst_status model_backward_begin(struct model *model, const struct plan *plan, ns
         return NST_OK;
     }
     struct feature_map deepest = model_feature_map(model, plan, model->stage_count - 1);
-    uint64_t bytes = feature_map_bytes(model->context, deepest.channels, deepest.height, deepest.width);
+    uint64_t bytes = feature_map_bytes(model->context, model->half, deepest.channels, deepest.height, deepest.width);
     return buffer_fill_zero(model->context, model_gradient(model, plan, model->stage_count - 1), (size_t)bytes, error);
 }
 

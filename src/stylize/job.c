@@ -72,14 +72,11 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
     clock_gettime(CLOCK_MONOTONIC, &job->begin);
     status = copy_pictures(job, pictures, error);
     if (!status) {
-        status = objective_create(context, network, settings, CONVOLUTION_AUTO, &job->objective, error);
-    }
-    if (!status) {
         struct optimizer_settings chosen = optimizer_settings(settings);
         status = optimizer_create(context, &chosen, &job->optimizer, error);
     }
     if (!status) {
-        status = job_plan_and_allocate(job, error);
+        status = job_plan_and_allocate(job, network, error);
     }
     if (status) {
         nst_job_destroy(job);

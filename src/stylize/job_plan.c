@@ -49,22 +49,6 @@ static int largest_size_that_fits(nst_job *job, int size_px) {
     return 16 * low;
 }
 
-static nst_status fail_too_large(nst_job *job, const struct plan *plan, nst_error *error) {
-    const nst_device_info *device = &job->context->info;
-    char needed[32], total[32], largest_needed[32], largest[32], advice[64] = "choose another device";
-    int size_px = largest_size_that_fits(job, job->settings.size_px);
-    if (size_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d", size_px);
-    }
-    return fail(error, NST_ERROR_MEMORY,
-                "%d px need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s",
-                job->settings.size_px,
-                text_bytes(plan_bytes(plan) + job->context->allocated_bytes, needed, sizeof needed),
-                text_bytes(plan_largest_bytes(plan), largest_needed, sizeof largest_needed), device->name,
-                text_bytes(device->memory_bytes, total, sizeof total),
-                text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
-}
-
 static bool styles_fit(const nst_job *job, const struct model *model, int size_px) {
     bool fit = true;
     for (int i = 0; i < job->style_count; ++i) {
@@ -85,25 +69,90 @@ static int choose_scales(nst_job *job, const struct model *model) {
     return count;
 }
 
-nst_status job_plan_and_allocate(nst_job *job, nst_error *error) {
-    const struct model *model = objective_model(job->objective);
-    struct image_size size = scales_size(&job->settings, &job->content, job->settings.size_px);
-    nst_status status = make_plan(job, job->settings.size_px, &job->plan, error);
+/* Objective, scales and plan in the precision of job->settings, in place of those that may be there. */
+static nst_status plan_job(nst_job *job, const nst_network *network, nst_error *error) {
+    plan_free(&job->plan, job->context);
+    objective_destroy(job->objective);
+    job->objective = NULL;
+    nst_status status =
+        objective_create(job->context, network, &job->settings, CONVOLUTION_AUTO, &job->objective, error);
+    if (!status) {
+        status = make_plan(job, job->settings.size_px, &job->plan, error);
+    }
     if (status) {
         return status;
     }
+    const struct model *model = objective_model(job->objective);
     job->scale_count = choose_scales(job, model);
     if (job->scale_count == 0) {
+        struct image_size size = scales_size(&job->settings, &job->content, job->settings.size_px);
         return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d",
                     size.width, size.height, model_smallest_side(model));
     }
+    return NST_OK;
+}
+
+/* What a plan needs that does not fit. */
+struct shortage {
+    uint64_t bytes, largest_bytes;
+    int fitting_px; /* the largest size that fits, 0 if none does */
+};
+
+static struct shortage measure_shortage(nst_job *job) {
+    return (struct shortage){.bytes = plan_bytes(&job->plan) + job->context->allocated_bytes,
+                             .largest_bytes = plan_largest_bytes(&job->plan),
+                             .fitting_px = largest_size_that_fits(job, job->settings.size_px)};
+}
+
+/* `half_px`: the largest size that fits in halves, 0 where that is no advice. */
+static nst_status fail_too_large(nst_job *job, const struct shortage *shortage, int half_px, nst_error *error) {
+    const nst_device_info *device = &job->context->info;
+    char needed[32], total[32], largest_needed[32], largest[32], advice[96] = "choose another device";
+    if (shortage->fitting_px > 0 && half_px > 0) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision %d", shortage->fitting_px,
+                 half_px);
+    } else if (shortage->fitting_px > 0 || half_px > 0) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d%s",
+                 half_px > 0 ? half_px : shortage->fitting_px, half_px > 0 ? ", in half precision" : "");
+    }
+    return fail(error, NST_ERROR_MEMORY,
+                "%d px need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s",
+                job->settings.size_px, text_bytes(shortage->bytes, needed, sizeof needed),
+                text_bytes(shortage->largest_bytes, largest_needed, sizeof largest_needed), device->name,
+                text_bytes(device->memory_bytes, total, sizeof total),
+                text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
+}
+
+nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_error *error) {
+    nst_precision wanted = job->settings.precision;
+    job->settings.precision = wanted == NST_PRECISION_HALF ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
+    nst_status status = plan_job(job, network, error);
+    if (status) {
+        return status;
+    }
     if (!plan_fits(job->context, &job->plan)) {
-        return fail_too_large(job, &job->plan, error);
+        struct shortage shortage = measure_shortage(job);
+        if (wanted == NST_PRECISION_HALF) {
+            return fail_too_large(job, &shortage, 0, error);
+        }
+        job->settings.precision = NST_PRECISION_HALF;
+        if (plan_job(job, network, NULL)) { /* a device that cannot */
+            return fail_too_large(job, &shortage, 0, error);
+        }
+        bool fits = plan_fits(job->context, &job->plan);
+        if (!fits || wanted == NST_PRECISION_SINGLE) {
+            int half_px = fits ? job->settings.size_px : largest_size_that_fits(job, job->settings.size_px);
+            return fail_too_large(job, &shortage, half_px, error);
+        }
     }
     return plan_allocate(&job->plan, job->context, error);
 }
 
 /* ---- Told to the user -------------------------------------------------------------------------------------------- */
+
+nst_precision nst_job_precision(const nst_job *job) {
+    return job->settings.precision;
+}
 
 uint64_t nst_job_memory_bytes(const nst_job *job) {
     return plan_bytes(&job->plan) + model_weight_bytes(objective_model(job->objective));
@@ -147,7 +196,8 @@ static void print_growth(nst_job *job, FILE *stream) {
 
 void nst_job_print_plan(nst_job *job, FILE *stream) {
     model_print(objective_model(job->objective), stream);
-    fprintf(stream, "\n");
+    fprintf(stream, "\nfeature maps, and filters where the engine gains by it, in %s\n\n",
+            job->settings.precision == NST_PRECISION_HALF ? "16 bits" : "single precision");
     plan_print(&job->plan, stream);
     print_growth(job, stream);
     print_time(job, stream);

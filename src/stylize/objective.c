@@ -113,8 +113,7 @@ nst_status objective_create(nst_context *context, const nst_network *network, co
                                     .pooling = settings->pooling,
                                     .engine = engine,
                                     .centered = settings->objective == NST_OBJECTIVE_NEURAL_STYLE,
-                                    .half_weights =
-                                        nst_precision_used(context, settings->precision) == NST_PRECISION_HALF,
+                                    .half = settings->precision == NST_PRECISION_HALF,
                                     .losses_in_place = true};
     for (int c = 0; options.centered && c < 3; ++c) {
         objective->center[network->input.order[c]] = -network->input.offset[c] / network->input.scale[c];

@@ -77,11 +77,6 @@ nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_err
                 nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
-nst_precision nst_precision_used(const nst_context *context, nst_precision precision) {
-    (void)context; /* no device was found yet that gains by halves: docs/performance.md */
-    return precision == NST_PRECISION_HALF ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
-}
-
 /* ---- Checking them ----------------------------------------------------------------------------------------------- */
 
 static bool is_weight(double value) {

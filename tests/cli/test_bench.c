@@ -132,7 +132,7 @@ static void test_csv(void **state) {
         if (strncmp(line, "size,", 5) == 0) { /* the two times of the start are there, the cold one the longer */
             double times[2];
             const char *field = line;
-            for (int column = 0; column < 19; column++) /* no text of this line holds a comma */
+            for (int column = 0; column < 20; column++) /* no text of this line holds a comma */
                 field = strchr(field, ',') + 1;
             assert_int_equal(sscanf(field, "%lf,%lf", &times[0], &times[1]), 2);
             assert_true(times[0] > 0 && times[1] > 0);
@@ -187,6 +187,10 @@ static void test_half(void **state) {
     assert_text(json_array_get(json_object_get(single, "devices"), 0), "precision", "single");
     const char *key = json_string_value(json_object_get(json_array_get(json_object_get(device, "rows"), 0), "key"));
     assert_true(key && strstr(key, "small in halves"));
+    assert_text(json_array_get(json_object_get(device, "rows"), 0), "precision", "half");
+    const struct outcome *outcome = run_well("bench compare a.json half.json");
+    assert_non_null(strstr(outcome->out, "B, 32 px: measured in half precision, A in single"));
+    assert_null(strstr(run_well("bench compare a.json a.json")->out, "precision, A in"));
     json_decref(half);
     json_decref(single);
 }

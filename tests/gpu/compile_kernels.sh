@@ -58,7 +58,17 @@ programs() {
     done
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
-    echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_WEIGHTS=1"
+    # In half precision: maps as 16 bits, and the filters of the direct engine.
+    for file in content gram_tiles input padding pooling; do
+        echo "$file.cl -DHALF_MAPS=1"
+    done
+    for epilogue in $epilogues; do
+        echo "winograd_transform.cl -DEPILOGUE=$epilogue -DHALF_MAPS=1"
+        echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
+    done
+    echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
+    echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1"
+    echo "convolution_plain.cl -DEPILOGUE=1 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
 }
 
 # Files of the engines for CPUs, and the one that is several of the others together.

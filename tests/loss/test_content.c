@@ -13,6 +13,7 @@ static float *relu_map(uint64_t seed, struct map_size size) {
     for (size_t i = 0; i < elements_of(size); ++i) {
         map[i] = map[i] > -0.4f ? map[i] + 0.4f : 0.0f;
     }
+    round_map(map, size);
     return map;
 }
 
@@ -21,7 +22,7 @@ static void check_kernels(nst_context *context, struct map_size size) {
     const float weight = 0.37f;
     size_t count = elements_of(size);
     int vectors = blocks_of_map(context, size) * (int)pixels_of(size), slot = 2;
-    float *map = relu_map(1, size), *target = relu_map(2, size), *before = random_array(3, count);
+    float *map = relu_map(1, size), *target = relu_map(2, size), *before = random_map(3, size);
     double *doubles = to_doubles(map, count), *targets = to_doubles(target, count);
     double *added = allocate(count, sizeof *added), *expected = to_doubles(before, count);
     double loss = reference_content_loss(doubles, targets, count, weight, added), got;
@@ -32,7 +33,7 @@ static void check_kernels(nst_context *context, struct map_size size) {
     cl_mem gradient = upload_map(context, before, size);
     cl_mem partials = create_zero(context, reduction_bytes(context, 3));
     cl_kernel kernel;
-    check(kernel_create(context, "content.cl", "", "content_loss", &kernel, &error), &error);
+    check(kernel_create(context, "content.cl", feature_map_option(size.half), "content_loss", &kernel, &error), &error);
     check(kernel_run(context, kernel, reduction_work(context),
                      ARGUMENTS(arg_buffer(maps), arg_buffer(goal), arg_buffer(gradient), arg_buffer(partials),
                                arg_int(slot), arg_int(vectors), arg_float(weight), arg_int(0)),
@@ -41,10 +42,11 @@ static void check_kernels(nst_context *context, struct map_size size) {
     check(reduction_read(context, partials, slot, &got, &error), &error);
     assert_close("content loss", got, loss, 2e-6);
     float *changed = download_map(context, gradient, size);
-    assert_near("content gradient", changed, expected, count, 1e-6);
+    assert_map_near("content gradient", changed, expected, size, 1e-6);
     kernel_release(&kernel);
 
-    check(kernel_create(context, "content.cl", "", "sum_of_squares", &kernel, &error), &error);
+    check(kernel_create(context, "content.cl", feature_map_option(size.half), "sum_of_squares", &kernel, &error),
+          &error);
     check(kernel_run(context, kernel, reduction_work(context),
                      ARGUMENTS(arg_buffer(maps), arg_buffer(partials), arg_int(0), arg_int(vectors)), &error),
           &error);
@@ -70,27 +72,29 @@ static void check_kernels(nst_context *context, struct map_size size) {
 
 static void kernels_agree_with_the_reference(void **state) {
     for (size_t s = 0; s < map_size_count(); ++s) {
-        check_kernels(*state, map_sizes[s]);
+        struct map_size size = map_sizes[s];
+        check_kernels(*state, size);
+        size.half = true;
+        check_kernels(*state, size);
     }
 }
 
 /* Half a million terms per channel: sums in float must not lose their digits. */
 static void long_sums_keep_their_digits(void **state) {
-    check_kernels(*state, (struct map_size){3, 700, 801});
+    check_kernels(*state, (struct map_size){3, 700, 801, false});
 }
 
 /* The room's own interface, on a small model: target, its size, loss and gradient. */
-static void target_and_loss_of_a_model(void **state) {
-    nst_context *context = *state;
+static void check_model(nst_context *context, bool half) {
     nst_error error;
     nst_network *network = random_network("c5 r", 3);
     const char *tap = "relu1_1";
-    struct model_options options = {.taps = &tap, .tap_count = 1, .losses_in_place = true};
+    struct model_options options = {.taps = &tap, .tap_count = 1, .half = half, .losses_in_place = true};
     struct model *model;
     struct content_loss *loss;
     struct plan plan = {0};
     struct image_size size = {11, 14};
-    struct map_size map_size = {5, 11, 14};
+    struct map_size map_size = {5, 11, 14, half};
     check(model_create(context, network, &options, &model, &error), &error);
     check(content_loss_create(context, model, 0, &loss, &error), &error);
     check(model_add_to_plan(model, &plan, &size, 1, &error), &error);
@@ -128,7 +132,7 @@ static void target_and_loss_of_a_model(void **state) {
             check(reduction_read(context, output.partials, 1, &got, &error), &error);
             assert_close("content loss", got, value, 2e-6);
             float *changed = download_map(context, gradient, map_size);
-            assert_near("content gradient", changed, expected, elements_of(map_size), 1e-6);
+            assert_map_near("content gradient", changed, expected, map_size, 1e-6);
             free(changed);
             free(expected);
         }
@@ -142,6 +146,11 @@ static void target_and_loss_of_a_model(void **state) {
     content_loss_destroy(NULL);
     model_destroy(model);
     random_network_free(network);
+}
+
+static void target_and_loss_of_a_model(void **state) {
+    check_model(*state, false);
+    check_model(*state, true);
 }
 
 int main(void) {

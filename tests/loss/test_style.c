@@ -28,7 +28,8 @@ static void case_init(struct style_case *test, nst_context *context, struct map_
     *test = (struct style_case){.network = random_network(description, 1), .size = size};
     const char *tap = "relu1_1";
     /* With the engine of its choice it also chooses where the gradient goes; otherwise it is added to a map of its own. */
-    struct model_options options = {.taps = &tap, .tap_count = 1, .losses_in_place = engine == PRODUCT_AUTO};
+    struct model_options options = {
+        .taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = engine == PRODUCT_AUTO};
     check(model_create(context, test->network, &options, &test->model, &error), &error);
     check(style_loss_create(context, test->model, 0, engine, &test->loss, &error), &error);
     check(model_add_to_plan(test->model, &test->plan, &planned, 1, &error), &error);
@@ -59,6 +60,7 @@ static struct given_map give_map(nst_context *context, struct map_size size, uin
     for (size_t i = 0; i < elements_of(size); ++i) {
         values[i] = given.mask[i] ? fabsf(values[i]) : 0.0f;
     }
+    round_map(values, size);
     given.values = to_doubles(values, elements_of(size));
     given.map = (struct feature_map){.values = upload_map(context, values, size),
                                      .mask = upload_mask(context, given.mask, size),
@@ -106,7 +108,7 @@ static void check_style(nst_context *context, struct map_size size, struct image
     assert_close("size of the target", squares, reference_squares(target, count), 1e-5);
 
     struct given_map given = give_map(context, size, 20);
-    float *before = random_array(30, elements_of(size));
+    float *before = random_map(30, size);
     double *expected = to_doubles(before, elements_of(size)), *added = allocate(elements_of(size), sizeof *added);
     double loss = reference_style_loss(given.values, target, size.channels, pixels_of(size), weights.weight,
                                        weights.scale, added);
@@ -123,7 +125,7 @@ static void check_style(nst_context *context, struct map_size size, struct image
     check(style_loss_add_gradient(test.loss, &test.plan, &given.map, gradient, &error), &error);
     float *changed = download_map(context, gradient, size);
     /* Relative to a sum that is mostly what it is added to, or to itself. */
-    assert_near("style gradient", changed, expected, elements_of(size), in_place ? 3e-5 : 3e-6);
+    assert_map_near("style gradient", changed, expected, size, in_place ? 3e-5 : 3e-6);
     free(changed);
     free(before);
     free(expected);
@@ -136,7 +138,7 @@ static void check_style(nst_context *context, struct map_size size, struct image
 }
 
 /* Whether the device can do with that engine. */
-static bool engine_can(const nst_context *context, enum product_engine engine) {
+static bool engine_can(const nst_context *context, enum product_engine engine, bool half) {
     bool packable = context->loops_in_kernel && context->channel_block > 1;
     bool tileable = !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
     switch (engine) {
@@ -145,17 +147,20 @@ static bool engine_can(const nst_context *context, enum product_engine engine) {
     case PRODUCT_PACKED:
         return packable;
     case PRODUCT_CLBLAST:
-        return context->channel_block == 1;
+        return context->channel_block == 1 && !half;
     case PRODUCT_TILES:
         return tileable;
     }
-    return packable || context->channel_block == 1;
+    return half ? packable || tileable : packable || context->channel_block == 1;
 }
 
 static void check_engines(nst_context *context, struct map_size size, struct image_size planned) {
-    for (int engine = PRODUCT_AUTO; engine <= PRODUCT_TILES; ++engine) {
-        if (engine_can(context, engine)) {
-            check_style(context, size, planned, engine);
+    for (int half = 0; half <= 1; ++half) {
+        size.half = half;
+        for (int engine = PRODUCT_AUTO; engine <= PRODUCT_TILES; ++engine) {
+            if (engine_can(context, engine, half)) {
+                check_style(context, size, planned, engine);
+            }
         }
     }
 }
@@ -168,7 +173,7 @@ static void loss_and_gradient_agree_with_the_reference(void **state) {
 
 /* More channels than a tile, and a chunk of pixels that is broken off: 64 channels, 40 * 53 pixels. */
 static void several_tiles_and_chunks(void **state) {
-    static const struct map_size sizes[] = {{70, 5, 9}, {64, 40, 53}, {150, 30, 31}};
+    static const struct map_size sizes[] = {{70, 5, 9, false}, {64, 40, 53, false}, {150, 30, 31, false}};
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(sizes), 1); ++i) {
         check_engines(*state, sizes[i], (struct image_size){sizes[i].height, sizes[i].width});
     }
@@ -179,8 +184,9 @@ static void smaller_scales_fit_the_plan_of_the_largest(void **state) {
     static const int channels[] = {64, 70, 128};
     int side = (int)sizes_to_try(32, 8);
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(channels), 1); ++i) {
-        check_engines(*state, (struct map_size){channels[i], side - 1, side + 1}, (struct image_size){side, 2 * side});
-        check_engines(*state, (struct map_size){channels[i], 2 * side - 1, 2 * side - 3},
+        check_engines(*state, (struct map_size){channels[i], side - 1, side + 1, false},
+                      (struct image_size){side, 2 * side});
+        check_engines(*state, (struct map_size){channels[i], 2 * side - 1, 2 * side - 3, false},
                       (struct image_size){2 * side, 2 * side});
     }
 }
@@ -189,10 +195,10 @@ static void engines_are_refused_where_they_cannot_work(void **state) {
     nst_context *context = *state;
     nst_error error;
     struct style_case test;
-    case_init(&test, context, (struct map_size){5, 4, 4}, (struct image_size){4, 4}, PRODUCT_AUTO);
+    case_init(&test, context, (struct map_size){5, 4, 4, false}, (struct image_size){4, 4}, PRODUCT_AUTO);
     struct style_loss *loss;
     for (int engine = PRODUCT_PACKED; engine <= PRODUCT_TILES; ++engine) {
-        if (!engine_can(context, engine)) {
+        if (!engine_can(context, engine, false)) {
             assert_int_equal(style_loss_create(context, test.model, 0, engine, &loss, &error), NST_ERROR_ARGUMENT);
             assert_null(loss);
         }

@@ -10,7 +10,7 @@
 
 static const struct convolution_shape shape = {
     .in_channels = 37, .out_channels = 35, .kernel_size = 3, .padding = 1, .epilogue = EPILOGUE_NONE};
-static const struct map_size in_size = {37, 9, 14}, out_size = {35, 9, 14};
+static const struct map_size in_size = {37, 9, 14, false}, out_size = {35, 9, 14, false};
 
 static void expect_choice(const nst_context *context, const char *expected) {
     char text[TUNING_CHOICE_LENGTH];
@@ -128,7 +128,8 @@ static float *run(nst_context *context, const struct convolution_choice *choice,
     check(convolution_create_chosen(context, &shape, choice, weights, NULL, &convolution, &error), &error);
     struct convolution_call call = {.height = in_size.height, .width = in_size.width};
     call.input = upload_map(context, input, in_size);
-    call.output = create_zero(context, feature_map_bytes(context, out_size.channels, out_size.height, out_size.width));
+    call.output =
+        create_zero(context, feature_map_bytes(context, false, out_size.channels, out_size.height, out_size.width));
     call.mask = create_zero(context, relu_mask_bytes(context, out_size.channels, out_size.height, out_size.width));
     call.scratch = create_zero(context, convolution_scratch_bytes(convolution, call.height, call.width) + 4);
     check(convolution_run(context, convolution, &call, &error), &error);

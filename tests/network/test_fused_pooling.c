@@ -8,14 +8,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const struct map_size sizes[] = {{32, 2, 2}, {32, 3, 5}, {40, 17, 31}, {64, 33, 20}, {35, 8, 4}, {48, 26, 27}};
+static const struct map_size sizes[] = {{32, 2, 2, false},   {32, 3, 5, false}, {40, 17, 31, false},
+                                        {64, 33, 20, false}, {35, 8, 4, false}, {48, 26, 27, false}};
 
 static struct convolution_shape shape_of(struct map_size in, int out_channels) {
     return (struct convolution_shape){.in_channels = in.channels,
                                       .out_channels = out_channels,
                                       .kernel_size = 3,
                                       .padding = 1,
-                                      .padding_mode = PADDING_ZERO};
+                                      .padding_mode = PADDING_ZERO,
+                                      .half_maps = in.half};
 }
 
 static double *reference_sums(const struct convolution_shape *shape, const float *input, struct map_size in,
@@ -70,15 +72,16 @@ static void check_selection(const bool *selection, const double *sums, struct ma
     }
 }
 
-static void forward(void **state) {
-    nst_context *context = *state;
+static void check_forward(nst_context *context, bool half) {
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(sizes), 2); ++i) {
-        struct map_size in = sizes[i], full = {37, in.height, in.width}, pooled = {37, in.height / 2, in.width / 2};
+        struct map_size in = sizes[i], full = {37, in.height, in.width, half};
+        struct map_size pooled = {37, in.height / 2, in.width / 2, half};
+        in.half = half;
         struct convolution_shape shape = shape_of(in, full.channels);
         if (!convolution_can_pool(context, &shape)) {
             skip();
         }
-        float *input = random_array(i, elements_of(in));
+        float *input = random_map(i, in);
         float *weights = random_array(i + 50, 9 * (size_t)in.channels * (size_t)full.channels);
         float *bias = random_array(i + 90, (size_t)full.channels);
         shape.has_bias = true;
@@ -98,7 +101,7 @@ static void forward(void **state) {
         run(context, convolution, call);
         float *got = download_map(context, call.output, pooled);
         bool *selection = download_mask(context, call.mask, full);
-        assert_near("pooled output", got, expected, elements_of(pooled), 1e-5);
+        assert_map_near("pooled output", got, expected, pooled, 1e-5);
         check_selection(selection, sums, full, 1e-3);
         convolution_destroy(context, convolution);
         buffer_release(context, &call.input);
@@ -129,16 +132,16 @@ static bool *random_selection(uint64_t seed, struct map_size full) {
     return selection;
 }
 
-static void backward(void **state) {
-    nst_context *context = *state;
+static void check_backward(nst_context *context, bool half) {
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(sizes), 2); ++i) {
-        struct map_size in = sizes[i], pooled = {in.channels, in.height / 2, in.width / 2};
-        struct map_size out = {41, in.height, in.width};
+        struct map_size in = sizes[i], pooled = {in.channels, in.height / 2, in.width / 2, half};
+        struct map_size out = {41, in.height, in.width, half};
+        in.half = half;
         struct convolution_shape shape = shape_of(in, out.channels);
         if (!convolution_can_pool(context, &shape)) {
             skip();
         }
-        float *values = random_array(i, elements_of(pooled));
+        float *values = random_map(i, pooled);
         float *weights = random_array(i + 50, 9 * (size_t)in.channels * (size_t)out.channels);
         bool *selection = random_selection(i, in);
         float *unpooled = allocate(elements_of(in), sizeof *unpooled);
@@ -152,10 +155,11 @@ static void backward(void **state) {
         struct convolution_call call = {.height = in.height, .width = in.width};
         call.input = upload_map(context, values, pooled);
         call.selection = upload_mask(context, selection, in);
-        call.output = create_zero(context, (size_t)feature_map_bytes(context, out.channels, out.height, out.width));
+        call.output =
+            create_zero(context, (size_t)feature_map_bytes(context, half, out.channels, out.height, out.width));
         run(context, convolution, call);
         float *got = download_map(context, call.output, out);
-        assert_near("convolution of the unpooled map", got, expected, elements_of(out), 1e-5);
+        assert_map_near("convolution of the unpooled map", got, expected, out, 1e-5);
         convolution_destroy(context, convolution);
         buffer_release(context, &call.input);
         buffer_release(context, &call.selection);
@@ -165,6 +169,16 @@ static void backward(void **state) {
             free(memory[k]);
         }
     }
+}
+
+static void forward(void **state) {
+    check_forward(*state, false);
+    check_forward(*state, true);
+}
+
+static void backward(void **state) {
+    check_backward(*state, false);
+    check_backward(*state, true);
 }
 
 int main(void) {

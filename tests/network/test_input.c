@@ -1,19 +1,19 @@
 /* test_input.c: image to network input and its gradient back (cl/input.cl). */
 #include "fixture.h"
+#include "network/convolution.h"
 
 #include <stdlib.h>
 
 static const int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 2, 0}};
 static const float scales[3] = {1.0f, 0.017f, -2.5f}, offsets[3] = {-103.939f, 0.0f, 3.0f};
 
-static void image_becomes_input(void **state) {
-    nst_context *context = *state;
+static void check_image(nst_context *context, bool half) {
     nst_error error;
     cl_kernel kernel;
-    check(kernel_create(context, "input.cl", "", "image_to_input", &kernel, &error), &error);
+    check(kernel_create(context, "input.cl", feature_map_option(half), "image_to_input", &kernel, &error), &error);
     for (size_t s = 0; s < map_size_count(); ++s) {
         const int *order = orders[s % COUNT_OF(orders)];
-        struct map_size size = {3, map_sizes[s].height, map_sizes[s].width};
+        struct map_size size = {3, map_sizes[s].height, map_sizes[s].width, half};
         size_t pixels = pixels_of(size);
         float *image = random_uniform_array(s, 3 * pixels, 0, 255);
         double *expected = allocate(3 * pixels, sizeof *expected);
@@ -32,7 +32,7 @@ static void image_becomes_input(void **state) {
                          &error),
               &error);
         float *got = download_map(context, input, size);
-        assert_near("input", got, expected, 3 * pixels, 1e-6);
+        assert_map_near("input", got, expected, size, 1e-6);
         free(got);
         free(garbage);
         free(expected);
@@ -43,16 +43,16 @@ static void image_becomes_input(void **state) {
     kernel_release(&kernel);
 }
 
-static void gradient_goes_back(void **state) {
-    nst_context *context = *state;
+static void check_gradient(nst_context *context, bool half) {
     nst_error error;
     cl_kernel kernel;
-    check(kernel_create(context, "input.cl", "", "input_gradient_to_image", &kernel, &error), &error);
+    check(kernel_create(context, "input.cl", feature_map_option(half), "input_gradient_to_image", &kernel, &error),
+          &error);
     for (size_t s = 0; s < map_size_count(); ++s) {
         const int *order = orders[s % COUNT_OF(orders)];
-        struct map_size size = {3, map_sizes[s].height, map_sizes[s].width};
+        struct map_size size = {3, map_sizes[s].height, map_sizes[s].width, half};
         size_t pixels = pixels_of(size);
-        float *gradient = random_array(s, 3 * pixels);
+        float *gradient = random_map(s, size);
         double *expected = allocate(3 * pixels, sizeof *expected);
         for (size_t i = 0; i < 3 * pixels; ++i) {
             expected[(size_t)order[i / pixels] * pixels + i % pixels] = (double)scales[i / pixels] * gradient[i];
@@ -74,6 +74,16 @@ static void gradient_goes_back(void **state) {
         buffer_release(context, &image);
     }
     kernel_release(&kernel);
+}
+
+static void image_becomes_input(void **state) {
+    check_image(*state, false);
+    check_image(*state, true);
+}
+
+static void gradient_goes_back(void **state) {
+    check_gradient(*state, false);
+    check_gradient(*state, true);
 }
 
 int main(void) {

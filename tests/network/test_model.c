@@ -150,7 +150,7 @@ static float *find_image(struct reference_network *reference, size_t count, doub
 /* Sets random gradients at the taps, masked as the losses do: in the reference behind the ReLU, which masks. */
 static void set_gradient(nst_context *context, struct model *model, const struct plan *plan, const char *tap,
                          const struct reference_map *map, uint64_t seed, bool adds) {
-    struct map_size size = {map->channels, map->height, map->width};
+    struct map_size size = {map->channels, map->height, map->width, false};
     cl_mem buffer = model_gradient(model, plan, model_find_stage(model, tap));
     float *random = random_array(seed, elements_of(size));
     float *gradient = adds ? download_map(context, buffer, size) : allocate(elements_of(size), sizeof *gradient);
@@ -201,7 +201,7 @@ static void check_passes(nst_context *context, const struct passes_case *test, n
     for (int t = 0; t < tap_count; ++t) {
         const struct reference_map *truth = reference_network_map(&reference, test->taps[t]);
         struct feature_map map = model_feature_map(model, &plan, model_find_stage(model, test->taps[t]));
-        struct map_size size = {map.channels, map.height, map.width};
+        struct map_size size = {map.channels, map.height, map.width, false};
         assert_int_equal(map.height, truth->height);
         assert_int_equal(map.width, truth->width);
         float *got = download_map(context, map.values, size);

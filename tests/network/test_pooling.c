@@ -1,6 +1,7 @@
 /* test_pooling.c: maximum and average pooling, forward and backward (cl/pooling.cl), against the float64 reference: odd
  * edges, ties, and the masks of a ReLU below. */
 #include "fixture.h"
+#include "network/convolution.h"
 #include "reference/pooling.h"
 
 #include <stdlib.h>
@@ -14,11 +15,12 @@ static float *make_map(uint64_t seed, struct map_size size, enum content content
         float step = (float)(int)(2 * map[i]); /* -6 .. 6: many equal neighbors */
         map[i] = content == TIES ? step : content == BEHIND_RELU && map[i] < 0 ? 0.0f : map[i];
     }
+    round_map(map, size);
     return map;
 }
 
 static struct map_size pooled_size(struct map_size size) {
-    return (struct map_size){size.channels, size.height / 2, size.width / 2};
+    return (struct map_size){size.channels, size.height / 2, size.width / 2, size.half};
 }
 
 static size_t tiles_of(const nst_context *context, struct map_size size) {
@@ -49,7 +51,8 @@ static void run_backward(nst_context *context, const float *pooled_gradient, cl_
     nst_error error;
     cl_kernel kernel;
     struct map_size pooled = pooled_size(size);
-    check(kernel_create(context, "pooling.cl", "", "pool_backward", &kernel, &error), &error);
+    check(kernel_create(context, "pooling.cl", feature_map_option(size.half), "pool_backward", &kernel, &error),
+          &error);
     cl_mem above = elements_of(pooled) ? upload_map(context, pooled_gradient, pooled) : create_pooled(context, pooled);
     float *garbage = random_array(99, elements_of(size));
     cl_mem below = upload_map(context, garbage, size);
@@ -60,7 +63,7 @@ static void run_backward(nst_context *context, const float *pooled_gradient, cl_
                      &error),
           &error);
     float *got = download_map(context, below, size);
-    assert_near("gradient below the pooling", got, expected, elements_of(size), 1e-6);
+    assert_map_near("gradient below the pooling", got, expected, size, 1e-6);
     free(got);
     free(garbage);
     buffer_release(context, &above);
@@ -73,8 +76,8 @@ static void check_maximum(nst_context *context, struct map_size size, enum conte
     cl_kernel kernel;
     struct map_size pooled = pooled_size(size);
     size_t count = elements_of(pooled);
-    check(kernel_create(context, "pooling.cl", "", "pool_maximum", &kernel, &error), &error);
-    float *map = make_map(5, size, content), *pooled_gradient = random_array(6, count);
+    check(kernel_create(context, "pooling.cl", feature_map_option(size.half), "pool_maximum", &kernel, &error), &error);
+    float *map = make_map(5, size, content), *pooled_gradient = random_map(6, pooled);
     double *doubles = to_doubles(map, elements_of(size)), *expected = allocate(count, sizeof *expected);
     bool *positive = allocate(elements_of(size), sizeof *positive);
     for (size_t i = 0; i < elements_of(size); ++i) {
@@ -114,22 +117,25 @@ static void check_maximum(nst_context *context, struct map_size size, enum conte
     kernel_release(&kernel);
 }
 
-static void maximum_of_random_maps(void **state) {
+static void check_maxima(nst_context *context, enum content content) {
     for (size_t s = 0; s < map_size_count(); ++s) {
-        check_maximum(*state, map_sizes[s], RANDOM);
+        struct map_size size = map_sizes[s];
+        check_maximum(context, size, content);
+        size.half = true;
+        check_maximum(context, size, content);
     }
+}
+
+static void maximum_of_random_maps(void **state) {
+    check_maxima(*state, RANDOM);
 }
 
 static void maximum_behind_a_relu(void **state) {
-    for (size_t s = 0; s < map_size_count(); ++s) {
-        check_maximum(*state, map_sizes[s], BEHIND_RELU);
-    }
+    check_maxima(*state, BEHIND_RELU);
 }
 
 static void of_equal_pixels_the_first_is_taken(void **state) {
-    for (size_t s = 0; s < map_size_count(); ++s) {
-        check_maximum(*state, map_sizes[s], TIES);
-    }
+    check_maxima(*state, TIES);
 }
 
 static void check_average(nst_context *context, struct map_size size, bool has_relu) {
@@ -137,7 +143,7 @@ static void check_average(nst_context *context, struct map_size size, bool has_r
     cl_kernel kernel;
     struct map_size pooled = pooled_size(size);
     size_t count = elements_of(pooled);
-    float *map = make_map(7, size, RANDOM), *pooled_gradient = random_array(8, count);
+    float *map = make_map(7, size, RANDOM), *pooled_gradient = random_map(8, pooled);
     double *doubles = to_doubles(map, elements_of(size)), *expected = allocate(count, sizeof *expected);
     bool *relu = has_relu ? random_mask(9, size) : NULL;
     reference_pooling(NST_POOLING_AVERAGE, doubles, size.channels, size.height, size.width, expected);
@@ -145,7 +151,8 @@ static void check_average(nst_context *context, struct map_size size, bool has_r
     cl_mem mask = has_relu ? upload_mask(context, relu, size) : NULL;
     if (count) {
         cl_mem input = upload_map(context, map, size), output = create_pooled(context, pooled);
-        check(kernel_create(context, "pooling.cl", "", "pool_average", &kernel, &error), &error);
+        check(kernel_create(context, "pooling.cl", feature_map_option(size.half), "pool_average", &kernel, &error),
+              &error);
         check(kernel_run(context, kernel,
                          work_range(context, (size_t)blocks_of_map(context, pooled) * pixels_of(pooled)),
                          ARGUMENTS(arg_buffer(input), arg_buffer(output), arg_int(blocks_of_map(context, size)),
@@ -153,7 +160,7 @@ static void check_average(nst_context *context, struct map_size size, bool has_r
                          &error),
               &error);
         float *got = download_map(context, output, pooled);
-        assert_near("average", got, expected, count, 1e-6);
+        assert_map_near("average", got, expected, pooled, 1e-6);
         free(got);
         buffer_release(context, &input);
         buffer_release(context, &output);
@@ -171,8 +178,12 @@ static void check_average(nst_context *context, struct map_size size, bool has_r
 
 static void average_with_and_without_a_relu_below(void **state) {
     for (size_t s = 0; s < map_size_count(); ++s) {
-        check_average(*state, map_sizes[s], true);
-        check_average(*state, map_sizes[s], false);
+        for (int half = 0; half <= 1; ++half) {
+            struct map_size size = map_sizes[s];
+            size.half = half;
+            check_average(*state, size, true);
+            check_average(*state, size, false);
+        }
     }
 }
 

@@ -111,6 +111,7 @@ void run_job(nst_context *context, const nst_network *network, const nst_setting
         assert_null(job);
     } else {
         planned = nst_job_memory_bytes(job);
+        record->precision = nst_job_precision(job);
         record->status = nst_job_run(job, record_progress, record, &record->cancel_flag, &record->error);
         check(nst_job_picture(job, &record->picture, &error), &error);
     }

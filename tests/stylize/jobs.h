@@ -21,6 +21,7 @@ struct job_record {
     nst_status status;
     nst_error error;
     nst_picture picture; /* empty if there is none */
+    nst_precision precision;
     int evaluations, notes;
     char last_note[200];
     double first_style, last_style; /* sums of the style losses in the first and the last evaluation */

@@ -41,16 +41,20 @@ static void narrow_styles_at_small_scales(void **state) {
     random_network_free(network);
 }
 
-/* The largest size named in a message. */
+/* The number behind these words of a message, 0 if they are not there. */
+static int number_behind(const char *words, const char *message) {
+    const char *at = strstr(message, words);
+    return at ? atoi(at + strlen(words)) : 0;
+}
 static int size_named(const char *message) {
-    const char *at = strstr(message, "the largest size that fits is ");
-    return at ? atoi(at + strlen("the largest size that fits is ")) : 0;
+    return number_behind("the largest size that fits is ", message);
 }
 
-static void check_too_large(nst_context *context, uint64_t *limit, uint64_t lowered) {
+static void check_too_large(nst_context *context, nst_precision precision, uint64_t *limit, uint64_t lowered) {
     uint64_t usual = *limit;
     nst_settings settings = small_settings(1);
     settings.size_px = 1600;
+    settings.precision = precision;
     struct job_record record = {0};
     *limit = lowered;
     run_small(context, &settings, NULL, &record);
@@ -58,9 +62,22 @@ static void check_too_large(nst_context *context, uint64_t *limit, uint64_t lowe
     int fitting = size_named(record.error.message);
     assert_in_range(fitting, 16, 1599);
     settings.size_px = fitting;
+    int half_px = number_behind("in half precision ", record.error.message);
     run_small(context, &settings, NULL, &record);
     check(record.status, &record.error);
+    assert_int_equal(record.precision, precision == NST_PRECISION_HALF ? NST_PRECISION_HALF : NST_PRECISION_SINGLE);
     record_free(&record);
+    if (precision == NST_PRECISION_AUTO) { /* what fits in halves only is done in halves */
+        assert_true(half_px > fitting);
+        settings.size_px = half_px;
+        run_small(context, &settings, NULL, &record);
+        check(record.status, &record.error);
+        assert_int_equal(record.precision, NST_PRECISION_HALF);
+        record_free(&record);
+        fitting = half_px;
+    } else {
+        assert_true(precision == NST_PRECISION_HALF ? half_px == 0 : half_px > fitting);
+    }
     settings.size_px = fitting + 16;
     run_small(context, &settings, NULL, &record);
     assert_int_equal(record.status, NST_ERROR_MEMORY);
@@ -74,9 +91,11 @@ static void check_too_large(nst_context *context, uint64_t *limit, uint64_t lowe
 
 static void what_does_not_fit_names_the_largest_size_that_does(void **state) {
     nst_context *context = *state;
-    check_too_large(context, &context->info.memory_bytes, 12 << 20);
-    check_too_large(context, &context->info.memory_bytes, 2 << 20);
-    check_too_large(context, &context->info.largest_allocation_bytes, 1 << 20);
+    for (int precision = NST_PRECISION_AUTO; precision <= NST_PRECISION_HALF; ++precision) {
+        check_too_large(context, precision, &context->info.memory_bytes, 12 << 20);
+        check_too_large(context, precision, &context->info.memory_bytes, 2 << 20);
+        check_too_large(context, precision, &context->info.largest_allocation_bytes, 1 << 20);
+    }
 }
 
 /* ---- Values that are not finite -------------------------------------------------------------------------------- */

@@ -154,6 +154,7 @@ static void the_same_command_gives_the_same_bytes(void **state) {
         settings.scale_count = 2;
         settings.init = init;
         settings.seed = 5;
+        settings.precision = init == NST_INIT_CONTENT ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
         struct job_record records[2] = {{0}, {0}};
         for (int i = 0; i < 2; ++i) {
             run_small(*state, &settings, NULL, &records[i]);
