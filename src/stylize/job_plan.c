@@ -104,16 +104,17 @@ static struct shortage measure_shortage(nst_job *job) {
                              .fitting_px = largest_size_that_fits(job, job->settings.size_px)};
 }
 
-/* `half_px`: the largest size that fits in halves, 0 where that is no advice. */
+/* `half_px`: the largest size that fits in halves, 0 where they are no advice. */
 static nst_status fail_too_large(nst_job *job, const struct shortage *shortage, int half_px, nst_error *error) {
     const nst_device_info *device = &job->context->info;
     char needed[32], total[32], largest_needed[32], largest[32], advice[96] = "choose another device";
-    if (shortage->fitting_px > 0 && half_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision %d", shortage->fitting_px,
-                 half_px);
-    } else if (shortage->fitting_px > 0 || half_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d%s",
-                 half_px > 0 ? half_px : shortage->fitting_px, half_px > 0 ? ", in half precision" : "");
+    int single_px = shortage->fitting_px;
+    if (single_px > 0 && half_px > single_px) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision %d", single_px, half_px);
+    } else if (single_px > 0) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d", single_px);
+    } else if (half_px > 0) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision", half_px);
     }
     return fail(error, NST_ERROR_MEMORY,
                 "%d px need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s",
