@@ -332,7 +332,7 @@ static void test_selftest(void **state) {
 
 static void test_selftest_finds_wrong_kernels(void **state) {
     (void)state;
-    fixture_copy_kernels("wrong-tv", "total_variation.cl", "return 2.0f * difference", "return 2.001f * difference");
+    fixture_copy_kernels("wrong-tv", "total_variation.cl", "(2.0f * (difference))", "(2.001f * (difference))");
     struct surroundings surroundings = {.variable = "NST_KERNEL_DIR", .value = "wrong-tv"};
     const struct outcome *outcome = program_run("selftest", &surroundings);
     assert_int_equal(outcome->status, 1);
