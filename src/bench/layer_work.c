@@ -1,6 +1,7 @@
 /* layer_work.c: the convolutions of an iteration one by one: what they are, and running one of them on noise. */
 #include "bench/bench_internal.h"
 
+#include "stylize/objective.h"
 #include "support/error.h"
 #include "support/random.h"
 
@@ -9,77 +10,57 @@
 
 /* ---- What they are ----------------------------------------------------------------------------------------------- */
 
-/* Whether the model makes one of a convolution, its ReLU and the pooling behind it (network/model.c). */
-static bool is_merged(nst_context *context, const nst_network *network, int i) {
-    const struct layer *layers = network->layers;
-    struct convolution_shape shape = {.in_channels = layers[i].in_channels,
-                                      .out_channels = layers[i].out_channels,
-                                      .kernel_size = layers[i].kernel_size,
-                                      .padding = layers[i].padding,
-                                      .epilogue = EPILOGUE_RELU};
-    return i + 2 <= workload_last_layer(network) && layers[i + 1].kind == LAYER_RELU &&
-           layers[i + 2].kind == LAYER_POOLING && !workload_has_style(layers[i + 1].name) &&
-           !workload_has_content(layers[i + 1].name) && layers[i].padding_mode == PADDING_ZERO &&
-           convolution_can_pool(context, &shape);
+/* The stage that a job makes of the convolution with that index, its ReLU and perhaps the pooling behind it. */
+static int stage_of(const struct model *model, const nst_network *network, int layer) {
+    int stage = -1;
+    for (int i = layer; stage < 0 && i < network->layer_count; ++i) {
+        stage = model_find_stage(model, network->layers[i].name);
+    }
+    return stage;
 }
 
-static struct convolution_shape forward_shape(const struct layer *layer, bool has_relu, bool pools) {
-    return (struct convolution_shape){.in_channels = layer->in_channels,
-                                      .out_channels = layer->out_channels,
-                                      .kernel_size = layer->kernel_size,
-                                      .padding = layer->padding,
-                                      .padding_mode = layer->padding_mode,
-                                      .has_bias = layer->bias != NULL,
-                                      .epilogue = pools      ? EPILOGUE_RELU_POOL
-                                                  : has_relu ? EPILOGUE_RELU
-                                                             : EPILOGUE_NONE};
-}
-
-/* Backward to the data is a convolution with exchanged channels; the mask is that of the ReLU below, if one is
- * there. */
-static struct convolution_shape backward_shape(const struct layer *layer, bool has_relu_below, bool unpools) {
-    return (struct convolution_shape){.in_channels = layer->out_channels,
-                                      .out_channels = layer->in_channels,
-                                      .kernel_size = layer->kernel_size,
-                                      .padding = layer->kernel_size - 1 - layer->padding,
-                                      .padding_mode = PADDING_ZERO,
-                                      .epilogue = has_relu_below ? EPILOGUE_MASK : EPILOGUE_NONE,
-                                      .unpools = unpools};
+/* Both directions as the model does them. `works` has room for two of each layer. */
+static void list_stages(const struct model *model, const nst_network *network, int size_px, struct layer_work *works,
+                        int *count) {
+    int last = workload_last_layer(network);
+    for (int backward = 0; backward < 2; ++backward) {
+        for (int n = 0; n <= last; ++n) {
+            int i = backward ? last - n : n;
+            const struct layer *layer = &network->layers[i];
+            if (layer->kind == LAYER_CONVOLUTION) {
+                works[(*count)++] = (struct layer_work){
+                    .name = layer->name,
+                    .direction = backward ? "backward" : "forward",
+                    .layer = layer,
+                    .shape = *model_convolution_shape(model, stage_of(model, network, i), backward),
+                    .size = workload_input_size(network, backward ? i + 1 : i, size_px),
+                };
+            }
+        }
+    }
 }
 
 nst_status layer_works_list(nst_context *context, const struct workload *workload, int size_px,
                             struct layer_work **works, int *count, nst_error *error) {
     const nst_network *network = workload->network;
-    bool half = workload->precision == NST_PRECISION_HALF;
-    int last = workload_last_layer(network);
+    size_t most = 2 * (size_t)network->layer_count;
+    nst_settings settings;
+    struct objective *objective = NULL;
+    workload_settings(size_px, &settings);
+    settings.precision = workload->precision;
     *count = 0;
-    *works = calloc(2 * (size_t)last + 3, sizeof **works);
+    *works = calloc(most, sizeof **works);
     if (!*works) {
-        return fail_memory(error, 2 * (size_t)last * sizeof **works, "the layers of a benchmark");
+        return fail_memory(error, most * sizeof **works, "the layers of a benchmark");
     }
-    for (int backward = 0; backward < 2; ++backward) {
-        for (int n = 0; n <= last; ++n) {
-            int i = backward ? last - n : n;
-            const struct layer *layer = &network->layers[i];
-            if (layer->kind != LAYER_CONVOLUTION) {
-                continue;
-            }
-            bool relu_above = i < last && network->layers[i + 1].kind == LAYER_RELU;
-            bool relu_below = i > 0 && network->layers[i - 1].kind == LAYER_RELU;
-            bool merged = is_merged(context, network, i);
-            struct layer_work *work = &(*works)[(*count)++];
-            *work = (struct layer_work){
-                .name = layer->name,
-                .direction = backward ? "backward" : "forward",
-                .layer = layer,
-                .shape =
-                    backward ? backward_shape(layer, relu_below, merged) : forward_shape(layer, relu_above, merged),
-                .size = workload_input_size(network, backward ? i + 1 : i, size_px),
-            };
-            work->shape.half_weights = half;
-            work->shape.half_maps = half;
-        }
+    nst_status status = objective_create(context, network, &settings, CONVOLUTION_AUTO, &objective, error);
+    if (status) {
+        free(*works);
+        *works = NULL;
+        return status;
     }
+    list_stages(objective_model(objective), network, size_px, *works, count);
+    objective_destroy(objective);
     return NST_OK;
 }
 
@@ -145,6 +126,9 @@ static nst_status create_buffers(struct layer_run *run, const struct convolution
         uint64_t bytes = feature_map_bytes(context, shape->half_maps, shape->out_channels, height / out_divisor,
                                            width / out_divisor);
         status = buffer_create(context, (size_t)bytes, "output of a layer", &call->output, error);
+        if (!status && shape->epilogue == EPILOGUE_MASK_ADD) {
+            status = buffer_fill_zero(context, call->output, (size_t)bytes, error);
+        }
     }
     return status || !scratch ? status
                               : buffer_create(context, (size_t)scratch, "scratch of a layer", &call->scratch, error);

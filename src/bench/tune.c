@@ -147,6 +147,7 @@ static nst_status list_works(struct tuner *tuner, struct works *works, nst_error
         return fail_memory(error, (size_t)count * sizeof *works->convolutions, "the works of the tuner");
     }
     for (int i = 0; i < count; ++i) {
+        all[i].shape.from_image = all[i].shape.to_image = false; /* which only one engine can */
         if (!has_convolution(tuner->context, works, &all[i])) {
             works->convolutions[works->convolution_count++] = all[i];
         }

@@ -139,6 +139,10 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
     free(convolution);
 }
 
+const struct convolution_shape *convolution_shape_of(const struct convolution *convolution) {
+    return &convolution->shape;
+}
+
 enum convolution_engine convolution_engine_of(const struct convolution *convolution) {
     return convolution->engine;
 }

@@ -99,6 +99,8 @@ bool convolution_choice_parse(const nst_context *context, const struct convoluti
 bool convolution_next_choice(const nst_context *context, const struct convolution_choice *choice, int parameter,
                              int value_index, struct convolution_choice *next);
 
+/* What it was created for. */
+const struct convolution_shape *convolution_shape_of(const struct convolution *convolution);
 /* Which engine was chosen, and its name for tables ("winograd F(4x4)"). */
 enum convolution_engine convolution_engine_of(const struct convolution *convolution);
 const char *convolution_engine_name(enum convolution_engine engine);

@@ -350,6 +350,10 @@ int model_channels(const struct model *model, int stage) {
 bool model_has_half_maps(const struct model *model) {
     return model->half;
 }
+const struct convolution_shape *model_convolution_shape(const struct model *model, int stage, bool backward) {
+    const struct convolution *convolution = backward ? model->stages[stage].backward : model->stages[stage].forward;
+    return convolution ? convolution_shape_of(convolution) : NULL;
+}
 bool model_gradient_in_place(const struct model *model, int stage) {
     return model->stages[stage].has_gradient_in_place;
 }

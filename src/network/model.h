@@ -53,6 +53,8 @@ int model_find_stage(const struct model *model, const char *name);
 int model_channels(const struct model *model, int stage);
 /* True if feature maps and their gradients are bfloat16. */
 bool model_has_half_maps(const struct model *model);
+/* The convolution of a stage in one direction, NULL for a pooling. It belongs to the model. */
+const struct convolution_shape *model_convolution_shape(const struct model *model, int stage, bool backward);
 bool model_has_relu(const struct model *model, int stage);
 /* The size of a stage's feature map for an image of that size; 0 where the image is too small. */
 struct image_size model_map_size(const struct model *model, int stage, struct image_size image);
