@@ -1,5 +1,5 @@
 #!/bin/sh
-# demo.sh: from a fresh clone to a painting: installs what is missing, builds, stylises the samples with the network in
+# demo.sh: from a fresh clone to a painting: installs what is missing, builds, stylizes the samples with the network in
 # weights/. Run again, it installs and downloads nothing.
 set -eu
 cd "$(dirname "$0")"

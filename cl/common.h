@@ -67,8 +67,8 @@ typedef ushort16 ushortB;
 #define LANES(comparison) (comparison)
 #endif
 
-/* Fetches what lies at an address into the cache, ahead of its use; the address may lie outside the buffer. OpenCL's own
- * prefetch() does nothing on CPUs. PREFETCHES is 1 where the compiler can. */
+/* Fetches what lies at an address into the cache, ahead of its use; the address may lie outside the buffer. OpenCL's
+ * own prefetch() does nothing on CPUs. PREFETCHES is 1 where the compiler can. */
 #if defined(PREFETCHES) && PREFETCHES
 #define PREFETCH(address) __builtin_prefetch((const void *)(uintptr_t)(address))
 #else

@@ -5,12 +5,12 @@
  *
  * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It
  * first copies the input under the area, borders resolved, to its patch in `scratch`: patch: floatB
- * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache (with OUTPUTS, of floats, this happens at borders only). Then, for
- * each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the
- * tile are kept in registers over the whole loop. weights: floatB [panels][in_blocks][KERNEL_SIZE *
- * KERNEL_SIZE][channels of the block][VECTORS], lanes are output channels. Registers must suffice for TILE_ROWS *
- * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2. OUTPUTS is not 0 where there are only so
- * many output channels (see tile_sums).
+ * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache (with
+ * OUTPUTS, of floats, this happens at borders only). Then, for each panel of VECTORS vectors of output channels and
+ * each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop.
+ * weights: floatB [panels][in_blocks][KERNEL_SIZE * KERNEL_SIZE][channels of the block][VECTORS], lanes are output
+ * channels. Registers must suffice for TILE_ROWS * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2
+ * for AVX2. OUTPUTS is not 0 where there are only so many output channels (see tile_sums).
  *
  * FROM_IMAGE 1: `input` is the image, float [3][height][width], and what the filters see of it is image[c] + offset_c
  * (not at borders of zeros). TO_IMAGE 1: `output` is float [OUTPUTS][height][width].
@@ -102,8 +102,8 @@ union pixel_sums {
     float pixel[(PIXELS + 3) / 4 * 4];
 };
 
-/* Where the input begins that one tile needs for the first time, in the area to the right: under its last row and column of
- * taps. */
+/* Where the input begins that one tile needs for the first time, in the area to the right: under its last row and
+ * column of taps. */
 static __global const featureB *next_input(struct source in, int y, int x) {
     return in.values + (y + KERNEL_SIZE - 1) * in.width + x + KERNEL_SIZE - 1 + AREA_COLUMNS;
 }
@@ -250,8 +250,8 @@ INLINED void add_span(__global const floatB *first_pixel, __global const floatB 
     }
 }
 
-/* The sums of one tile of one panel. Each SPAN of input channels is summed up by itself: one sum of 4608 terms lost three
- * times as much as PyTorch's. */
+/* The sums of one tile of one panel. Each SPAN of input channels is summed up by itself: one sum of 4608 terms lost
+ * three times as much as PyTorch's. */
 static void tile_sums(__global const floatB *patch, __global const floatB *weights, __global const floatB *bias,
                       int in_channels, floatB sums[PIXELS][VECTORS]) {
     floatB start[VECTORS], zeros[VECTORS];

@@ -3,8 +3,9 @@
  *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
  * p])
  *
- * weights: weightB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output channels.
- * One element of the launch is one output vector: one pixel of one block of output channels. `count` of them from `start` on.
+ * weights: weightB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output
+ * channels. One element of the launch is one output vector: one pixel of one block of output channels. `count` of them
+ * from `start` on.
  */
 #include "convolution.h"
 #include "weights.h"

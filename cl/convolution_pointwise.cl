@@ -2,15 +2,14 @@
  *
  *     output[o][y][x] = epilogue(bias[o] + sum over i of weights[o][i] * input[i][y][x])
  *
- * A work-item takes one area of AREA_ROWS x AREA_COLUMNS pixels after the other (whole tiles of the mask), and reads the
- * input where it lies. For each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x TILE_COLUMNS
- * pixels, all sums of the tile are kept in registers over the whole loop. weights: floatB
- * [panels][in_channels][VECTORS], lanes are output channels. With few channels memory is the limit: what tiles further on
- * read is fetched ahead.
+ * A work-item takes one area of AREA_ROWS x AREA_COLUMNS pixels after the other (whole tiles of the mask), and reads
+ * the input where it lies. For each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x
+ * TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop. weights: floatB
+ * [panels][in_channels][VECTORS], lanes are output channels. With few channels memory is the limit: what tiles further
+ * on read is fetched ahead.
  *
- * IN_PLACE 1: `output` is `input`. Where there are several panels, and where maps are halves, the input under the area is
- * first copied to `scratch`,
- * [in_blocks][area's pixels].
+ * IN_PLACE 1: `output` is `input`. Where there are several panels, and where maps are halves, the input under the area
+ * is first copied to `scratch`, [in_blocks][area's pixels].
  */
 #include "convolution.h"
 

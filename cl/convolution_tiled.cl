@@ -4,9 +4,9 @@
  *
  * convolution_tiled: implicit product of matrices, [output channels][in_channels * taps] x [in_channels *
  * taps][pixels]. A
- *     work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows of both matrices at a time go through local memory,
- *     gathered from the map for one tap after the other. While one half of the local memory is multiplied, the other is filled.
- *     weights: weight4 [panels of 64 output channels][in_channels][taps][16]
+ *     work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows of both matrices at a time go through local
+ * memory, gathered from the map for one tap after the other. While one half of the local memory is multiplied, the
+ * other is filled. weights: weight4 [panels of 64 output channels][in_channels][taps][16]
  *
  * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under
  * its tile
@@ -18,9 +18,9 @@
 
 #define TAPS (KERNEL_SIZE * KERNEL_SIZE)
 
-/* A work-item's sums for its channel x are the rows x_sums[0..3] of the tile; so are those for y, z and w, named as in the filters' float4.
- * One array for all four would be too large for Intel's compiler, which puts arrays of up to 192 bytes in registers
- * (docs/gpu-kernels.md).
+/* A work-item's sums for its channel x are the rows x_sums[0..3] of the tile; so are those for y, z and w, named as in
+ * the filters' float4. One array for all four would be too large for Intel's compiler, which puts arrays of up to 192
+ * bytes in registers (docs/gpu-kernels.md).
  */
 
 /* Stores 4 channels from `first` on. */

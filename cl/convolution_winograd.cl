@@ -7,16 +7,17 @@
  * halve the rounding error of the usual 0, +-1, +-2.
  *
  * A work-item has a range of tiles and takes `round_tiles` of them at a time:
- *     1. V = B^T d B of all input channels            V[36][groups of TILES tiles][in_blocks][TILES], lanes: input channels
- *     2. for each panel of PANEL vectors of output    U[panels][36][PANEL / VECTORS][in_channels][VECTORS], lanes: output
- *        channels 36 products M[s] = V[s] U[s],       M[36][PANEL][round_tiles]                              channels
+ *     1. V = B^T d B of all input channels            V[36][groups of TILES tiles][in_blocks][TILES], lanes: input
+ * channels
+ *     2. for each panel of PANEL vectors of output    U[panels][36][PANEL / VECTORS][in_channels][VECTORS], lanes:
+ * output channels 36 products M[s] = V[s] U[s],       M[36][PANEL][round_tiles]                              channels
  *        sums in registers
  *     3. A^T M A, bias, epilogue
  * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it
  * need be, so that the 36 do not compete for the same lines of the cache.
  *
- * With `transforms_filters`, weights are the packed filters (winograd_filters.h), and six slices of U at a time are made of
- * them, behind M, whenever they are needed. Only packed ones may be halves.
+ * With `transforms_filters`, weights are the packed filters (winograd_filters.h), and six slices of U at a time are
+ * made of them, behind M, whenever they are needed. Only packed ones may be halves.
  *
  * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
  * from; all others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.

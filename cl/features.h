@@ -2,8 +2,8 @@
  * bits of a float, rounded to nearest, ties to even: no number is too large or too small for it, and no extension is
  * needed. They are computed with as floats. Included after common.h.
  *
- * featureB, feature4 and feature are BLOCK, four and one of them in memory. Loads are no functions: with one called in its
- * loop, Intel's compiler for GPUs moves the sums of gram_tiles to scratch memory.
+ * featureB, feature4 and feature are BLOCK, four and one of them in memory. Loads are no functions: with one called in
+ * its loop, Intel's compiler for GPUs moves the sums of gram_tiles to scratch memory.
  */
 #ifndef HALF_MAPS
 #define HALF_MAPS 0

@@ -88,8 +88,8 @@ __kernel void gram_partial(__global const featureB *map, __global floatB *partia
     }
 }
 
-/* G = sum of the work-items' matrices, a block of rows and a block of columns at a time; those that were left out are like
- * those on the other side of the diagonal. */
+/* G = sum of the work-items' matrices, a block of rows and a block of columns at a time; those that were left out are
+ * like those on the other side of the diagonal. */
 __kernel void gram_sum(__global const floatB *partials, __global float *gram, int channels, int items) {
     int blocks = (channels + BLOCK - 1) / BLOCK;
     FOR_RANGE(i, blocks * blocks) {

@@ -1,4 +1,4 @@
-/* input.cl: between the image that is optimised and the network.
+/* input.cl: between the image that is optimized and the network.
  *
  * The image is planar, float [3][height][width], red, green, blue, 0..255. The network sees
  *     input[c] = image[order[c]] * scale[c] + offset[c],

@@ -1,6 +1,6 @@
 /* total_variation.cl: how much neighboring pixels differ, and its gradient.
  *
- *     POWER 1: loss = weight * sum |x[i+1] - x[i]|       gradient += weight * (sign(x[i] - x[i-1]) - sign(x[i+1] - x[i]))
+ *     POWER 1: loss = weight * sum |x[i+1] - x[i]|     gradient += weight * (sign(x[i] - x[i-1]) - sign(x[i+1] - x[i]))
  *     POWER 2: loss = weight * sum (x[i+1] - x[i])^2     gradient += 2 weight * ((x[i] - x[i-1]) - (x[i+1] - x[i]))
  * along rows and along columns of each plane of the image, float [3][height][width].
  * partials: one partial sum of the loss per work-group.

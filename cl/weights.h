@@ -1,5 +1,5 @@
-/* weights.h: filters in memory, as floats or, where HALF_WEIGHTS is 1, as halves (IEEE 754 binary16), which every device
- * can load without cl_khr_fp16. They are computed with as floats. Included after common.h.
+/* weights.h: filters in memory, as floats or, where HALF_WEIGHTS is 1, as halves (IEEE 754 binary16), which every
+ * device can load without cl_khr_fp16. They are computed with as floats. Included after common.h.
  *
  * weightB and weight4 are one vector of them in memory, LOAD_WEIGHT and LOAD_WEIGHT4 read the one at an address.
  */

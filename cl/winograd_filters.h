@@ -2,7 +2,8 @@
  * of G are (1, p, p^2) / product of (p - q) over the other finite points q, and (0, 0, 1) for infinity. Included after
  * winograd.h and weights.h.
  *
- * filters: weightB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs weights.
+ * filters: weightB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs
+ * weights.
  */
 __constant float filter_rows[6][3] = {{1.0f, 0.0f, 0.0f},
                                       {-2.0f / 3.0f, -2.0f / 3.0f * HALF_ROOT, -1.0f / 3.0f},

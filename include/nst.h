@@ -6,7 +6,7 @@
  *     nst_network_open       a pre-trained network from a file     -> nst_network
  *     nst_picture_read       content and style                     -> nst_picture
  *     nst_job_create         everything planned and allocated      -> nst_job
- *     nst_job_run            the optimisation loop of Gatys et al.
+ *     nst_job_run            the optimization loop of Gatys et al.
  *     nst_job_picture        the result                            -> nst_picture
  *     nst_judge              its distances from content and style  -> nst_judgement
  *
@@ -84,7 +84,7 @@ typedef struct nst_picture_format {
     int text_count;
 } nst_picture_format;
 
-/* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Grey, palette and CMYK become RGB,
+/* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Gray, palette and CMYK become RGB,
  * the orientation in the EXIF data is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
  * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY (a header that promises more than nst can handle). */
 nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *error);
@@ -166,9 +166,10 @@ typedef struct nst_context_options {
 nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error);
 void nst_context_destroy(nst_context *context);
 
-/* Runs a short self-test, of a second or less, unless this device model passed it before with this driver and version of
- * nst; what it finds is remembered. A device that failed is passed over by auto, gpu, cpu and accelerator, and refused
- * when it is asked for by place or name. Errors: NST_ERROR_DEVICE (it computes wrongly: the message says what). */
+/* Runs a short self-test, of a second or less, unless this device model passed it before with this driver and version
+ * of nst; what it finds is remembered. A device that failed is passed over by auto, gpu, cpu and accelerator, and
+ * refused when it is asked for by place or name. Errors: NST_ERROR_DEVICE (it computes wrongly: the message says what).
+ */
 nst_status nst_context_check(nst_context *context, nst_error *error);
 
 /* NULL, or one line: that a better device was passed over, and why. Owned by the context. */
@@ -199,7 +200,7 @@ const char *nst_network_name(const nst_network *network);   /* "vgg19" */
 const char *nst_network_path(const nst_network *network);   /* the file it was read from */
 const char *nst_network_sha256(const nst_network *network); /* of that file, 64 hexadecimal digits */
 
-/* ---- Stylising ------------------------------------------------------------------------------------------------- */
+/* ---- Stylizing ------------------------------------------------------------------------------------------------- */
 
 typedef enum nst_optimizer {
     NST_AUTO,  /* what was measured to be fastest: L-BFGS, for neural-style-pt's objective in a metric of its own */
@@ -212,7 +213,7 @@ typedef enum nst_pooling { NST_POOLING_MAX, NST_POOLING_AVERAGE } nst_pooling;
 typedef enum nst_precision {
     NST_PRECISION_AUTO, /* single, unless the job fits the device's memory in halves only */
     NST_PRECISION_SINGLE,
-    NST_PRECISION_HALF /* 16 bits: maps and gradients, and filters where the engine gains by it and they keep their digits */
+    NST_PRECISION_HALF /* 16 bits: maps, gradients, and filters where engines gain by it and lose no digits */
 } nst_precision;
 typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
 
@@ -244,7 +245,7 @@ typedef struct nst_settings {
     int iteration_count; /* how many of `iterations` are given: 1 for every scale, or one per scale */
     nst_optimizer optimizer;
     int history;          /* L-BFGS pairs */
-    double learning_rate; /* 0: the optimiser's default; Adam: in units of 1/255 of the range */
+    double learning_rate; /* 0: the optimizer's default; Adam: in units of 1/255 of the range */
     nst_init init;
     uint64_t seed;
     double content_weight, style_weight, tv_weight;
@@ -287,7 +288,7 @@ typedef struct nst_progress {
  * call. */
 typedef void nst_progress_callback(const nst_progress *progress, void *user);
 
-/* One run of the optimisation: plans and allocates everything for its largest scale. */
+/* One run of the optimization: plans and allocates everything for its largest scale. */
 typedef struct nst_job nst_job;
 
 /* The pictures of a job. They are copied; alpha of the content is kept for the result. */
@@ -313,7 +314,7 @@ nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error);
 nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user, const volatile int *cancel,
                        nst_error *error);
 
-/* The picture as it is now, at the size of the scale in hand, with original colours and the content's alpha applied if
+/* The picture as it is now, at the size of the scale in hand, with original colors and the content's alpha applied if
  * asked for. Free with nst_picture_free. */
 nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
 
@@ -323,8 +324,9 @@ nst_precision nst_job_precision(const nst_job *job);
 /* What the job's plan takes on the device at its largest scale, in bytes. */
 uint64_t nst_job_memory_bytes(const nst_job *job);
 
-/* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine; what of the
- * memory is fixed and what grows with the pixels; and about how long the job takes, if the device's speed was measured. */
+/* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine; what of
+ * the memory is fixed and what grows with the pixels; and about how long the job takes, if the device's speed was
+ * measured. */
 void nst_job_print_plan(nst_job *job, FILE *stream);
 
 /* ---- Judging --------------------------------------------------------------------------------------------------- */
@@ -345,10 +347,9 @@ typedef struct nst_judgement {
 } nst_judgement;
 
 /* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
- * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and everything is in
- * single precision.
- * Errors: NST_ERROR_ARGUMENT (no layers), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
- * network), NST_ERROR_MEMORY. */
+ * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and
+ * everything is in single precision. Errors: NST_ERROR_ARGUMENT (no layers), NST_ERROR_NETWORK (a layer that is not
+ * there, a picture too small for the network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
                      const nst_picture *picture, const nst_picture *content, const nst_picture *style,
                      nst_judgement *judgement, nst_error *error);

@@ -28,7 +28,7 @@ void outcome_from_error(struct bench_outcome *outcome, const nst_error *error) {
     outcome_set(outcome, BENCH_FAILED, "%.*s", (int)strcspn(error->message, "\n"), error->message);
 }
 
-/* ---- One device --------------------------------------------------------------------------------------------------- */
+/* ---- One device -------------------------------------------------------------------------------------------------- */
 
 struct device_run {
     const char *name; /* P:D */
@@ -253,7 +253,7 @@ static void measure_device(struct device_run *run) {
     nst_context_destroy(run->context);
 }
 
-/* ---- All of them -------------------------------------------------------------------------------------------------- */
+/* ---- All of them ------------------------------------------------------------------------------------------------- */
 
 static void begin_report(const nst_network *network, bool made_up, struct bench_report *report) {
     time_t now = time(NULL);

@@ -116,7 +116,7 @@ void bench_report_free(struct bench_report *report);
 
 const char *bench_state_name(enum bench_state state); /* ok, wrong, skipped, error */
 
-/* ---- Known answers ------------------------------------------------------------------------------------------------ */
+/* ---- Known answers ----------------------------------------------------------------------------------------------- */
 
 /* One kernel or engine at one size against float64 on the host. */
 struct known_answer {

@@ -18,7 +18,7 @@ struct workload {
     nst_precision precision;
 };
 
-/* ---- timing.c ----------------------------------------------------------------------------------------------------- */
+/* ---- timing.c ---------------------------------------------------------------------------------------------------- */
 
 double seconds_now(void);
 
@@ -29,14 +29,14 @@ typedef nst_status timed_work(void *user, int count, nst_error *error);
  * how many runs one sample needs so that the clock is exact. */
 nst_status timing_measure(timed_work *work, void *user, double seconds, struct bench_timing *timing, nst_error *error);
 
-/* ---- probe.c ------------------------------------------------------------------------------------------------------ */
+/* ---- probe.c ----------------------------------------------------------------------------------------------------- */
 
 /* Fills in peak_gflops, peak_width, peak_chains and bandwidth_gb_per_s. */
 nst_status probe_measure(nst_context *context, struct bench_device *device, nst_error *error);
 /* Once more the variant that was the best: a greater peak replaces the one found before. */
 nst_status probe_again(nst_context *context, struct bench_device *device, nst_error *error);
 
-/* ---- workload.c --------------------------------------------------------------------------------------------------- */
+/* ---- workload.c -------------------------------------------------------------------------------------------------- */
 
 /* VGG-19 up to relu5_1 with random weights of a scale that keeps the features' size. Free with nst_network_destroy. */
 nst_status workload_network(nst_network **network, nst_error *error);
@@ -68,7 +68,7 @@ bool workload_has_content(const char *layer);
 /* The last layer that has a loss, as an index, or that of the last layer. */
 int workload_last_layer(const nst_network *network);
 
-/* ---- layer_work.c ------------------------------------------------------------------------------------------------- */
+/* ---- layer_work.c ------------------------------------------------------------------------------------------------ */
 
 /* One convolution in one direction. */
 struct layer_work {
@@ -96,7 +96,7 @@ nst_status layer_run_create(nst_context *context, const struct layer_work *work,
 nst_status layer_run_times(void *run, int count, nst_error *error);
 void layer_run_release(struct layer_run *run);
 
-/* ---- start.c, check.c, layers.c ----------------------------------------------------------------------------------- */
+/* ---- start.c, check.c, layers.c ---------------------------------------------------------------------------------- */
 
 /* Seconds from opening the device to the first loss of a small picture, with empty caches and again with full ones. In
  * child processes; NAN where that is not possible, INFINITY where it takes longer than BENCH_LONGEST_START_SECONDS. */

@@ -19,7 +19,8 @@ bool child_run(child_work *work, void *user, void *result, size_t bytes, int pat
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Does not return. A result is at most so long that a pipe takes it at once (PIPE_BUF is at least 512, usually 4096). */
+/* Does not return. A result is at most so long that a pipe takes it at once (PIPE_BUF is at least 512, usually 4096).
+ */
 static void run(child_work *work, void *user, void *result, size_t bytes, int pipe_end) {
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     work(user, result);

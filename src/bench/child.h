@@ -1,5 +1,5 @@
-/* child.h: work in a child process: for what holds for a whole process (environment, caches of drivers), and for drivers
- * that may crash or hang. */
+/* child.h: work in a child process: for what holds for a whole process (environment, caches of drivers), and for
+ * drivers that may crash or hang. */
 #ifndef BENCH_CHILD_H
 #define BENCH_CHILD_H
 

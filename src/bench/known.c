@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Lines -------------------------------------------------------------------------------------------------------- */
+/* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
 static struct known_answer *add_line(struct known_answers *answers, const char *name, const char *detail,
                                      nst_error *error) {
@@ -52,7 +52,7 @@ nst_status known_add_failure(struct known_answers *answers, const char *name, co
     return NST_OK;
 }
 
-/* ---- Layouts ------------------------------------------------------------------------------------------------------ */
+/* ---- Layouts ----------------------------------------------------------------------------------------------------- */
 
 struct known_layout known_layout(const nst_context *context, int channels, int height, int width) {
     return (struct known_layout){context->channel_block, channels, height, width};
@@ -110,7 +110,7 @@ void known_keep_largest(double *largest, double value) {
     }
 }
 
-/* ---- All of them -------------------------------------------------------------------------------------------------- */
+/* ---- All of them ------------------------------------------------------------------------------------------------- */
 
 static nst_status run_all(nst_context *context, bool brief, struct known_answers *answers, nst_error *error) {
     answers->info = context->info;

@@ -37,8 +37,8 @@ struct known_convolution;
 nst_status known_convolution_create(nst_context *context, const struct convolution_shape *shape, int height, int width,
                                     struct known_convolution **known, nst_error *error);
 void known_convolution_free(struct known_convolution *known);
-/* The largest error of that engine with these parameters, relative to the largest result, infinite where a mask does not
- * fit; and what it may be. Errors: NST_ERROR_ARGUMENT where the engine cannot do the shape, and the device's. */
+/* The largest error of that engine with these parameters, relative to the largest result, infinite where a mask does
+ * not fit; and what it may be. Errors: NST_ERROR_ARGUMENT where the engine cannot do the shape, and the device's. */
 nst_status known_convolution_check(const struct known_convolution *known, const struct convolution_choice *choice,
                                    double *found, nst_error *error);
 double known_convolution_bound(enum convolution_engine engine);

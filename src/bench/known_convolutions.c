@@ -45,7 +45,7 @@ struct known_convolution {
     uint16_t *selection; /* of the input, for a shape that unpools, else NULL */
 };
 
-/* ---- On the host -------------------------------------------------------------------------------------------------- */
+/* ---- On the host ------------------------------------------------------------------------------------------------- */
 
 static void reference_sums(struct known_convolution *fixture) {
     const struct convolution_shape *shape = &fixture->shape;
@@ -167,7 +167,7 @@ nst_status known_convolution_create(nst_context *context, const struct convoluti
     return NST_OK;
 }
 
-/* ---- On the device ------------------------------------------------------------------------------------------------ */
+/* ---- On the device ----------------------------------------------------------------------------------------------- */
 
 /* What goes in and comes out, in the device's layout. */
 struct exchange {
@@ -258,7 +258,7 @@ static void release_exchange(nst_context *context, struct exchange *exchange) {
     free(exchange->mask);
 }
 
-/* ---- Comparing ---------------------------------------------------------------------------------------------------- */
+/* ---- Comparing --------------------------------------------------------------------------------------------------- */
 
 /* The error of one value, infinite where a mask does not fit it. `out` and `mask` are what the device wrote,
  * `before` what was there. */
@@ -340,7 +340,7 @@ static nst_status run_and_compare(const struct known_convolution *fixture, struc
     return status;
 }
 
-/* ---- Lines -------------------------------------------------------------------------------------------------------- */
+/* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
 static void describe(const struct known_convolution *fixture, enum convolution_engine engine, char name[64],
                      char detail[64]) {

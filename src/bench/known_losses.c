@@ -10,7 +10,7 @@
 /* Relative to the largest value, or to the value itself for a loss. */
 static const double sum_bound = 1e-5;
 
-/* ---- Losses at a layer -------------------------------------------------------------------------------------------- */
+/* ---- Losses at a layer ------------------------------------------------------------------------------------------- */
 
 /* A network of one convolution and ReLU: the losses read the map that the device itself made of noise. */
 struct layer_fixture {
@@ -244,7 +244,7 @@ nst_status known_losses(nst_context *context, int channels, struct image_size si
     return status;
 }
 
-/* ---- One Gram product --------------------------------------------------------------------------------------------- */
+/* ---- One Gram product -------------------------------------------------------------------------------------------- */
 
 struct product_run {
     struct layer_fixture *fixture;

@@ -13,7 +13,7 @@
 /* Relative to the largest value, or to the value itself for a loss. */
 static const double element_bound = 1e-5, step_bound = 1e-3;
 
-/* ---- Pooling ------------------------------------------------------------------------------------------------------ */
+/* ---- Pooling ----------------------------------------------------------------------------------------------------- */
 
 struct pooling_run {
     nst_context *context;
@@ -119,7 +119,7 @@ static nst_status add_pooling(nst_context *context, bool average, struct known_a
                   : known_add(answers, name, "64 channels, 29 x 37", found, element_bound, error);
 }
 
-/* ---- Total variation ---------------------------------------------------------------------------------------------- */
+/* ---- Total variation --------------------------------------------------------------------------------------------- */
 
 static double slope(double difference, int power) {
     return power == 2 ? 2 * difference : (difference > 0) - (difference < 0);
@@ -194,7 +194,7 @@ static nst_status add_tv(nst_context *context, int power, struct known_answers *
     return status ? status : known_add(answers, gradient_name, "47 x 61", gradient_error, element_bound, error);
 }
 
-/* ---- L-BFGS ------------------------------------------------------------------------------------------------------- */
+/* ---- L-BFGS ------------------------------------------------------------------------------------------------------ */
 
 enum { STEPS = 6, COUNT = 3 * 33 * 17 };
 
@@ -338,7 +338,7 @@ static nst_status add_lbfgs(nst_context *context, struct known_answers *answers,
                   : known_add(answers, name, detail, found, step_bound, error);
 }
 
-/* ---- All of them -------------------------------------------------------------------------------------------------- */
+/* ---- All of them ------------------------------------------------------------------------------------------------- */
 
 nst_status known_passes(nst_context *context, bool brief, struct known_answers *answers, nst_error *error) {
     if (brief) {

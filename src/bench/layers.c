@@ -57,7 +57,7 @@ nst_status layers_measure(nst_context *context, const struct workload *workload,
     return NST_OK;
 }
 
-/* ---- Kernels ------------------------------------------------------------------------------------------------------ */
+/* ---- Kernels ----------------------------------------------------------------------------------------------------- */
 
 static nst_status take_profile(nst_context *context, int iterations, struct bench_row *row, nst_error *error) {
     const struct profile_entry *table;

@@ -1,5 +1,5 @@
-/* tune_blas.c: which parameters of its kernel Xgemm suit CLBlast best on a device, measured at the products of a Winograd
- * convolution. Its own database knows many devices, but by far not all. */
+/* tune_blas.c: which parameters of its kernel Xgemm suit CLBlast best on a device, measured at the products of a
+ * Winograd convolution. Its own database knows many devices, but by far not all. */
 #include "bench/child.h"
 #include "bench/known.h"
 #include "bench/tune_internal.h"

@@ -26,7 +26,7 @@ bool tune_block_has_choice(const nst_context *context) {
     return count > 1 && !traits_block_is_given();
 }
 
-/* ---- One block ---------------------------------------------------------------------------------------------------- */
+/* ---- One block --------------------------------------------------------------------------------------------------- */
 
 struct block_search {
     const char *device;
@@ -75,7 +75,7 @@ static void open_contender(const struct block_search *search, int block, struct 
     }
 }
 
-/* ---- All of them -------------------------------------------------------------------------------------------------- */
+/* ---- All of them ------------------------------------------------------------------------------------------------- */
 
 /* Once more by turns, if there is something to compare: neither may have had the quieter moment. */
 static bool is_faster(const struct block_search *search, struct contender *challenger, struct contender *best) {

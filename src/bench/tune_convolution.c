@@ -129,8 +129,8 @@ static bool is_possible(const struct search *search, enum convolution_engine eng
     return convolution_choice_parse(search->context, &search->work->shape, text, &parsed);
 }
 
-/* Every engine as it is built in, and then better parameters for those that are not much slower than the best. The plain
- * one is there for what no other does rightly. */
+/* Every engine as it is built in, and then better parameters for those that are not much slower than the best. The
+ * plain one is there for what no other does rightly. */
 static nst_status search_engines(struct search *search, struct candidate *best, nst_error *error) {
     struct candidate starts[CONVOLUTION_CLBLAST + 1];
     nst_status status = NST_OK;
@@ -165,7 +165,7 @@ static nst_status search_engines(struct search *search, struct candidate *best, 
     return status;
 }
 
-/* ---- The winner against what is built in -------------------------------------------------------------------------- */
+/* ---- The winner against what is built in ------------------------------------------------------------------------- */
 
 /* What one run at the full size makes; from malloc. */
 static nst_status run_once(struct search *search, const struct convolution_choice *choice, float **output,

@@ -9,7 +9,8 @@
 /* How the searches are run. */
 struct tune_search {
     double seconds; /* for which each choice is measured */
-    /* Told before each choice that is tried: how far the piece of work in hand is, 0 to 1. True if the run is to stop. */
+    /* Told before each choice that is tried: how far the piece of work in hand is, 0 to 1. True if the run is to stop.
+     */
     bool (*tell)(void *user, double share, const char *choice);
     void *user;
 };
@@ -34,8 +35,8 @@ nst_status tune_block(const char *device, const nst_network *network, int size_p
 /* Whether there is more than one for which the device has good engines, and the environment leaves the choice. */
 bool tune_block_has_choice(const nst_context *context);
 
-/* tune_blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash on
- * some of them. The choice is "" where its own are the best. */
+/* tune_blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash
+ * on some of them. The choice is "" where its own are the best. */
 nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,
                      struct tune_line *line, nst_error *error);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- A network without a file ------------------------------------------------------------------------------------- */
+/* ---- A network without a file ------------------------------------------------------------------------------------ */
 
 /* Simonyan and Zisserman 2014, table 1, column E, up to the deepest layer that the default recipe needs. */
 enum { BLOCKS = 5, MOST_LAYERS = 40 };
@@ -91,7 +91,7 @@ nst_status workload_network(nst_network **network, nst_error *error) {
     return NST_OK;
 }
 
-/* ---- Pictures and job --------------------------------------------------------------------------------------------- */
+/* ---- Pictures and job -------------------------------------------------------------------------------------------- */
 
 void workload_settings(int size_px, nst_settings *settings) {
     nst_settings_init(settings, NULL, NULL);
@@ -142,7 +142,7 @@ nst_status workload_steps(void *job, int count, nst_error *error) {
     return status;
 }
 
-/* ---- Counting ----------------------------------------------------------------------------------------------------- */
+/* ---- Counting ---------------------------------------------------------------------------------------------------- */
 
 static struct image_size size_behind(const struct layer *layer, struct image_size size) {
     int grown = 2 * layer->padding - (layer->kernel_size - 1);

@@ -12,9 +12,9 @@ struct device_names {
     const char *pointers[DEVICE_NAMES_MOST];
 };
 
-/* Finds what `specs` means: "all" for every usable device (a card that is there through several platforms counts once), or
- * specs as for --device with commas between; NULL: NST_DEVICE, then auto. Where all are given as P:D no driver is asked.
- * Errors: NST_ERROR_DEVICE, NST_ERROR_ARGUMENT (too many). */
+/* Finds what `specs` means: "all" for every usable device (a card that is there through several platforms counts once),
+ * or specs as for --device with commas between; NULL: NST_DEVICE, then auto. Where all are given as P:D no driver is
+ * asked. Errors: NST_ERROR_DEVICE, NST_ERROR_ARGUMENT (too many). */
 nst_status device_names_find(const char *specs, struct device_names *names, nst_error *error);
 
 #endif

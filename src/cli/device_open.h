@@ -4,8 +4,8 @@
 
 #include "nst.h"
 
-/* As nst_context_create and nst_context_check; where `device` names a class (auto, gpu, ...) and the chosen one fails its
- * check, the next one is taken, and told on standard error, unless quiet. */
+/* As nst_context_create and nst_context_check; where `device` names a class (auto, gpu, ...) and the chosen one fails
+ * its check, the next one is taken, and told on standard error, unless quiet. */
 nst_status device_open(const char *device, bool no_cache, bool quiet, nst_context **context, nst_error *error);
 
 #endif

@@ -29,8 +29,8 @@ void interrupt_catch(void) {
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* not under nohup */
         catch_signal(SIGHUP);
     signal(SIGPIPE, SIG_IGN); /* a reader of our messages that goes away must not cost the picture */
-    /* Behind `ulimit -f` a write is to fail, as on a full disk, so that nothing half-written is left. Now that the driver is
-     * loaded: LLVM inside it may have taken the signal for its own reports. */
+    /* Behind `ulimit -f` a write is to fail, as on a full disk, so that nothing half-written is left. Now that the
+     * driver is loaded: LLVM inside it may have taken the signal for its own reports. */
     signal(SIGXFSZ, SIG_IGN);
 }
 

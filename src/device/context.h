@@ -40,7 +40,8 @@ struct nst_context {
 /* The row of the table that says which channel block is used. */
 #define CHANNEL_BLOCK_WORK "channel block"
 
-/* Reads the device's table, takes the channel block from it, and tells CLBlast what of it is for it. Done when the device is opened, unless without cache. */
+/* Reads the device's table, takes the channel block from it, and tells CLBlast what of it is for it. Done when the
+ * device is opened, unless without cache. */
 void context_use_tuning(nst_context *context);
 
 /* ---- Buffers --------------------------------------------------------------------------------------------------- */

@@ -21,8 +21,8 @@ nst_status select_device(const nst_device_info *devices, size_t count, const cha
 /* True for auto, gpu, cpu and accelerator. */
 bool select_is_class(const char *spec);
 
-/* For such a spec: the device that would have been chosen if it had not failed its check, into `index`; false if that is
- * the chosen one. */
+/* For such a spec: the device that would have been chosen if it had not failed its check, into `index`; false if that
+ * is the chosen one. */
 bool select_passed_over(const nst_device_info *devices, size_t count, const char *spec, size_t *index);
 
 #endif

@@ -72,8 +72,8 @@ static size_t power_of_two_below(uint64_t limit, size_t start) {
 }
 
 double traits_dispatch_flop(const nst_device_info *device) {
-    /* 15 GFLOP take an integrated GPU of 150 GFLOP/s 0.1 s; launches of more do not run faster. Even a core of a telephone's GPU
-     * does 8 operations per cycle. A driver that does not tell its clock says 0. */
+    /* 15 GFLOP take an integrated GPU of 150 GFLOP/s 0.1 s; launches of more do not run faster. Even a core of a
+     * telephone's GPU does 8 operations per cycle. A driver that does not tell its clock says 0. */
     const double most = 15e9, flop_per_mhz_and_unit = 0.1 * 8e6;
     double flop = flop_per_mhz_and_unit * device->compute_units * device->clock_mhz;
     return flop > 0 && flop < most ? flop : most;
@@ -136,8 +136,9 @@ static bool knows_prefetch(const char *platform) {
 
 nst_status traits_apply(nst_context *context, nst_error *error) {
     const nst_device_info *device = &context->info;
-    /* Mesa's llvmpipe leaves every loop once a work-item has made 65535 turns in all (gallivm, LP_MAX_TGSI_LOOP_ITERATIONS;
-     * seen with 22.3: sums and maps end early). The bodies for CPUs loop for long; those for GPUs do not. */
+    /* Mesa's llvmpipe leaves every loop once a work-item has made 65535 turns in all (gallivm,
+     * LP_MAX_TGSI_LOOP_ITERATIONS; seen with 22.3: sums and maps end early). The bodies for CPUs loop for long; those
+     * for GPUs do not. */
     bool like_cpu = device->type == NST_DEVICE_CPU && !is_llvmpipe(device);
     nst_status status = read_style(&like_cpu, error);
     if (status) {

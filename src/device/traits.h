@@ -23,9 +23,9 @@ bool traits_parse_block(const char *text, int *block);
 /* Whether the environment says which block is used. */
 bool traits_block_is_given(void);
 
-/* The most floating-point operations that one dispatch should do on a device: what takes 0.1 s. Much longer ones freeze the
- * screen, or are stopped by the system. From compute units and clock alone, not from what was measured: results may depend on
- * how work is divided, and must not depend on what ran before. */
+/* The most floating-point operations that one dispatch should do on a device: what takes 0.1 s. Much longer ones freeze
+ * the screen, or are stopped by the system. From compute units and clock alone, not from what was measured: results may
+ * depend on how work is divided, and must not depend on what ran before. */
 double traits_dispatch_flop(const nst_device_info *device);
 
 /* Sets loops_in_kernel, channel_block, work_items, work_group and the rest of what is decided once from context->info.

@@ -60,7 +60,7 @@ unsigned picture_quantize(float value, unsigned max) {
 
 /* ---- Reading --------------------------------------------------------------------------------------------------- */
 
-/* How to recognise a file: `bytes` bytes of `magic` at `offset`. */
+/* How to recognize a file: `bytes` bytes of `magic` at `offset`. */
 struct signature {
     const char *name;
     size_t offset, bytes;

@@ -12,7 +12,7 @@ enum resize_filter {
 /* An empty picture of the given size, values zero. */
 nst_status picture_create(int width, int height, int channels, nst_picture *picture, nst_error *error);
 
-/* Resizes to width x height: separable, antialiased, weights normalised, edges by renormalising; alpha premultiplied
+/* Resizes to width x height: separable, antialiased, weights normalized, edges by renormalizing; alpha premultiplied
  * while filtering. Results are clamped to 0..1. */
 nst_status picture_resize(const nst_picture *source, int width, int height, enum resize_filter filter,
                           nst_picture *result, nst_error *error);
@@ -20,7 +20,7 @@ nst_status picture_resize(const nst_picture *source, int width, int height, enum
 /* The size of a picture scaled so that its longer side is `size_px`, each side rounded to nearest, at least 1. */
 void picture_fit(const nst_picture *picture, int size_px, int *width, int *height);
 
-/* The luma of `luma` with the chroma of `chroma`, same size (BT.601 YCbCr): "original colours". Result clamped. */
+/* The luma of `luma` with the chroma of `chroma`, same size (BT.601 YCbCr): "original colors". Result clamped. */
 nst_status picture_recolor(const nst_picture *luma, const nst_picture *chroma, nst_picture *result, nst_error *error);
 
 /* A copy with the given alpha plane of `alpha` (4 channels), or without alpha if `alpha` is NULL or has none. */

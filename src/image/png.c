@@ -55,7 +55,7 @@ static void convert_row(const unsigned char *row, int depth_bits, size_t count, 
 
 /* Asks libpng for RGB or RGBA of 8 or 16 bits, whatever the file has. */
 static void set_transformations(png_structp png, png_infop info) {
-    png_set_expand(png); /* palette to RGB, grey below 8 bits to 8, tRNS to alpha */
+    png_set_expand(png); /* palette to RGB, gray below 8 bits to 8, tRNS to alpha */
     png_set_gray_to_rgb(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);

@@ -37,7 +37,7 @@ static void kernel_free(struct kernel *kernel) {
     free(kernel->weights);
 }
 
-/* Weights of the result's value i; at the edges the filter is cut off and what is left of it normalised. */
+/* Weights of the result's value i; at the edges the filter is cut off and what is left of it normalized. */
 static void compute_weights(struct kernel *kernel, int i, int source_size, enum resize_filter filter) {
     double (*function)(double) = filter == RESIZE_LANCZOS3 ? lanczos3 : triangle;
     double scale = (double)source_size / kernel->size, filter_scale = scale > 1 ? scale : 1;

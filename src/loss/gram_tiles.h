@@ -12,7 +12,8 @@ struct gram_tiles {
 /* True where this is expected to beat CLBlast for so many channels. */
 bool gram_tiles_suits(const nst_context *context, int channels);
 
-/* Builds the kernels, for maps of floats or of bfloat16. Release with gram_tiles_release, also after a failure. Errors: NST_ERROR_OPENCL. */
+/* Builds the kernels, for maps of floats or of bfloat16. Release with gram_tiles_release, also after a failure. Errors:
+ * NST_ERROR_OPENCL. */
 nst_status gram_tiles_create(nst_context *context, bool half_maps, int channels, struct gram_tiles *tiles,
                              nst_error *error);
 void gram_tiles_release(struct gram_tiles *tiles);

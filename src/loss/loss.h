@@ -1,7 +1,7 @@
 /* loss.h: the losses at a layer of the network and on the image: value and gradient.
  *
  * Each loss leaves reduction_partials() partial sums in a buffer shared by all losses, at its own slot; the host
- * adds them up once per evaluation. Weights and normalisation are chosen by whoever makes the loss:
+ * adds them up once per evaluation. Weights and normalization are chosen by whoever makes the loss:
  *
  *     content   loss = a |F - P|^2                  gradient = mask 2 a (F - P)
  *     style     loss = a |s F F^T - A|^2            gradient = mask 4 a s (s F F^T - A) F
@@ -37,7 +37,7 @@ nst_status content_loss_add_to_plan(struct content_loss *loss, struct plan *plan
 /* Keeps a feature map as the target P. */
 nst_status content_loss_set_target(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                                    nst_error *error);
-/* |P|^2, for normalisation; waits. `partials` is a buffer for reduction_partials() floats. */
+/* |P|^2, for normalization; waits. `partials` is a buffer for reduction_partials() floats. */
 nst_status content_loss_target_size(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                                     struct loss_output output, double *squares, nst_error *error);
 /* Value and gradient, added to `gradient` unless that is the map itself, in one pass; `weight` is a. */

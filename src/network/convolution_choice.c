@@ -44,8 +44,8 @@ static bool is_possible(const nst_context *context, const struct convolution_sha
            !(row && !*row->choice);
 }
 
-/* Below this many channels on either side the transforms cost more than Winograd saves. On processors it still wins with
- * 16 to 16 channels (2.5 against 3.6 ms at 512 x 512), and needs half the time from 64 to 24. */
+/* Below this many channels on either side the transforms cost more than Winograd saves. On processors it still wins
+ * with 16 to 16 channels (2.5 against 3.6 ms at 512 x 512), and needs half the time from 64 to 24. */
 enum { LEAST_WINOGRAD_CHANNELS = 32, LEAST_ON_CPU = 16 };
 
 static enum convolution_engine default_engine(const nst_context *context, const struct convolution_shape *shape) {

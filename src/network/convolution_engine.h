@@ -72,8 +72,8 @@ int convolution_dispatch_units(const struct convolution *convolution, double uni
 nst_status convolution_pack_weights(nst_context *context, struct convolution *convolution, const float *weights,
                                     nst_error *error);
 
-/* Allocates convolution->weights for `count` of them, sets weight_bytes, and writes `packed` there, as halves if so they
- * are stored, unless it is NULL. */
+/* Allocates convolution->weights for `count` of them, sets weight_bytes, and writes `packed` there, as halves if so
+ * they are stored, unless it is NULL. */
 nst_status convolution_upload_weights(nst_context *context, struct convolution *convolution, const float *packed,
                                       size_t count, nst_error *error);
 

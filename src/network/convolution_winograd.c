@@ -20,8 +20,8 @@ static bool transforms_filters(const struct convolution_shape *shape) {
     return shape->in_channels * shape->out_channels > MOST_STORED;
 }
 
-/* AVX-512 has 32 vector registers, the others are taken to have 16. The more tiles, the fewer times the filters are read
- * and transformed; but V must fit the caches. */
+/* AVX-512 has 32 vector registers, the others are taken to have 16. The more tiles, the fewer times the filters are
+ * read and transformed; but V must fit the caches. */
 static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
     values[TILES] = context->channel_block == 16 ? 8 : 6;
     values[PANEL] = 4;

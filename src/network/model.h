@@ -83,9 +83,9 @@ nst_status model_forward(struct model *model, const struct plan *plan, cl_mem im
 struct feature_map model_feature_map(const struct model *model, const struct plan *plan, int stage);
 cl_mem model_gradient(const struct model *model, const struct plan *plan, int stage);
 
-/* True if the gradient at a tapped stage takes the place of its feature map. Then its loss, the only one there, replaces
- * the map by its own gradient, and the pass from above adds to it: this must run after the loss. Elsewhere the pass from
- * above comes first and losses add to what it made. */
+/* True if the gradient at a tapped stage takes the place of its feature map. Then its loss, the only one there,
+ * replaces the map by its own gradient, and the pass from above adds to it: this must run after the loss. Elsewhere the
+ * pass from above comes first and losses add to what it made. */
 bool model_gradient_in_place(const struct model *model, int stage);
 
 /* Sets the gradient at the deepest stage to zero, unless it is in place: the backward pass begins. */

@@ -238,7 +238,8 @@ static void accept_pair(struct lbfgs *lbfgs, int slot) {
     lbfgs->order[lbfgs->order_count++] = slot;
 }
 
-/* A larger one than usual only trusts the gradient in what the history does not know, so it must grow with the history. */
+/* A larger one than usual only trusts the gradient in what the history does not know, so it must grow with the history.
+ */
 static double first_matrix(const struct optimizer *optimizer) {
     const struct lbfgs *lbfgs = optimizer->state;
     double largest = optimizer->settings.first_matrix, earned = lbfgs->order_count / 4.0;

@@ -1,6 +1,6 @@
-/* lbfgs_metric.h: a change of variables x = L z for L-BFGS on images, which makes smooth changes the short ones. Working
- * on z with the plain method is working on x with L L^T in the place of the first matrix: a preconditioner. The formula is
- * in cl/lbfgs_metric.cl. */
+/* lbfgs_metric.h: a change of variables x = L z for L-BFGS on images, which makes smooth changes the short ones.
+ * Working on z with the plain method is working on x with L L^T in the place of the first matrix: a preconditioner. The
+ * formula is in cl/lbfgs_metric.cl. */
 #ifndef OPTIMIZER_LBFGS_METRIC_H
 #define OPTIMIZER_LBFGS_METRIC_H
 

@@ -1,4 +1,4 @@
-/* optimizer.c: what all optimisers have in common; see optimizer.h. */
+/* optimizer.c: what all optimizers have in common; see optimizer.h. */
 #include "optimizer/optimizer_internal.h"
 
 #include "support/error.h"

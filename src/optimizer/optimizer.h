@@ -4,7 +4,7 @@
  *
  *     begin, then again and again: evaluate; if the loss is good: step, else: retreat
  *
- * The vector can be kept in low..high. How: a step moves along the optimiser's direction, then every element is
+ * The vector can be kept in low..high. How: a step moves along the optimizer's direction, then every element is
  * projected onto the range. For L-BFGS, an element that stands at a bound and whose gradient pulls it outwards is
  * held: it counts as having no gradient, and does not move (gradient projection). The history keeps the steps as
  * they were really made, after the projection; a pair without positive curvature is left out of it.
@@ -69,8 +69,8 @@ nst_status optimizer_retreat(struct optimizer *optimizer, const struct plan *pla
  * s[1], y[1], ... in the order of slots, then the gradient; products[i * size + j] are their inner products, size =
  * 2 * slots + 1. `order` lists the used slots from the oldest pair to the newest. Writes the factors of
  *     direction = sum factors[i] * basis[i]
- * of the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) with the initial matrix first_matrix * s.y / y.y of
- * the newest pair. */
+ * of the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) with the initial matrix first_matrix * s.y / y.y
+ * of the newest pair. */
 void lbfgs_direction(const double *products, int slots, const int *order, int order_count, double first_matrix,
                      double *factors);
 

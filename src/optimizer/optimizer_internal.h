@@ -1,4 +1,4 @@
-/* optimizer_internal.h: what each optimiser implements; optimizer.c dispatches. */
+/* optimizer_internal.h: what each optimizer implements; optimizer.c dispatches. */
 #ifndef OPTIMIZER_OPTIMIZER_INTERNAL_H
 #define OPTIMIZER_OPTIMIZER_INTERNAL_H
 
@@ -30,7 +30,7 @@ struct optimizer {
 
 extern const struct optimizer_method lbfgs_method, adam_method;
 
-/* Elements counted in the vectors that optimiser kernels use (cl/lbfgs.cl: floatV). */
+/* Elements counted in the vectors that optimizer kernels use (cl/lbfgs.cl: floatV). */
 int optimizer_vectors(const struct optimizer *optimizer);
 
 #endif

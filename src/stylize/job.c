@@ -1,4 +1,4 @@
-/* job.c: one run of the optimisation: scales, targets, loop, guards; see nst.h. */
+/* job.c: one run of the optimization: scales, targets, loop, guards; see nst.h. */
 #include "nst.h"
 
 #include "image/picture.h"
@@ -33,7 +33,7 @@ static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, 
 /* Of the automatic optimizer in neural-style-pt's objective: found by trial, see docs/design.md. */
 static const double METRIC_CORRELATION = 0.5, FIRST_MATRIX = 4;
 
-/* Bounded only in our own objective: the peer's is not, and its optimisation is to be reproduced exactly. The automatic
+/* Bounded only in our own objective: the peer's is not, and its optimization is to be reproduced exactly. The automatic
  * optimizer is the plain method there, since the metric did not help. */
 static struct optimizer_settings optimizer_settings(const nst_settings *s) {
     bool ours = s->objective == NST_OBJECTIVE_NORMALIZED, has_metric = s->optimizer == NST_AUTO && !ours;
@@ -157,7 +157,7 @@ static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error
         bool is_content = job->settings.init == NST_INIT_CONTENT;
         return upload(job, is_content ? &job->content : &job->init, scale->size, error);
     }
-    /* Middle grey with clear noise; the peer begins at the mean that it subtracts, with very little. */
+    /* Middle gray with clear noise; the peer begins at the mean that it subtracts, with very little. */
     return transfer_random(job->context, job->settings.seed, is_neural_style(job) ? 0 : 127.5,
                            is_neural_style(job) ? 1e-3 : 30, plan_buffer(&job->plan, job->image), scale->size, error);
 }

@@ -33,10 +33,10 @@ struct nst_job {
     double first_seconds;               /* what the first iteration of the scale took */
 };
 
-/* Makes the objective, once the optimizer is there, chooses the scales, makes the plan for the largest and allocates it.
- * Where the settings leave the precision to the program, it is half if the plan fits in no other; what was chosen then
- * stands in job->settings. Errors: NST_ERROR_MEMORY with the largest size that fits, NST_ERROR_NETWORK for a picture that
- * is too small. */
+/* Makes the objective, once the optimizer is there, chooses the scales, makes the plan for the largest and allocates
+ * it. Where the settings leave the precision to the program, it is half if the plan fits in no other; what was chosen
+ * then stands in job->settings. Errors: NST_ERROR_MEMORY with the largest size that fits, NST_ERROR_NETWORK for a
+ * picture that is too small. */
 nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_error *error);
 
 #endif

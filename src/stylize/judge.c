@@ -1,5 +1,5 @@
-/* judge.c: the distances of a picture from content and style: the normalized objective, evaluated once with every weight
- * at 1; see nst.h. */
+/* judge.c: the distances of a picture from content and style: the normalized objective, evaluated once with every
+ * weight at 1; see nst.h. */
 #include "nst.h"
 
 #include "image/picture.h"

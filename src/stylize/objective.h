@@ -1,4 +1,4 @@
-/* objective.h: the function that is minimised: image in, losses and gradient out. It ties the network to the losses.
+/* objective.h: the function that is minimized: image in, losses and gradient out. It ties the network to the losses.
  *
  * Two ways of weighting them:
  *

@@ -15,7 +15,7 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-/* Edit distance with insertion, deletion, substitution and exchange of neighbours (optimal string alignment), ignoring
+/* Edit distance with insertion, deletion, substitution and exchange of neighbors (optimal string alignment), ignoring
  * case. */
 static int edit_distance(const char *a, const char *b) {
     int rows[3][LONGEST_NAME + 1];

@@ -10,8 +10,8 @@
  * Errors: NST_ERROR_NETWORK, NST_ERROR_MEMORY. */
 nst_status architecture_recognize(const struct tensor_list *list, struct description *description, nst_error *error);
 
-/* The tensor from which the weights of a convolution are read: its weights, their codes or their packed codes; NULL if it
- * has none of them. */
+/* The tensor from which the weights of a convolution are read: its weights, their codes or their packed codes; NULL if
+ * it has none of them. */
 const struct tensor *convolution_tensor(const struct tensor_list *list, const struct description *description,
                                         const struct described_layer *layer);
 

@@ -1,8 +1,8 @@
 /* codebook.h: weights stored as codes and a table of the at most 256 values that they stand for.
  *
- * The codes are bytes in the shape of the weights, or, where the table has 2 to 128 values, packed: B bits each, the first
- * in the lowest bits of the first byte and so on, the last byte filled up with zeros. The table then has exactly 2^B
- * values, so that every code stands for one. */
+ * The codes are bytes in the shape of the weights, or, where the table has 2 to 128 values, packed: B bits each, the
+ * first in the lowest bits of the first byte and so on, the last byte filled up with zeros. The table then has exactly
+ * 2^B values, so that every code stands for one. */
 #ifndef WEIGHTS_CODEBOOK_H
 #define WEIGHTS_CODEBOOK_H
 
@@ -38,8 +38,8 @@ void codebook_pack(const unsigned char *codes, size_t count, int bits, unsigned 
  * there are more. `codes` has `count` places. Nothing is lost: decoding gives the same bits. */
 int codebook_make(const float *values, size_t count, unsigned char *codes, float codebook[CODEBOOK_MAX]);
 
-/* Finds the values, at most `most` (up to CODEBOOK_MAX) and ascending, that stand for `values` (one at least) with little
- * squared error (k-means), gives each of them the nearest, and returns their number, or 0 without memory. */
+/* Finds the values, at most `most` (up to CODEBOOK_MAX) and ascending, that stand for `values` (one at least) with
+ * little squared error (k-means), gives each of them the nearest, and returns their number, or 0 without memory. */
 int codebook_fit(const float *values, size_t count, int most, unsigned char *codes, float codebook[CODEBOOK_MAX],
                  nst_error *error);
 

@@ -1,7 +1,7 @@
-/* codebook_fit.c: the codebook of many different values: k-means in one dimension (Lloyd 1982), begun by splitting, again
- * and again, the cluster with the largest error (Linde, Buzo and Gray 1980). On sorted values a cluster is a range, and its
- * mean and error come from sums from the start; so a round costs 256 searches, however many values there are, and
- * hundreds of rounds can be afforded. See codebook.h. */
+/* codebook_fit.c: the codebook of many different values: k-means in one dimension (Lloyd 1982), begun by splitting,
+ * again and again, the cluster with the largest error (Linde, Buzo and Gray 1980). On sorted values a cluster is a
+ * range, and its mean and error come from sums from the start; so a round costs 256 searches, however many values there
+ * are, and hundreds of rounds can be afforded. See codebook.h. */
 #include "support/error.h"
 #include "weights/codebook.h"
 #include <math.h>

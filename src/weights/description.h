@@ -60,8 +60,8 @@ extern const struct tensor_suffixes tensor_suffixes_default;
 nst_status description_find(const struct tensor_list *list, struct description *description, nst_error *error);
 void description_free(struct description *description);
 
-/* Reads the JSON text of a description. `source` is the file that it comes from, for messages; what the text does not say
- * stays as it is in `description`. Errors: NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
+/* Reads the JSON text of a description. `source` is the file that it comes from, for messages; what the text does not
+ * say stays as it is in `description`. Errors: NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
 nst_status description_parse(const char *source, const char *text, size_t length, struct description *description,
                              nst_error *error);
 

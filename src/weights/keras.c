@@ -1,12 +1,12 @@
-/* keras.c: HDF5 files as Keras writes its weights. libhdf5 tells what is in the file and where; the values, which must lie in
- * one piece and as they are, are read like those of every other format, within the bounds of the file.
+/* keras.c: HDF5 files as Keras writes its weights. libhdf5 tells what is in the file and where; the values, which must
+ * lie in one piece and as they are, are read like those of every other format, within the bounds of the file.
  *
- * A damaged file can bring libhdf5 down (1.10 reads through a null pointer). So it works in a child process, which writes
- * what it found into a pipe; what comes out there is checked as if it came from the file.
+ * A damaged file can bring libhdf5 down (1.10 reads through a null pointer). So it works in a child process, which
+ * writes what it found into a pipe; what comes out there is checked as if it came from the file.
  *
  * A kernel of Keras is [height][width][in][out]; its strides make it a tensor of [out][in][height][width]. Names are
- * paths: /block1_conv1/block1_conv1_W_1:0 in the old files of keras-applications, block1_conv1/block1_conv1/kernel:0 from
- * save_weights, and the same below model_weights/ from save. */
+ * paths: /block1_conv1/block1_conv1_W_1:0 in the old files of keras-applications, block1_conv1/block1_conv1/kernel:0
+ * from save_weights, and the same below model_weights/ from save. */
 #include "support/error.h"
 #include "weights/tensors.h"
 #include <stdlib.h>

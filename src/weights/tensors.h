@@ -56,8 +56,8 @@ struct tensor_list {
  * list. Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
 nst_status tensor_list_open(const char *path, struct tensor_list *list, nst_error *error);
 
-/* The same for a file that lies in memory, as `bytes` at `data`, which must outlive the list; `name` stands for its path
- * in messages. */
+/* The same for a file that lies in memory, as `bytes` at `data`, which must outlive the list; `name` stands for its
+ * path in messages. */
 nst_status tensor_list_open_memory(const char *name, const void *data, size_t bytes, struct tensor_list *list,
                                    nst_error *error);
 void tensor_list_close(struct tensor_list *list);
@@ -66,7 +66,8 @@ void tensor_list_close(struct tensor_list *list);
 const struct tensor *tensor_find(const struct tensor_list *list, const char *name);
 
 /* Reads the values of a tensor, converted to float, in the order of its shape with the last dimension innermost.
- * `*values` (tensor->count of them) is from malloc. Values that are not finite are refused unless the list accepts them. */
+ * `*values` (tensor->count of them) is from malloc. Values that are not finite are refused unless the list accepts
+ * them. */
 nst_status tensor_read(const struct tensor_list *list, const struct tensor *tensor, float **values, nst_error *error);
 
 /* "64 x 3 x 3 x 3", into `buffer`, which is returned. */

@@ -33,7 +33,8 @@ static nst_status run(void *user, int count, nst_error *error) {
     return error->status = NST_ERROR_OPENCL;
 }
 
-/* The first run does not count, and a few slow ones do not move the median. Sleeping can only be longer than asked for. */
+/* The first run does not count, and a few slow ones do not move the median. Sleeping can only be longer than asked for.
+ */
 static void test_median(void **state) {
     (void)state;
     struct work work = {.ms = 4, .first_ms = 300, .slows = 6};

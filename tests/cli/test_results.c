@@ -1,5 +1,5 @@
-/* test_results.c: the results that users add (docs/results), and the page that is made of them, looked at through a browser
- * where there is one. */
+/* test_results.c: the results that users add (docs/results), and the page that is made of them, looked at through a
+ * browser where there is one. */
 #include "fixtures.h"
 
 #include <dirent.h>
@@ -92,8 +92,8 @@ static const char *find_browser(void) {
     return NULL;
 }
 
-/* Takes a picture of the page in that color scheme, and counts the shares of pixels that are nearly white, nearly black, and
- * colored. */
+/* Takes a picture of the page in that color scheme, and counts the shares of pixels that are nearly white, nearly
+ * black, and colored. */
 struct impression {
     double light, dark, colored;
 };

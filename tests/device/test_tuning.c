@@ -1,5 +1,5 @@
-/* test_tuning.c: findings about a device and the table of tuned choices: kept for that device alone, and ignored when in
- * doubt. */
+/* test_tuning.c: findings about a device and the table of tuned choices: kept for that device alone, and ignored when
+ * in doubt. */
 #include "device/findings.h"
 #include "device/tuning.h"
 #include "support/folder.h"

@@ -1,5 +1,5 @@
-/* poison.c: preloaded into a program (LD_PRELOAD), fills every new buffer with bytes of ones, which are not a number in every
- * format, so that a result that depends on memory that nothing was written to is not a number either. */
+/* poison.c: preloaded into a program (LD_PRELOAD), fills every new buffer with bytes of ones, which are not a number in
+ * every format, so that a result that depends on memory that nothing was written to is not a number either. */
 #define _GNU_SOURCE
 #include <CL/cl.h>
 

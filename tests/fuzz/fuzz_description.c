@@ -1,4 +1,5 @@
-/* fuzz_description.c: the JSON description of a network, as it lies in the metadata or in a file next to the weights. */
+/* fuzz_description.c: the JSON description of a network, as it lies in the metadata or in a file next to the weights.
+ */
 #include "weights/convention.h"
 #include "weights/description.h"
 

@@ -1,5 +1,5 @@
-/* fuzz_network.c: a whole network file, from its first byte to its values. FORMAT is SAFETENSORS, TORCH_LEGACY, TORCH_ZIP
- * or KERAS: the others' files are left to the others. */
+/* fuzz_network.c: a whole network file, from its first byte to its values. FORMAT is SAFETENSORS, TORCH_LEGACY,
+ * TORCH_ZIP or KERAS: the others' files are left to the others. */
 #include "weights/description.h"
 #include <stdlib.h>
 #include <string.h>

@@ -105,7 +105,7 @@ static void constants_stay_constant(void **state) {
             }
 }
 
-/* Away from edges, reducing by a whole number keeps the mean; at the edges renormalising changes it a little. */
+/* Away from edges, reducing by a whole number keeps the mean; at the edges renormalizing changes it a little. */
 static void the_mean_is_kept(void **state) {
     (void)state;
     nst_picture source = fixture_picture(120, 90, 3, 255), result;

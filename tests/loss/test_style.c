@@ -27,7 +27,8 @@ static void case_init(struct style_case *test, nst_context *context, struct map_
     snprintf(description, sizeof description, "c%d:k1 r", size.channels);
     *test = (struct style_case){.network = random_network(description, 1), .size = size};
     const char *tap = "relu1_1";
-    /* With the engine of its choice it also chooses where the gradient goes; otherwise it is added to a map of its own. */
+    /* With the engine of its choice it also chooses where the gradient goes; otherwise it is added to a map of its own.
+     */
     struct model_options options = {
         .taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = engine == PRODUCT_AUTO};
     check(model_create(context, test->network, &options, &test->model, &error), &error);

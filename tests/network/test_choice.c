@@ -1,5 +1,5 @@
-/* test_choice.c: which engine a convolution gets, from the tuner's table and without it, and that every value that may be
- * tuned computes rightly. */
+/* test_choice.c: which engine a convolution gets, from the tuner's table and without it, and that every value that may
+ * be tuned computes rightly. */
 #include "device/findings.h"
 #include "fixture.h"
 #include "network/convolution_engine.h"

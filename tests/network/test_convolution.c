@@ -376,7 +376,7 @@ static void many_channels(void **state) {
     free(bias);
 }
 
-/* ---- Maps as halves, and weights ---------------------------------------------------------------------------------- */
+/* ---- Maps as halves, and weights --------------------------------------------------------------------------------- */
 
 static void half_maps(void **state) {
     static const int pairs[][2] = {{17, 5}, {64, 3}, {70, 65}};

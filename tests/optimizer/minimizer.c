@@ -1,4 +1,4 @@
-/* minimizer.c: an optimiser on the device, fed by functions that the host evaluates; see minimizer.h. */
+/* minimizer.c: an optimizer on the device, fed by functions that the host evaluates; see minimizer.h. */
 #include "minimizer.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* minimizer.h: an optimiser on the device with its vector and gradient, fed by functions that the host evaluates. */
+/* minimizer.h: an optimizer on the device with its vector and gradient, fed by functions that the host evaluates. */
 #ifndef TESTS_MINIMIZER_H
 #define TESTS_MINIMIZER_H
 
@@ -27,7 +27,7 @@ void minimizer_close(struct minimizer *minimizer);
 
 /* The vector as it is; checks that what lies behind its end is zero. From malloc. */
 double *minimizer_vector(const struct minimizer *minimizer);
-/* One step with that gradient; returns whether the optimiser found it finite. */
+/* One step with that gradient; returns whether the optimizer found it finite. */
 bool minimizer_step(struct minimizer *minimizer, const double *gradient);
 void minimizer_retreat(struct minimizer *minimizer);
 

@@ -149,7 +149,8 @@ static void bounded_steps_agree_with_the_reference(void **state) {
     }
 }
 
-/* A first step too short to change the gradient gives no pair: the second one is the whole gradient, not as short again. */
+/* A first step too short to change the gradient gives no pair: the second one is the whole gradient, not as short
+ * again. */
 static void a_first_step_without_a_pair_is_not_repeated(void **state) {
     const double gradient[4] = {3, -4, 5, 100};
     const float start[4] = {1, 2, 3, 4};

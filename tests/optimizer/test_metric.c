@@ -70,7 +70,8 @@ static void operations_agree_with_their_matrices(void **state) {
 
 /* ---- L-BFGS in it ------------------------------------------------------------------------------------------------ */
 
-/* sum of (neighboring difference)^2 / 2 + (x - target)^2 / 200: long waves have little curvature, as in a line of pixels */
+/* sum of (neighboring difference)^2 / 2 + (x - target)^2 / 200: long waves have little curvature, as in a line of
+ * pixels */
 static double elastic(const double *x, size_t count, double *gradient, const void *data) {
     (void)data;
     double value = 0;

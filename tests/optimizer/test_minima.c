@@ -1,4 +1,4 @@
-/* test_minima.c: both optimisers find the known minima of functions: ill-conditioned quadratics, Rosenbrock's valley,
+/* test_minima.c: both optimizers find the known minima of functions: ill-conditioned quadratics, Rosenbrock's valley,
  * and minima on the bounds. */
 #include "minimizer.h"
 
@@ -70,7 +70,8 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* The course along the valley hangs on the last bits of each sum, and so on the device: of 200 starts that differ by
- * rounding errors, 4 in 2 dimensions come to rest early, with values up to 5e-5 (PoCL). So the median of three counts. */
+ * rounding errors, 4 in 2 dimensions come to rest early, with values up to 5e-5 (PoCL). So the median of three counts.
+ */
 static void lbfgs_in_rosenbrocks_valley(void **state) {
     static const size_t counts[] = {2, 5, 20};
     enum { STARTS = 3 };

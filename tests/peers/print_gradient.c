@@ -12,7 +12,8 @@
  *     --engine NAME         plain, direct, winograd: for the convolutions that it can do [auto]
  *     --content-layers A,B  --style-layers A,B:0.5,...
  *
- * The engine is not a setting of the program, so the making of a convolution is wrapped by the linker (see CMakeLists.txt).
+ * The engine is not a setting of the program, so the making of a convolution is wrapped by the linker (see
+ * CMakeLists.txt).
  */
 #include "device/plan.h"
 #include "image/picture.h"
@@ -39,7 +40,7 @@ struct run {
     int image_entry, gradient_entry; /* of the plan */
 };
 
-/* ---- The engine --------------------------------------------------------------------------------------------------- */
+/* ---- The engine -------------------------------------------------------------------------------------------------- */
 
 static enum convolution_engine wanted_engine = CONVOLUTION_AUTO; /* the wrappers have no other way to know */
 static int wanted_count, other_count;                            /* convolutions with that engine, and with another */
@@ -66,7 +67,7 @@ nst_status __wrap_convolution_create(nst_context *context, const struct convolut
     return status;
 }
 
-/* ---- Options ------------------------------------------------------------------------------------------------------ */
+/* ---- Options ----------------------------------------------------------------------------------------------------- */
 
 /* The place of a name in a list of names that ends with NULL, or -1. */
 static int find_name(const char *name, const char *const *names) {
@@ -150,7 +151,7 @@ static bool read_options(struct options *options, int count, char **words) {
     return true;
 }
 
-/* ---- The evaluation ----------------------------------------------------------------------------------------------- */
+/* ---- The evaluation ---------------------------------------------------------------------------------------------- */
 
 static struct image_size size_of(const nst_picture *picture) {
     return (struct image_size){.height = picture->height, .width = picture->width};
@@ -232,7 +233,7 @@ static nst_status evaluate(struct run *run, nst_error *error) {
     return objective_evaluate(run->objective, &run->plan, image, plan_buffer(&run->plan, run->gradient_entry), error);
 }
 
-/* ---- What is printed ---------------------------------------------------------------------------------------------- */
+/* ---- What is printed --------------------------------------------------------------------------------------------- */
 
 static nst_status write_gradient(struct run *run, const char *path, nst_error *error) {
     size_t count = elements_of(&run->content);

@@ -5,7 +5,7 @@ Usage: torchvision_convention.py VGG19.safetensors OUT.safetensors   (needs NumP
 The input convention is folded into conv1_1, and the activations of every layer are scaled by a factor of their own, which
 a network of ReLUs allows: weights by factor / factor of the layer before, biases by factor. Inside, the new network sees
 what the old one sees, times the factors. At the border it does not: beyond it lies 0, which is the mean that was
-subtracted, and torchvision's mean is up to half a grey level from Caffe's.
+subtracted, and torchvision's mean is up to half a gray level from Caffe's.
 """
 import json
 import struct

@@ -1,4 +1,4 @@
-/* network.h: a whole network in float64, slow and plain: forward, backward, and the objective that is minimised. It
+/* network.h: a whole network in float64, slow and plain: forward, backward, and the objective that is minimized. It
  * mirrors struct nst_network layer by layer and knows nothing of stages, masks or plans. */
 #ifndef REFERENCE_NETWORK_H
 #define REFERENCE_NETWORK_H

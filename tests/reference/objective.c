@@ -1,4 +1,4 @@
-/* objective.c: the function that is minimised, in float64; see network.h and stylize/objective.h. */
+/* objective.c: the function that is minimized, in float64; see network.h and stylize/objective.h. */
 #include "reference/losses.h"
 #include "reference/network.h"
 

@@ -1,14 +1,14 @@
 /* test_convention.c: the same network in two conventions gives the same picture from the same settings: another input
- * (order, range, mean), and activations of another size at every layer, as a network has that was trained by others. Losses
- * are divided by their targets' own size, so nothing has to be set anew. */
+ * (order, range, mean), and activations of another size at every layer, as a network has that was trained by others.
+ * Losses are divided by their targets' own size, so nothing has to be set anew. */
 #include "jobs.h"
 #include "weights/convention.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* Makes the network expect another input: what the first convolution makes of it is the same but where it pads with zeros,
- * which stand for another color then. */
+/* Makes the network expect another input: what the first convolution makes of it is the same but where it pads with
+ * zeros, which stand for another color then. */
 static void fold_input(nst_network *network, const struct input_convention *target) {
     struct layer *layer = &network->layers[0];
     size_t kernel = (size_t)(layer->kernel_size * layer->kernel_size), count = layer_weight_count(layer);

@@ -175,8 +175,8 @@ static void test_hostile(void **state) {
     assert_open_fails(temporary_path("deep.h5"), &caffe, NST_ERROR_NETWORK, "0 tensors");
 }
 
-/* Every byte of a small file damaged in turn: refused with one line, or read, whatever libhdf5 makes of it. Some bring it
- * down. */
+/* Every byte of a small file damaged in turn: refused with one line, or read, whatever libhdf5 makes of it. Some bring
+ * it down. */
 static void test_damage(void **state) {
     static unsigned char data[16384];
     (void)state;

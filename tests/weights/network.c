@@ -430,8 +430,8 @@ static void copy_text_file(const char *from, const char *name) {
     write_bytes(name, text, bytes);
 }
 
-/* The quarter-width network, a 1x1 layer in front and reflection padding, with the description that is in the repository:
- * next to the weights, then within them. */
+/* The quarter-width network, a 1x1 layer in front and reflection padding, with the description that is in the
+ * repository: next to the weights, then within them. */
 static void test_real_distilled(void **state) {
     struct weights_conversion conversion;
     nst_error error;
