@@ -1,6 +1,6 @@
 /* winograd_transform.cl: Winograd F(4x4, 3x3) on GPUs: what comes before and after the 36 products of matrices.
  *
- *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A  (Lavin and Gray 2015, arXiv:1509.09308, section 4)
+ *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A  (Lavin and Gray 2015, arXiv:1509.09308, sec. 4)
  *
  * winograd_input:    V[36][in_channels][batch_tiles] = B^T d B of the tiles from first_tile on
  * CLBlast:           M[s] = U[s]^T V[s] for the 36 slices s, U[36][in_channels][out_channels]
