@@ -1,6 +1,6 @@
 /* bench_probe.cl: what a device can do at best, for the shares that `nst bench` tells: fused multiply-adds in
- * registers, and streams from and to memory. WIDTH is the length of the vectors, CHAINS how many of them one work-
- * item sums up at once. */
+ * registers, and streams from and to memory. WIDTH is the length of the vectors, CHAINS how many of them one
+ * work-item sums up at once. */
 #include "common.h"
 
 #ifndef WIDTH

@@ -1,17 +1,20 @@
 /* convolution_direct.cl: direct 3x3 convolution for CPUs, with sums in registers.
  *
- *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
- * p])
+ *     output[o][y][x] = epilogue(bias[o] +
+ *         sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - padding][x + dx - padding])
+ *
+ * patch:   floatB [in_blocks][PATCH_ROWS][PATCH_COLUMNS], in `scratch`
+ * weights: floatB [panels][in_blocks][KERNEL_SIZE * KERNEL_SIZE][channels of the block][VECTORS], lanes: output
+ *          channels
  *
  * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It
- * first copies the input under the area, borders resolved, to its patch in `scratch`: patch: floatB
- * [in_blocks][PATCH_ROWS][PATCH_COLUMNS] so that the inner loop knows no borders and reads from the cache (with
- * OUTPUTS, of floats, this happens at borders only). Then, for each panel of VECTORS vectors of output channels and
- * each tile of TILE_ROWS x TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop.
- * weights: floatB [panels][in_blocks][KERNEL_SIZE * KERNEL_SIZE][channels of the block][VECTORS], lanes are output
- * channels. Registers must suffice for TILE_ROWS * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2
- * for AVX2. OUTPUTS is not 0 where there are only so many output channels (see tile_sums).
+ * first copies the input under the area, borders resolved, to its patch, so that the inner loop knows no borders and
+ * reads from the cache. Then, for each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x
+ * TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop. Registers must suffice for
+ * TILE_ROWS * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2.
  *
+ * OUTPUTS is not 0 where there are only so many output channels (see few_sums); of floats, the input is then copied at
+ * borders only.
  * FROM_IMAGE 1: `input` is the image, float [3][height][width], and what the filters see of it is image[c] + offset_c
  * (not at borders of zeros). TO_IMAGE 1: `output` is float [OUTPUTS][height][width].
  */

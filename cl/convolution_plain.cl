@@ -1,11 +1,12 @@
 /* convolution_plain.cl: the readable engine. Any kernel size, any channels, any device.
  *
- *     output[o][y][x] = epilogue(bias[o] + sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - p][x + dx -
- * p])
+ *     output[o][y][x] = epilogue(bias[o] +
+ *         sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - padding][x + dx - padding])
  *
- * weights: weightB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes are output
- * channels. One element of the launch is one output vector: one pixel of one block of output channels. `count` of them
- * from `start` on.
+ * weights: weightB [out_blocks][in_blocks][kernel_size * kernel_size][channels of the block], lanes: output channels
+ *
+ * One element of the launch is one output vector: one pixel of one block of output channels. `count` of them from
+ * `start` on.
  */
 #include "convolution.h"
 #include "weights.h"

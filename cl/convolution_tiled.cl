@@ -2,16 +2,15 @@
  * one tile of 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows
  * of the map, so that small maps fill work-groups too. Launches cover the tiles from first_tile on.
  *
- * convolution_tiled: implicit product of matrices, [output channels][in_channels * taps] x [in_channels *
- * taps][pixels]. A
- *     work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows of both matrices at a time go through local
- * memory, gathered from the map for one tap after the other. While one half of the local memory is multiplied, the
- * other is filled. weights: weight4 [panels of 64 output channels][in_channels][taps][16]
+ * convolution_tiled:  the implicit product of matrices [output channels][in_channels * taps] x
+ *                     [in_channels * taps][pixels]. A work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows
+ *                     of both matrices at a time go through local memory, gathered from the map for one tap after the
+ *                     other. While one half of the local memory is multiplied, the other is filled.
+ *                     weights: weight4 [panels of 64 output channels][in_channels][taps][16]
  *
  * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under
- * its tile
- *     for itself, 4 * 16 * taps products for (3 + kernel size)^2 loads.
- *     weights: weight4 [panels of 4 output channels][in_channels][taps]
+ *                     its tile for itself, 4 * 16 * taps products for (3 + kernel size)^2 loads.
+ *                     weights: weight4 [panels of 4 output channels][in_channels][taps]
  */
 #include "tile.h"
 #include "weights.h"

@@ -7,12 +7,13 @@
  * halve the rounding error of the usual 0, +-1, +-2.
  *
  * A work-item has a range of tiles and takes `round_tiles` of them at a time:
- *     1. V = B^T d B of all input channels            V[36][groups of TILES tiles][in_blocks][TILES], lanes: input
- * channels
- *     2. for each panel of PANEL vectors of output    U[panels][36][PANEL / VECTORS][in_channels][VECTORS], lanes:
- * output channels 36 products M[s] = V[s] U[s],       M[36][PANEL][round_tiles]                              channels
- *        sums in registers
+ *     1. V = B^T d B of all input channels
+ *     2. for each panel of PANEL vectors of output channels: 36 products M[s] = V[s] U[s], sums in registers
  *     3. A^T M A, bias, epilogue
+ *
+ *     V[36][groups of TILES tiles][in_blocks][TILES]             lanes: input channels
+ *     U[panels][36][PANEL / VECTORS][in_channels][VECTORS]       lanes: output channels
+ *     M[36][PANEL][round_tiles]                                  lanes: output channels
  * V and M lie in its part of `scratch`, and should fit its cache. Each slice s of them is one vector longer than it
  * need be, so that the 36 do not compete for the same lines of the cache.
  *

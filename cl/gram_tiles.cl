@@ -1,11 +1,10 @@
 /* gram_tiles.cl: the Gram matrix G = F F^T of a planar feature map F, float [channels][pixels], on GPUs.
  *
- * gram_tiles: a work-group of 8x8 computes one tile of 64x64 channels from one range of `range` pixels: 8x8 sums in
- * each
- *     work-item's registers, DEPTH pixels of both sides in local memory. G is symmetric: only tiles on and above the
- * diagonal are computed, numbered along the rows. Launches cover the ranges from first_range on. partials:
- * [ranges][such tiles][64][64] gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float
- * [channels][channels].
+ * gram_tiles:     a work-group of 8x8 computes one tile of 64x64 channels from one range of `range` pixels: 8x8 sums
+ *                 in each work-item's registers, DEPTH pixels of both sides in local memory. G is symmetric: only
+ *                 tiles on and above the diagonal are computed, numbered along the rows. Launches cover the ranges
+ *                 from first_range on. partials: [ranges][such tiles][64][64]
+ * gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float [channels][channels].
  */
 #include "common.h"
 #include "features.h"

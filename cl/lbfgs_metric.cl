@@ -3,8 +3,8 @@
  *     image = L z, with K = L L^T,  K[i][j] = r^(|dx| + |dy|)  between pixels of a plane, 0 between planes
  *
  * K is the covariance of a first-order autoregressive process along rows and along columns (Rybicki and Press 1995), so
- * L is a recursion along each line of n elements, its inverse has two terms, and its transpose runs backwards, with c =
- * sqrt(1 - r^2):
+ * L is a recursion along each line of n elements, its inverse has two terms, and its transpose runs backwards. With
+ * c = sqrt(1 - r^2):
  *
  *     L      v[i] = c v[i] + r v[i - 1]        i = 1 .. n - 1
  *     L^-1   v[i] = (v[i] - r v[i - 1]) / c    i = n - 1 .. 1

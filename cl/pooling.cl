@@ -3,9 +3,10 @@
  * Forward reads a map of in_height x in_width and writes one of (in_height / 2) x (in_width / 2). A pixel's bit in
  * the mask says whether gradient flows back to it; masks have the layout of ReLU masks (see convolution.h): a ushort
  * for each 4x4 tile and channel, bit 4 * (y % 4) + x % 4.
- *     maximum: pooled = max over the window;  bit = 1 for the first largest value of the window; above a ReLU only if
- * positive average: pooled = mean over the window; the backward pass takes the ReLU's own mask Backward: gradient[y][x]
- * = bit ? scale * pooled_gradient[y / 2][x / 2] : 0, scale 1 for the maximum, 1/4 for the average.
+ *     maximum: pooled = max over the window; bit = 1 for the window's first largest value, above a ReLU only if it is
+ *              positive
+ *     average: pooled = mean over the window; the backward pass takes the ReLU's own mask
+ * Backward: gradient[y][x] = bit ? scale * pooled_gradient[y / 2][x / 2] : 0; scale: maximum 1, average 1/4.
  *
  * One element of the launch is one tile of one channel block.
  */

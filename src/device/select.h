@@ -13,8 +13,9 @@ bool select_parse_position(const char *spec, int *platform_index, int *device_in
  *     gpu, cpu, accelerator  the same among the devices of this type
  *     P:D                    that device
  *     anything else          the one device with this in "platform vendor name board", ignoring case; a card that
- * appears again through a later platform (alias_of) counts once A device chosen by its place or name must be usable:
- * there is no falling back to another. Errors: NST_ERROR_DEVICE; the message lists the devices. */
+ *                            appears again through a later platform (alias_of) counts once
+ * A device chosen by its place or name must be usable: there is no falling back to another.
+ * Errors: NST_ERROR_DEVICE; the message lists the devices. */
 nst_status select_device(const nst_device_info *devices, size_t count, const char *spec, size_t *index,
                          nst_error *error);
 

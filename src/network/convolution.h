@@ -11,8 +11,7 @@
  * Feature maps:  float  [ceil(channels / B)][height][width][B], B = context->channel_block, unused channels zero;
  *                or bfloat16, the upper 16 bits of a float (cl/features.h).
  * ReLU masks:    ushort [ceil(channels / B)][ceil(height / 4)][ceil(width / 4)][B]; bit 4 * (y % 4) + x % 4 is 1
- * where the
- *                ReLU's output is positive.
+ *                where the ReLU's output is positive.
  *
  * Channels, kernel size and epilogue are fixed when it is created; height and width come with each run, so that one
  * set of transformed weights and programs serves every scale.

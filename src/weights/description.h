@@ -5,8 +5,8 @@
  * As JSON, under the key "nst.network" of a safetensors file's __metadata__, or alone in NAME.json beside NAME.ENDING:
  *     {"format": 1, "name": "...", "input": "...", "licence": "...", "origin": "...", "layers": [LAYER, ...]}
  * with LAYER one of
- *     {"convolution": "conv1_1", "tensor": "conv1_1", "channels": 64, "kernel": 3, "padding": 1, "padding_mode":
- * "zero", "bias": true}                                        only the first key is needed
+ *     {"convolution": "conv1_1", "tensor": "conv1_1", "channels": 64, "kernel": 3, "padding": 1,
+ *      "padding_mode": "zero", "bias": true}             only the first key is needed
  *     {"relu": "relu1_1"}
  *     {"pooling": "pool1"}
  */
