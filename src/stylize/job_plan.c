@@ -176,19 +176,21 @@ static void print_time(const nst_job *job, FILE *stream) {
     fprintf(stream, "time: about %.0f s in all, by the speed measured before (%.0f GFLOP/s)\n", seconds, gflops);
 }
 
-/* A fixed part and so many bytes for each pixel, from the plans for this size and for twice as much. */
+/* A fixed part and so many bytes for each pixel, from the plans for twice this size and for this one. The latter comes
+ * last: the parts of the job remember their entries of the last plan made, which must be those of the job's own. */
 static void print_growth(nst_job *job, FILE *stream) {
     double pixels[2], bytes[2], weights = (double)model_weight_bytes(objective_model(job->objective));
-    for (int i = 0; i < 2; ++i) {
+    bool complete = true;
+    for (int i = 1; i >= 0; --i) {
         struct image_size size = scales_size(&job->settings, &job->content, (i + 1) * job->settings.size_px);
         struct plan plan = {0};
-        nst_status status = make_plan(job, (i + 1) * job->settings.size_px, &plan, NULL);
+        complete = make_plan(job, (i + 1) * job->settings.size_px, &plan, NULL) == NST_OK && complete;
         pixels[i] = (double)size.height * size.width;
         bytes[i] = weights + (double)plan_bytes(&plan);
         plan_free(&plan, job->context);
-        if (status) {
-            return;
-        }
+    }
+    if (!complete) {
+        return;
     }
     double slope = (bytes[1] - bytes[0]) / (pixels[1] - pixels[0]);
     fprintf(stream, "%-40s %14.0f, %.0f of it weights, and %.0f for each of %.0f pixels\n", "fixed part",
