@@ -31,8 +31,9 @@ static nst_status read_stream(FILE *stream, const char *path, const char *what, 
     for (;;) {
         used += fread(buffer + used, 1, capacity - 1 - used, stream);
         if (ferror(stream)) {
+            nst_status status = fail(error, NST_ERROR_FILE, "cannot read %s %s: %s", what, path, strerror(errno));
             free(buffer);
-            return fail(error, NST_ERROR_FILE, "cannot read %s %s: %s", what, path, strerror(errno));
+            return status;
         }
         if (used > limit_bytes) {
             free(buffer);
@@ -213,8 +214,9 @@ nst_status file_make_folders(const char *path, nst_error *error) {
             continue;
         }
         *end = 0;
-        if (mkdir(partial, 0777) != 0 && !file_exists(partial)) {
-            status = fail(error, NST_ERROR_FILE, "cannot create the folder %s: %s", partial, strerror(errno));
+        int code = mkdir(partial, 0777) == 0 ? 0 : errno;
+        if (code && !file_exists(partial)) {
+            status = fail(error, NST_ERROR_FILE, "cannot create the folder %s: %s", partial, strerror(code));
         }
         if (last) {
             break;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -155,6 +156,9 @@ static void makes_folders(void **state) {
     assert_int_equal(file_make_folders(folder_path("file"), &error), NST_ERROR_FILE);
     assert_int_equal(file_make_folders(folder_path("file/a"), &error), NST_ERROR_FILE);
     assert_false(file_exists(folder_path("e")));
+    assert_int_equal(symlink("nowhere", folder_path("dangling")), 0);
+    assert_int_equal(file_make_folders(folder_path("dangling"), &error), NST_ERROR_FILE);
+    assert_non_null(strstr(error.message, strerror(EEXIST)));
 }
 
 int main(void) {
