@@ -130,6 +130,9 @@ static void release_slots(struct plan *plan, nst_context *context) {
 }
 
 nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *error) {
+    if (plan->is_uncountable) {
+        return fail(error, NST_ERROR_MEMORY, "a buffer would have 2^31 elements or more: ask for a smaller picture");
+    }
     for (int i = 0; i < plan->slot_count; ++i) {
         if (plan->slots[i].bytes == 0) {
             continue;

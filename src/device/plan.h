@@ -28,7 +28,8 @@ struct plan {
     int entry_count, entry_capacity;
     struct plan_slot *slots;
     int slot_count;
-    bool out_of_memory; /* of the host, while adding: reported by plan_assign */
+    bool out_of_memory;  /* of the host, while adding: reported by plan_assign */
+    bool is_uncountable; /* a buffer has more elements than kernels, which count in int, can: set by who adds it */
 };
 
 #define PLAN_ALWAYS_FIRST INT_MIN
@@ -52,7 +53,7 @@ uint64_t plan_bytes(const struct plan *plan);
 /* The largest slot: what the device's limit for one allocation must admit. */
 uint64_t plan_largest_bytes(const struct plan *plan);
 
-/* Allocates the slots. On failure nothing stays allocated. */
+/* Allocates the slots, unless one is uncountable. On failure nothing stays allocated. */
 nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *error);
 
 cl_mem plan_buffer(const struct plan *plan, int entry);

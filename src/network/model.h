@@ -72,7 +72,8 @@ double model_gflop(const struct model *model, struct image_size image);
 /* Bytes of weights on the device, outside the plan. */
 uint64_t model_weight_bytes(const struct model *model);
 
-/* Adds the buffers that images of any of these sizes need (element-wise maximum over the sizes). */
+/* Adds the buffers that images of any of these sizes need (element-wise maximum over the sizes); where a map has too
+ * many elements for kernels to count, plan->is_uncountable is set. */
 nst_status model_add_to_plan(struct model *model, struct plan *plan, const struct image_size *sizes, int size_count,
                              nst_error *error);
 

@@ -26,6 +26,14 @@ static struct image_size convolved_size(const struct model *model, int stage, st
     return (struct image_size){.height = in.height + grown, .width = in.width + grown};
 }
 
+/* Kernels count the vectors of a map in int, and add to that count the stride of a whole launch (FOR_RANGE in
+ * cl/common.h), in reductions at most 2^16. */
+static const uint64_t most_vectors = (UINT64_C(1) << 31) - (1 << 16) - 1;
+
+static bool is_countable(const struct model *model, int channels, struct image_size size) {
+    return (uint64_t)blocks_of(model, channels) * (uint64_t)size.height * (uint64_t)size.width <= most_vectors;
+}
+
 /* Bytes that one stage needs, the maximum over the sizes. */
 struct stage_bytes {
     uint64_t map, mask, selection, forward_scratch, backward_scratch, padded_gradient;
@@ -75,6 +83,10 @@ nst_status model_add_to_plan(struct model *model, struct plan *plan, const struc
         }
         input_bytes =
             at_least(input_bytes, feature_map_bytes(model->context, model->half, 3, sizes[i].height, sizes[i].width));
+        for (int s = 0; s < model->stage_count; ++s) {
+            struct image_size size = model_map_size(model, s, sizes[i]);
+            plan->is_uncountable |= !is_countable(model, model->stages[s].out_channels, size);
+        }
     }
     int image_step = model_last_step(model);
     model->input_map = model->takes_image ? -1 : plan_add(plan, input_bytes, 0, 1, "network input");

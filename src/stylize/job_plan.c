@@ -31,7 +31,7 @@ static nst_status make_plan(nst_job *job, int size_px, struct plan *plan, nst_er
 }
 
 static bool plan_fits(const nst_context *context, const struct plan *plan) {
-    return plan_bytes(plan) + context->allocated_bytes <= context->info.memory_bytes &&
+    return !plan->is_uncountable && plan_bytes(plan) + context->allocated_bytes <= context->info.memory_bytes &&
            plan_largest_bytes(plan) <= context->info.largest_allocation_bytes;
 }
 
@@ -95,12 +95,14 @@ static nst_status plan_job(nst_job *job, const nst_network *network, nst_error *
 /* What a plan needs that does not fit. */
 struct shortage {
     uint64_t bytes, largest_bytes;
+    bool is_uncountable;
     int fitting_px; /* the largest size that fits, 0 if none does */
 };
 
 static struct shortage measure_shortage(nst_job *job) {
     return (struct shortage){.bytes = plan_bytes(&job->plan) + job->context->allocated_bytes,
                              .largest_bytes = plan_largest_bytes(&job->plan),
+                             .is_uncountable = job->plan.is_uncountable,
                              .fitting_px = largest_size_that_fits(job, job->settings.size_px)};
 }
 
@@ -115,6 +117,10 @@ static nst_status fail_too_large(nst_job *job, const struct shortage *shortage, 
         snprintf(advice, sizeof advice, "the largest size that fits is %d", single_px);
     } else if (half_px > 0) {
         snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision", half_px);
+    }
+    if (shortage->is_uncountable) {
+        return fail(error, NST_ERROR_MEMORY, "%d px make feature maps of 2^31 elements or more: %s",
+                    job->settings.size_px, advice);
     }
     return fail(error, NST_ERROR_MEMORY,
                 "%d px need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s",

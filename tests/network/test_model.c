@@ -129,6 +129,29 @@ static void too_small_pictures_are_refused(void **state) {
     random_network_free(network);
 }
 
+/* Kernels count in int: a map that has more vectors than that is refused, whatever memory there is. */
+static void pictures_beyond_counting_are_refused(void **state) {
+    nst_network *network = random_network("c16 r", 1);
+    const char *const taps[] = {"relu1_1"};
+    struct model *model = create(*state, network, taps, 1, NST_POOLING_MAX);
+    nst_error error;
+    static const int sides[] = {1000, 46400};
+    for (int i = 0; i < 2; ++i) {
+        struct plan plan = {0};
+        struct image_size size = {sides[i], sides[i]};
+        check(model_add_to_plan(model, &plan, &size, 1, &error), &error);
+        assert_int_equal(plan.is_uncountable, i == 1);
+        if (plan.is_uncountable) {
+            check(plan_assign(&plan, &error), &error);
+            assert_int_equal(plan_allocate(&plan, *state, &error), NST_ERROR_MEMORY);
+            assert_non_null(strstr(error.message, "2^31"));
+        }
+        plan_free(&plan, *state);
+    }
+    model_destroy(model);
+    random_network_free(network);
+}
+
 /* ---- Passes ---------------------------------------------------------------------------------------------------- */
 
 /* A random image away from every kink of the network, by more than the rounding of float. */
@@ -283,6 +306,7 @@ int main(void) {
         cmocka_unit_test(unknown_layers_are_refused),
         cmocka_unit_test(networks_that_do_not_fit_together_are_refused),
         cmocka_unit_test(too_small_pictures_are_refused),
+        cmocka_unit_test(pictures_beyond_counting_are_refused),
         cmocka_unit_test(passes_agree_with_the_reference),
         cmocka_unit_test(printing_names_the_stages),
     };
