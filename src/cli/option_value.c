@@ -17,7 +17,7 @@ _Static_assert(sizeof(nst_optimizer) == sizeof(int) && sizeof(nst_pooling) == si
 const struct option_choice precision_choices[] = {
     {"auto", NST_PRECISION_AUTO}, {"single", NST_PRECISION_SINGLE}, {"half", NST_PRECISION_HALF}, {0}};
 
-/* Describes what the option accepts, for messages: "a whole number from 16 to 32768". */
+/* Describes what the option accepts, for messages: "a whole number from 16 to 32767". */
 static void describe(const struct option *option, char *buffer, size_t size) {
     bool list = option->kind == OPTION_INTEGERS || option->kind == OPTION_REALS;
     bool real = option->kind == OPTION_REAL || option->kind == OPTION_REALS;

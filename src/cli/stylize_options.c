@@ -30,7 +30,7 @@ static const struct option options[] = {
     {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log),
      .help = "write one JSON object per evaluation of the loss"},
 
-    {"size", 's', "PX", "Picture", OPTION_INTEGER, FIELD(settings.size_px), .minimum = 16, .maximum = 32768,
+    {"size", 's', "PX", "Picture", OPTION_INTEGER, FIELD(settings.size_px), .minimum = 16, .maximum = 32767,
      .recorded = true, .help = "longer side of the result, in pixels"},
     {"init", 0, "START", NULL, OPTION_TEXT, FIELD(init), .recorded = true,
      .help = "start from content, random, or a picture file"},
