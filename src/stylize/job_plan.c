@@ -119,7 +119,8 @@ static nst_status fail_too_large(nst_job *job, const struct shortage *shortage, 
         snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision", half_px);
     }
     if (shortage->is_uncountable) {
-        return fail(error, NST_ERROR_MEMORY, "%d px make feature maps of 2^31 elements or more: %s",
+        return fail(error, NST_ERROR_MEMORY,
+                    "%d px need feature maps of 2^31 elements or more, too many for any memory: %s",
                     job->settings.size_px, advice);
     }
     return fail(error, NST_ERROR_MEMORY,

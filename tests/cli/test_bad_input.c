@@ -88,10 +88,10 @@ static const struct row {
      .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "folder/"}},
     {PICTURES NETWORK OUT, 1, .words = {"no OpenCL device", "platform"}, .lists = true,
      .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "clover/"}, .needs = "/etc/OpenCL/vendors/mesa.icd"},
-    {PICTURES OUT "--network ./small.safetensors --size 32768", 1, .words = {"memory", "largest size that fits"}},
+    {PICTURES OUT "--network ./small.safetensors --size 32767", 1, .words = {"memory", "largest size that fits"}},
 
     /* Values */
-    {PICTURES NETWORK OUT "--size abc", 2, .words = {"--size: expected a whole number from 16 to 32768, found 'abc'"}},
+    {PICTURES NETWORK OUT "--size abc", 2, .words = {"--size: expected a whole number from 16 to 32767, found 'abc'"}},
     {PICTURES NETWORK OUT "--size 0", 2, .words = {"--size", "'0'"}},
     {PICTURES NETWORK OUT "--style-weight -3", 2, .words = {"--style-weight", "'-3'"}},
     {PICTURES NETWORK OUT "--tv-weight nan", 2, .words = {"--tv-weight", "'nan'"}},

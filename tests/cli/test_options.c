@@ -119,7 +119,7 @@ static void test_values(void **state) {
 static const struct {
     const char *line, *words[3];
 } bad_lines[] = {
-    {"-o a.png --size abc", {"--size", "a whole number from 16 to 32768", "found 'abc'"}},
+    {"-o a.png --size abc", {"--size", "a whole number from 16 to 32767", "found 'abc'"}},
     {"-o a.png --size 15", {"--size", "found '15'"}},
     {"-o a.png --size 32769", {"--size", "found '32769'"}},
     {"-o a.png --size 99999999999999999999", {"--size", "found '99999999999999999999'"}},
