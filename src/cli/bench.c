@@ -152,6 +152,9 @@ static int measure(struct bench_command_options *values) {
 static nst_status compare(const struct arguments *arguments, const struct bench_command_options *values,
                           nst_error *error) {
     int count = arguments->operand_count - 1;
+    for (size_t i = 0; i < arguments->given_count; i++)
+        if (strcmp(arguments->given[i].option->name, "html") != 0)
+            return fail(error, NST_ERROR_ARGUMENT, "bench compare takes no --%s", arguments->given[i].option->name);
     if (count < 1)
         return fail(error, NST_ERROR_ARGUMENT,
                     "bench compare: expected files written by 'nst bench --json', found none");

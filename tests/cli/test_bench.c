@@ -220,8 +220,14 @@ static void test_devices(void **state) {
 
 static void test_bad_usage(void **state) {
     (void)state;
-    static const char *const lines[] = {"bench --json --csv", "bench a.json",        "bench compare", "bench --sizes 0",
-                                        "bench --sizes 12",   "bench --html r.html", "selftest now"};
+    static const char *const lines[] = {"bench --json --csv",
+                                        "bench a.json",
+                                        "bench compare",
+                                        "bench --sizes 0",
+                                        "bench --sizes 12",
+                                        "bench --html r.html",
+                                        "bench compare a.json -o b.txt",
+                                        "selftest now"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         const struct outcome *outcome = program_run(lines[i], NULL);
         assert_int_equal(outcome->status, 2);
