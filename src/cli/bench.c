@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/device_list.h"
 #include "cli/interrupt.h"
+#include "cli/json.h"
 #include "cli/network_choice.h"
 #include "support/error.h"
 #include "support/file.h"
@@ -68,14 +69,8 @@ static nst_status print_report(const struct bench_command_options *values, const
         bench_print_markdown(report, stream);
     else if (!values->json)
         bench_print_text(report, stream);
-    else {
-        json_t *whole = bench_to_json(report);
-        bool printed = whole && json_dumpf(whole, stream, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0;
-        fputc('\n', stream);
-        json_decref(whole);
-        if (!printed)
-            return fail(error, NST_ERROR_FILE, "cannot write the benchmark as JSON");
-    }
+    else
+        return print_json(bench_to_json(report), "the benchmark", stream, error);
     return NST_OK;
 }
 

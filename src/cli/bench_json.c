@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/json.h"
 #include "support/error.h"
 #include "support/file.h"
 
@@ -12,14 +13,12 @@ enum { MOST_FILE_BYTES = 16 << 20, MOST_DEVICES = 256, MOST_LAYERS = 1024 };
 
 /* ---- Writing --------------------------------------------------------------------------------------------------- */
 
-/* A driver's text may hold anything; what is not UTF-8 becomes null. */
 static void set_text(json_t *object, const char *name, const char *value) {
-    json_t *string = json_string(value);
-    json_object_set_new(object, name, string ? string : json_null());
+    json_object_set_new(object, name, text_json(value));
 }
 
 static void set_real(json_t *object, const char *name, double value) {
-    json_object_set_new(object, name, isfinite(value) ? json_real(value) : json_null());
+    json_object_set_new(object, name, real_json(value));
 }
 
 static void set_integer(json_t *object, const char *name, uint64_t value) {

@@ -1,10 +1,10 @@
 /* devices.c: `nst devices`: the OpenCL devices of this machine, as a table or as JSON. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "support/error.h"
 #include "support/text.h"
 
@@ -99,24 +99,18 @@ static nst_status print_table(const nst_device_list *list, nst_error *error) {
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
-/* A driver's text may hold anything; what is not UTF-8 becomes null. */
-static json_t *text(const char *value) {
-    json_t *string = json_string(value);
-    return string ? string : json_null();
-}
-
 static json_t *device_json(const nst_device_info *device) {
     json_t *object = json_object();
     json_object_set_new(object, "platform_index", json_integer(device->platform_index));
     json_object_set_new(object, "device_index", json_integer(device->device_index));
-    json_object_set_new(object, "platform", text(device->platform));
-    json_object_set_new(object, "name", text(device->name));
-    json_object_set_new(object, "board", text(device->board));
-    json_object_set_new(object, "vendor", text(device->vendor));
-    json_object_set_new(object, "driver", text(device->driver));
-    json_object_set_new(object, "opencl_version", text(device->opencl_version));
-    json_object_set_new(object, "opencl_c_version", text(device->opencl_c_version));
-    json_object_set_new(object, "type", text(nst_device_type_name(device->type)));
+    json_object_set_new(object, "platform", text_json(device->platform));
+    json_object_set_new(object, "name", text_json(device->name));
+    json_object_set_new(object, "board", text_json(device->board));
+    json_object_set_new(object, "vendor", text_json(device->vendor));
+    json_object_set_new(object, "driver", text_json(device->driver));
+    json_object_set_new(object, "opencl_version", text_json(device->opencl_version));
+    json_object_set_new(object, "opencl_c_version", text_json(device->opencl_c_version));
+    json_object_set_new(object, "type", text_json(nst_device_type_name(device->type)));
     json_object_set_new(object, "integrated", json_boolean(device->integrated));
     json_object_set_new(object, "compute_units", json_integer(device->compute_units));
     json_object_set_new(object, "clock_mhz", json_integer(device->clock_mhz));
@@ -127,32 +121,27 @@ static json_t *device_json(const nst_device_info *device) {
     json_object_set_new(object, "largest_work_group", json_integer((json_int_t)device->largest_work_group));
     json_object_set_new(object, "has_fp16", json_boolean(device->has_fp16));
     json_object_set_new(object, "has_fp64", json_boolean(device->has_fp64));
-    json_object_set_new(object, "bus_address", text(device->bus_address));
+    json_object_set_new(object, "bus_address", text_json(device->bus_address));
     json_object_set_new(object, "alias_of", device->alias_of >= 0 ? json_integer(device->alias_of) : json_null());
     json_object_set_new(object, "usable", json_boolean(device->usable));
-    json_object_set_new(object, "reason", text(device->reason));
+    json_object_set_new(object, "reason", text_json(device->reason));
     static const char *const checks[] = {"unknown", "passed", "failed"};
-    json_object_set_new(object, "self_test", text(checks[device->check]));
-    json_object_set_new(object, "self_test_reason", text(device->check_reason));
+    json_object_set_new(object, "self_test", text_json(checks[device->check]));
+    json_object_set_new(object, "self_test_reason", text_json(device->check_reason));
     json_object_set_new(object, "measured_gflops",
                         device->measured_gflops > 0 ? json_real(device->measured_gflops) : json_null());
     json_object_set_new(object, "is_default", json_boolean(device->is_default));
     return object;
 }
 
-static nst_status print_json(const nst_device_list *list, nst_error *error) {
+static nst_status print_list_json(const nst_device_list *list, nst_error *error) {
     json_t *devices = json_array(), *notes = json_array();
     for (size_t i = 0; i < list->count; i++)
         json_array_append_new(devices, device_json(&list->devices[i]));
     for (size_t i = 0; i < list->note_count; i++)
-        json_array_append_new(notes, text(list->notes[i]));
+        json_array_append_new(notes, text_json(list->notes[i]));
     json_t *whole = json_pack("{s:s, s:o, s:o}", "version", NST_VERSION, "devices", devices, "notes", notes);
-    bool printed = whole && json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) == 0;
-    json_decref(whole);
-    if (!printed)
-        return fail(error, NST_ERROR_FILE, "cannot write the list of devices");
-    putchar('\n');
-    return NST_OK;
+    return print_json(whole, "the list of devices", stdout, error);
 }
 
 /* Exit status 0 if a device can be used, else 1. */
@@ -173,7 +162,7 @@ static int devices(const struct arguments *arguments) {
     bool any = false;
     for (size_t i = 0; i < list.count; i++)
         any |= list.devices[i].usable;
-    nst_status status = values.json ? print_json(&list, &error) : print_table(&list, &error);
+    nst_status status = values.json ? print_list_json(&list, &error) : print_table(&list, &error);
     nst_device_list_free(&list);
     if (status != NST_OK)
         return command_error(&error);

@@ -1,9 +1,7 @@
 /* judge.c: `nst judge`: how far is a picture from its style and from its content? */
-#include <jansson.h>
-#include <math.h>
-
 #include "cli/command.h"
 #include "cli/device_open.h"
+#include "cli/json.h"
 #include "cli/network_choice.h"
 #include "cli/table.h"
 #include "support/error.h"
@@ -69,26 +67,20 @@ static void print_text(const nst_judgement *judgement) {
 static json_t *distance_json(double mean, const nst_layer_distance *layers, int count) {
     json_t *distances = json_object();
     for (int i = 0; i < count; i++)
-        json_object_set_new(distances, layers[i].name,
-                            isfinite(layers[i].distance) ? json_real(layers[i].distance) : json_null());
-    return json_pack("{s:o, s:o}", "distance", isfinite(mean) ? json_real(mean) : json_null(), "layers", distances);
+        json_object_set_new(distances, layers[i].name, real_json(layers[i].distance));
+    return json_pack("{s:o, s:o}", "distance", real_json(mean), "layers", distances);
 }
 
-static nst_status print_json(const char *picture, const struct judge_options *values, const nst_network *network,
-                             const nst_judgement *judgement, nst_error *error) {
+static nst_status print_judgement_json(const char *picture, const struct judge_options *values,
+                                       const nst_network *network, const nst_judgement *judgement, nst_error *error) {
     json_t *whole =
-        json_pack("{s:s, s:s, s:s, s:i, s:i, s:s?, s:s?, s:s, s:s, s:o, s:o}", "kind", "nst judge", "version",
-                  NST_VERSION, "picture", picture, "width", judgement->width, "height", judgement->height,
-                  "content_picture", values->content, "style_picture", values->style, "network",
-                  nst_network_name(network), "network_sha256", nst_network_sha256(network), "style",
+        json_pack("{s:s, s:s, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o, s:o}", "kind", "nst judge", "version",
+                  NST_VERSION, "picture", text_json(picture), "width", judgement->width, "height", judgement->height,
+                  "content_picture", text_json(values->content), "style_picture", text_json(values->style), "network",
+                  text_json(nst_network_name(network)), "network_sha256", nst_network_sha256(network), "style",
                   distance_json(judgement->style, judgement->style_layers, judgement->style_count), "content",
                   distance_json(judgement->content, judgement->content_layers, judgement->content_count));
-    bool printed = whole && json_dumpf(whole, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0;
-    json_decref(whole);
-    if (!printed)
-        return fail(error, NST_ERROR_FILE, "cannot write the distances as JSON");
-    putchar('\n');
-    return NST_OK;
+    return print_json(whole, "the distances", stdout, error);
 }
 
 /* ---- Command --------------------------------------------------------------------------------------------------- */
@@ -123,7 +115,7 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
     if (status == NST_OK)
         status = nst_judge(context, network, &values->settings, &picture, &content, &style, &judgement, error);
     if (status == NST_OK && values->json)
-        status = print_json(path, values, network, &judgement, error);
+        status = print_judgement_json(path, values, network, &judgement, error);
     else if (status == NST_OK)
         print_text(&judgement);
     nst_network_destroy(network);

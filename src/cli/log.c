@@ -2,10 +2,9 @@
 #include "cli/log.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <math.h>
 #include <string.h>
 
+#include "cli/json.h"
 #include "support/error.h"
 
 static nst_status fail_log(const struct run_log *log, nst_error *error) {
@@ -20,10 +19,6 @@ nst_status log_begin(struct run_log *log, const char *path, nst_error *error) {
     return log->stream ? NST_OK : fail_log(log, error);
 }
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 nst_status log_write(struct run_log *log, const nst_progress *progress, nst_error *error) {
     if (!log->stream)
         return NST_OK;
@@ -31,12 +26,12 @@ nst_status log_write(struct run_log *log, const nst_progress *progress, nst_erro
     for (int i = 0; i < progress->layer_count; i++) {
         const nst_layer_loss *layer = &progress->layers[i];
         json_array_append_new(losses, json_pack("{s:s, s:s, s:o}", "layer", layer->name, "kind", layer->kind, "loss",
-                                                number(layer->loss)));
+                                                real_json(layer->loss)));
     }
     json_t *line =
         json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "scale", progress->scale + 1, "width", progress->width,
                   "height", progress->height, "iteration", progress->iteration, "evaluation", progress->evaluation,
-                  "total", number(progress->loss), "seconds", number(progress->seconds), "losses", losses);
+                  "total", real_json(progress->loss), "seconds", real_json(progress->seconds), "losses", losses);
     if (line && progress->note)
         json_object_set_new(line, "note", json_string(progress->note));
     nst_status status = NST_OK;

@@ -1,11 +1,8 @@
 /* selftest.c: `nst selftest`: does a device compute rightly? */
-#include <jansson.h>
-#include <math.h>
-#include <stdlib.h>
-
 #include "bench/bench.h"
 #include "cli/command.h"
 #include "cli/device_list.h"
+#include "cli/json.h"
 #include "cli/table.h"
 #include "support/error.h"
 
@@ -56,11 +53,6 @@ static void print_text(const struct known_answers *answers, const char *device) 
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
-static json_t *text_json(const char *text) {
-    json_t *string = json_string(text);
-    return string ? string : json_null();
-}
-
 static json_t *answers_json(const struct known_answers *answers, const char *device) {
     json_t *object = json_object(), *lines = json_array();
     json_object_set_new(object, "device", text_json(device));
@@ -77,23 +69,12 @@ static json_t *answers_json(const struct known_answers *answers, const char *dev
         json_object_set_new(line, "detail", text_json(answer->detail));
         json_object_set_new(line, "status", text_json(bench_state_name(answer->outcome.state)));
         json_object_set_new(line, "reason", text_json(answer->outcome.reason));
-        json_object_set_new(line, "error", isfinite(answer->error) ? json_real(answer->error) : json_null());
+        json_object_set_new(line, "error", real_json(answer->error));
         json_object_set_new(line, "bound", json_real(answer->bound));
         json_array_append_new(lines, line);
     }
     json_object_set_new(object, "answers", lines);
     return object;
-}
-
-static nst_status print_json(json_t *devices, nst_error *error) {
-    json_t *whole = json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", BENCH_SCHEMA, "version",
-                              NST_VERSION, "devices", devices);
-    bool printed = whole && json_dumpf(whole, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0;
-    json_decref(whole);
-    if (!printed)
-        return fail(error, NST_ERROR_FILE, "cannot write the result as JSON");
-    putchar('\n');
-    return NST_OK;
 }
 
 /* ---- Command --------------------------------------------------------------------------------------------------- */
@@ -113,7 +94,9 @@ static nst_status run_all(const struct selftest_options *values, bool *fine, nst
         known_answers_free(&answers);
     }
     if (status == NST_OK && values->json)
-        return print_json(devices, error);
+        return print_json(json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", BENCH_SCHEMA, "version",
+                                    NST_VERSION, "devices", devices),
+                          "the results", stdout, error);
     json_decref(devices);
     return status;
 }

@@ -1,6 +1,5 @@
 /* tune.c: `nst tune`: finds the fastest engines and parameters of a device, and keeps them. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/device_list.h"
 #include "cli/interrupt.h"
+#include "cli/json.h"
 #include "cli/network_choice.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -111,27 +111,22 @@ static void print_text(const struct tune_report *report, const char *device) {
                            : "; NOT kept: the folder of the cache cannot be written");
 }
 
-static json_t *text(const char *value) {
-    json_t *string = json_string(value);
-    return string ? string : json_null();
-}
-
 static json_t *report_json(const struct tune_report *report, const char *device) {
     json_t *object = json_object(), *lines = json_array();
-    json_object_set_new(object, "device", text(device));
-    json_object_set_new(object, "name", text(report->info.name));
-    json_object_set_new(object, "platform", text(report->info.platform));
-    json_object_set_new(object, "driver", text(report->info.driver));
+    json_object_set_new(object, "device", text_json(device));
+    json_object_set_new(object, "name", text_json(report->info.name));
+    json_object_set_new(object, "platform", text_json(report->info.platform));
+    json_object_set_new(object, "driver", text_json(report->info.driver));
     json_object_set_new(object, "kept", json_boolean(report->is_kept));
     for (int i = 0; i < report->count; i++) {
         const struct tune_line *line = &report->lines[i];
         json_t *entry = json_object();
-        json_object_set_new(entry, "work", text(line->row.work));
-        json_object_set_new(entry, "status", text(bench_state_name(line->outcome.state)));
-        json_object_set_new(entry, "reason", text(line->outcome.reason));
-        json_object_set_new(entry, "choice", text(line->row.choice));
+        json_object_set_new(entry, "work", text_json(line->row.work));
+        json_object_set_new(entry, "status", text_json(bench_state_name(line->outcome.state)));
+        json_object_set_new(entry, "reason", text_json(line->outcome.reason));
+        json_object_set_new(entry, "choice", text_json(line->row.choice));
         json_object_set_new(entry, "ms", json_real(1e-6 * (double)line->row.time_ns));
-        json_object_set_new(entry, "built_in", line->is_earlier ? json_null() : text(line->default_choice));
+        json_object_set_new(entry, "built_in", line->is_earlier ? json_null() : text_json(line->default_choice));
         json_object_set_new(entry, "built_in_ms", json_real(1e-6 * (double)line->row.default_ns));
         json_object_set_new(entry, "tried", json_integer(line->tried));
         json_object_set_new(entry, "wrong", json_integer(line->wrong));
@@ -180,10 +175,8 @@ static nst_status tune_devices(const struct tune_command_options *values, nst_er
         interrupt_catch();
     for (int i = 0; status == NST_OK && i < names.count; i++)
         status = tune_device(values, network, names.pointers[i], all, error);
-    if (status == NST_OK && all) {
-        json_dumpf(all, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    }
+    if (status == NST_OK && all)
+        status = print_json(json_incref(all), "the choices", stdout, error);
     json_decref(all);
     nst_network_destroy(network);
     return status;

@@ -13,6 +13,7 @@
 
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/json.h"
 #include "cli/log.h"
 #include "cli/progress.h"
 #include "cli/record.h"
@@ -355,6 +356,20 @@ static void test_log(void **state) {
     remove("test_log.jsonl");
 }
 
+static void test_json_values(void **state) {
+    (void)state;
+    json_t *values[] = {text_json("plain"), text_json("\xff, no UTF-8"), real_json(0.5), real_json(NAN)};
+    assert_string_equal(json_string_value(values[0]), "plain");
+    assert_true(json_is_null(values[1]));
+    assert_true(json_real_value(values[2]) == 0.5);
+    assert_true(json_is_null(values[3]));
+    for (size_t i = 0; i < 4; i++)
+        json_decref(values[i]);
+    nst_error error;
+    assert_int_equal(print_json(NULL, "the figures", stdout, &error), NST_ERROR_FILE);
+    assert_non_null(strstr(error.message, "the figures"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spellings),
@@ -371,6 +386,7 @@ int main(void) {
         cmocka_unit_test(test_progress_line),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_json_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
