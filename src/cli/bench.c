@@ -20,8 +20,6 @@ struct bench_command_options {
     bool layers, json, csv, markdown, no_start, no_cache, quiet;
 };
 
-static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
-
 #define FIELD(name) .offset = offsetof(struct bench_command_options, name)
 /* clang-format off */
 static const struct option options[] = {
@@ -32,7 +30,7 @@ static const struct option options[] = {
      .maximum = 8192, .help = "sides of the square pictures"},
     {"network", 'n', "NAME", NULL, OPTION_TEXT, FIELD(network),
      .help = "name or file; without: the one of jobs that name none, or VGG-19's layers with random weights"},
-    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
+    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = convention_choices,
      .help = "caffe or torchvision, for a file that does not tell"},
     {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(precision), .choices = precision_choices,
      .help = "numbers in memory: single, half (16 bits), or auto: half where single does not fit"},

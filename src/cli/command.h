@@ -20,6 +20,9 @@ extern const struct command command_stylize, command_judge, command_devices, com
 
 enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+/* For a command that takes options only. Errors: NST_ERROR_ARGUMENT. */
+nst_status command_take_no_operands(const char *name, const struct arguments *arguments, nst_error *error);
+
 /* Prints "nst: error: ..." on standard error and returns the exit status: 2 for usage (NST_ERROR_ARGUMENT), else 1. */
 int command_error(const nst_error *error);
 

@@ -148,14 +148,9 @@ static nst_status print_list_json(const nst_device_list *list, nst_error *error)
 static int devices(const struct arguments *arguments) {
     struct devices_options values = {0};
     nst_error error;
-    if (arguments_store(arguments, &values, &error) != NST_OK)
+    if (arguments_store(arguments, &values, &error) != NST_OK ||
+        command_take_no_operands("devices", arguments, &error) != NST_OK)
         return command_error(&error);
-    if (arguments->operand_count > 0) {
-        char quoted[64];
-        fail(&error, NST_ERROR_ARGUMENT, "devices: expected options only, found '%s'",
-             option_quote(arguments->operands[0], quoted, sizeof quoted));
-        return command_error(&error);
-    }
     nst_device_list list;
     if (nst_device_list_create(&list, &error) != NST_OK)
         return command_error(&error);

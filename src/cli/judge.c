@@ -14,8 +14,6 @@ struct judge_options {
     bool json, no_cache;
 };
 
-static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
-
 #define FIELD(name) .offset = offsetof(struct judge_options, name)
 /* clang-format off */
 static const struct option options[] = {
@@ -25,7 +23,7 @@ static const struct option options[] = {
      .help = "size of the style picture relative to the picture"},
     {"network", 'n', "NAME", "Network and device", OPTION_TEXT, FIELD(network),
      .help = "name ('nst weights list' shows them) or file"},
-    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
+    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = convention_choices,
      .help = "caffe or torchvision, for a file that does not tell"},
     {"device", 'd', "SPEC", NULL, OPTION_TEXT, FIELD(device),
      .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},

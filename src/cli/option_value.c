@@ -14,6 +14,7 @@ _Static_assert(sizeof(nst_optimizer) == sizeof(int) && sizeof(nst_pooling) == si
                    sizeof(nst_precision) == sizeof(int),
                "choices are stored as int");
 
+const struct option_choice convention_choices[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
 const struct option_choice precision_choices[] = {
     {"auto", NST_PRECISION_AUTO}, {"single", NST_PRECISION_SINGLE}, {"half", NST_PRECISION_HALF}, {0}};
 

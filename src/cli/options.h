@@ -24,8 +24,8 @@ struct option_choice {
     int value;
 };
 
-/* For --precision: an nst_precision. */
-extern const struct option_choice precision_choices[];
+/* For --precision: an nst_precision; for --input-convention, which is stored as text. */
+extern const struct option_choice precision_choices[], convention_choices[];
 
 struct option {
     const char *name;     /* long name, without dashes */

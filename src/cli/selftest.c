@@ -106,11 +106,8 @@ static int selftest(const struct arguments *arguments) {
     nst_error error;
     bool fine = true;
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK && arguments->operand_count > 0) {
-        char quoted[64];
-        status = fail(&error, NST_ERROR_ARGUMENT, "selftest: expected options only, found '%s'",
-                      option_quote(arguments->operands[0], quoted, sizeof quoted));
-    }
+    if (status == NST_OK)
+        status = command_take_no_operands("selftest", arguments, &error);
     if (status == NST_OK)
         status = run_all(&values, &fine, &error);
     if (status != NST_OK)

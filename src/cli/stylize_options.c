@@ -11,7 +11,6 @@
 static const struct option_choice optimizers[] = {{"auto", NST_AUTO}, {"lbfgs", NST_LBFGS}, {"adam", NST_ADAM}, {0}};
 static const struct option_choice poolings[] = {{"max", NST_POOLING_MAX}, {"average", NST_POOLING_AVERAGE}, {0}};
 static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {0}};
-static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
 
 #define FIELD(name) .offset = offsetof(struct stylize_options, name)
 #define LIST(name, counter, most)                                                                                      \
@@ -71,7 +70,7 @@ static const struct option options[] = {
 
     {"network", 'n', "NAME", "Network and device", OPTION_TEXT, FIELD(network), .recorded = true,
      .help = "name ('nst weights list' shows them) or file"},
-    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
+    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = convention_choices,
      .recorded = true, .help = "caffe or torchvision, for a file that does not tell"},
     {"device", 'd', "SPEC", NULL, OPTION_TEXT, FIELD(device),
      .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},

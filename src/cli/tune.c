@@ -20,8 +20,6 @@ struct tune_command_options {
     bool again, json, quiet;
 };
 
-static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
-
 #define FIELD(name) .offset = offsetof(struct tune_command_options, name)
 /* clang-format off */
 static const struct option options[] = {
@@ -31,7 +29,7 @@ static const struct option options[] = {
      .help = "side of the picture at which is measured"},
     {"network", 'n', "NAME", NULL, OPTION_TEXT, FIELD(network),
      .help = "name or file whose layers are tuned; without: the one of jobs that name none"},
-    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = conventions,
+    {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = convention_choices,
      .help = "caffe or torchvision, for a file that does not tell"},
     {"seconds", 't', "N", NULL, OPTION_REAL, FIELD(seconds), .minimum = 0.0001, .maximum = 60,
      .help = "how long each choice is measured"},
@@ -187,11 +185,8 @@ static int tune(const struct arguments *arguments) {
     nst_error error;
     set_defaults(&values, NULL, NULL);
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK && arguments->operand_count > 0) {
-        char quoted[64];
-        status = fail(&error, NST_ERROR_ARGUMENT, "tune: expected options only, found '%s'",
-                      option_quote(arguments->operands[0], quoted, sizeof quoted));
-    }
+    if (status == NST_OK)
+        status = command_take_no_operands("tune", arguments, &error);
     if (status == NST_OK)
         status = tune_devices(&values, &error);
     if (status == NST_OK)

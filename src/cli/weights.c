@@ -12,13 +12,12 @@ struct weights_options {
     enum weights_storage storage;
 };
 
-static const struct option_choice conventions[] = {{"caffe", 0}, {"torchvision", 0}, {0}};
 static const struct option_choice storages[] = {
     {"4", WEIGHTS_4_BITS}, {"5", WEIGHTS_5_BITS},   {"6", WEIGHTS_6_BITS},   {"7", WEIGHTS_7_BITS},
     {"8", WEIGHTS_8_BITS}, {"16", WEIGHTS_16_BITS}, {"32", WEIGHTS_32_BITS}, {0}};
 static const struct option options[] = {
     {"input-convention", 0, "NAME", "Options", OPTION_TEXT, offsetof(struct weights_options, input_convention),
-     .choices = conventions, .help = "caffe or torchvision, for a file that does not tell"},
+     .choices = convention_choices, .help = "caffe or torchvision, for a file that does not tell"},
     {"until", 0, "LAYER", NULL, OPTION_TEXT, offsetof(struct weights_options, until),
      .help = "convert, info: only the layers up to this one, such as relu5_1"},
     {"bits", 0, "BITS", NULL, OPTION_CHOICE, offsetof(struct weights_options, storage), .choices = storages,
