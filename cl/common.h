@@ -27,6 +27,15 @@
  * itself. */
 #define INLINED static __attribute__((always_inline))
 
+/* Work that is worth a call, on CPUs: PoCL (3.1) makes three functions of each kernel, and compiles all that is inlined
+ * in each of them. Such functions have a parameter `floatB zero`: without a vector among the parameters LLVM takes half
+ * of Intel's 512 bits. */
+#if LOOPS
+#define OUTLINED static __attribute__((noinline))
+#else
+#define OUTLINED static
+#endif
+
 #if BLOCK == 1
 typedef float floatB;
 typedef int intB;

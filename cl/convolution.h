@@ -1,6 +1,6 @@
 /* convolution.h: what the convolution engines share: the borders of the input, and the epilogue of the output.
- * Formula, layouts and meaning of the epilogues: src/network/convolution.h. Built with EPILOGUE, one of the numbers
- * below. */
+ * Formula, layouts and meaning of the epilogues: src/network/convolution.h. EPILOGUE, one of the numbers below, is that
+ * of programs that are built for one epilogue. */
 #include "common.h"
 #include "features.h"
 
@@ -43,23 +43,17 @@ static floatB relu(floatB sum) {
 
 /* Stores one output vector. `bits` is the mask of its tile and `pixel` its number there, 4 * (y % 4) + x % 4; both are
  * used by the two epilogues that read the mask. */
-static void store_output(__global featureB *output, floatB sum, intB bits, int pixel) {
-#if EPILOGUE == EPILOGUE_NONE
-    store_features(output, sum);
-#elif EPILOGUE == EPILOGUE_RELU
-    store_features(output, relu(sum));
-#else
-    floatB kept = select((floatB)(0.0f), sum, LANES((bits & (1 << pixel)) != 0));
-#if EPILOGUE == EPILOGUE_MASK
-    store_features(output, kept);
-#else
-    store_features(output, LOAD_FEATURES(output) + kept);
-#endif
-#endif
+INLINED void store_output(int epilogue, __global featureB *output, floatB sum, intB bits, int pixel) {
+    if (epilogue == EPILOGUE_RELU) {
+        sum = relu(sum);
+    } else if (epilogue != EPILOGUE_NONE) {
+        sum = select((floatB)(0.0f), sum, LANES((bits & (1 << pixel)) != 0));
+    }
+    store_features(output, epilogue == EPILOGUE_MASK_ADD ? LOAD_FEATURES(output) + sum : sum);
 }
 
-static bool reads_mask(void) {
-    return (EPILOGUE == EPILOGUE_MASK) | (EPILOGUE == EPILOGUE_MASK_ADD);
+static bool reads_mask(int epilogue) {
+    return (epilogue == EPILOGUE_MASK) | (epilogue == EPILOGUE_MASK_ADD);
 }
 
 /* The mask of the tile whose first pixel is (y, x), from the output of its channel block. */

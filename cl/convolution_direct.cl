@@ -292,10 +292,10 @@ static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global featureB *o
         int y = y0 + i / TILE_COLUMNS, x = x0 + i % TILE_COLUMNS;
         if (inside || (y < out.height && x < out.width)) {
             intB bits = (intB)(0);
-            if (reads_mask()) {
+            if (reads_mask(EPILOGUE)) {
                 bits = CONVERT_INT(mask[y / 4 * ((out.width + 3) / 4) + x / 4]);
             }
-            store_output(&output[y * out.width + x], sums[i][v], bits, 4 * (y % 4) + x % 4);
+            store_output(EPILOGUE, &output[y * out.width + x], sums[i][v], bits, 4 * (y % 4) + x % 4);
         }
     }
 }

@@ -39,10 +39,10 @@ __kernel void convolution_plain(__global const feature *input, __global featureB
             }
         }
         intB bits = (intB)(0);
-        if (reads_mask()) {
+        if (reads_mask(EPILOGUE)) {
             bits = CONVERT_INT(mask[(block * ((height + 3) / 4) + y / 4) * ((width + 3) / 4) + x / 4]);
         }
-        store_output(&output[i], sum, bits, 4 * (y % 4) + x % 4);
+        store_output(EPILOGUE, &output[i], sum, bits, 4 * (y % 4) + x % 4);
     }
 }
 

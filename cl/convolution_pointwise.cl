@@ -112,10 +112,10 @@ static void store_tile(floatB sums[PIXELS][VECTORS], int v, __global featureB *o
         int y = y0 + row_of(i), x = x0 + column_of(i);
         if (inside || (y < size.height && x < size.width)) {
             intB bits = (intB)(0);
-            if (reads_mask()) {
+            if (reads_mask(EPILOGUE)) {
                 bits = CONVERT_INT(mask[y / 4 * ((size.width + 3) / 4) + x / 4]);
             }
-            store_output(&output[y * size.width + x], sums[i][v], bits, 4 * (y % 4) + x % 4);
+            store_output(EPILOGUE, &output[y * size.width + x], sums[i][v], bits, 4 * (y % 4) + x % 4);
         }
     }
 }
@@ -130,7 +130,7 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const featureB *in
     int mask_rows = (height + 3) / 4, mask_columns = (width + 3) / 4;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + VECTORS - 1) / VECTORS;
     size_t plane = (size_t)height * width;
-    bool copies = HALF_MAPS || (IN_PLACE && panels > 1); /* else each tile is read before it is written */
+    bool copies = IN_PLACE ? HALF_MAPS | (panels > 1) : HALF_MAPS; /* else each tile is read before it is written */
     __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (SMALL_AREAS ? AREA_PIXELS : PIXELS);
 
     /* Where areas are few, their panels are shared out too, in `groups`. */

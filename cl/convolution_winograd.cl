@@ -20,18 +20,19 @@
  * With `transforms_filters`, weights are the packed filters (winograd_filters.h), and six slices of U at a time are
  * made of them, behind M, whenever they are needed. Only packed ones may be halves.
  *
- * UNPOOL 1 (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
+ * `unpools` (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
  * from; all others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
+ *
+ * One program does for all epilogues, pooled or not: it takes compilers a second.
+ *
+ * winograd_filters transforms packed filters to U once, for layers that read them so often that transforming them each
+ * time anew would cost more.
  */
 #include "convolution.h"
 #include "weights.h"
 #include "window.h"
 #include "winograd.h"
 #include "winograd_filters.h"
-
-#ifndef UNPOOL
-#define UNPOOL 0
-#endif
 
 struct image {
     int height, width;
@@ -50,11 +51,10 @@ static void store_input_tile(floatB half_way[6][6], __global floatB *v, int stri
     }
 }
 
-#if UNPOOL
 /* V of one tile of one channel block, from the pooled input and the selection mask of the block. The patch begins
  * one pixel above and left of its tile (row, column): it shows 4x4 pooled values, and the masks of 3x3 tiles. */
-static void unpooled_tile(__global const featureB *pooled, __global const ushortB *selection, struct image in, int row,
-                          int column, __global floatB *v, int stride) {
+OUTLINED void unpooled_tile(__global const featureB *pooled, __global const ushortB *selection, struct image in,
+                            int row, int column, __global floatB *v, int stride, floatB zero) {
     int pooled_height = in.height / 2, pooled_width = in.width / 2;
     int tile_rows = (in.height + 3) / 4, tile_columns = (in.width + 3) / 4;
     intB bits[3][3];
@@ -83,8 +83,7 @@ static void unpooled_tile(__global const featureB *pooled, __global const ushort
 #pragma unroll
         for (int i = 0; i < 6; ++i) {
             int bit = 1 << (4 * ((i + 3) % 4) + (j + 3) % 4);
-            d[i] = select((floatB)(0.0f), values[(i + 1) / 2][(j + 1) / 2],
-                          LANES((bits[(i + 3) / 4][(j + 3) / 4] & bit) != 0));
+            d[i] = select(zero, values[(i + 1) / 2][(j + 1) / 2], LANES((bits[(i + 3) / 4][(j + 3) / 4] & bit) != 0));
         }
         transform_input(d, t);
 #pragma unroll
@@ -94,10 +93,10 @@ static void unpooled_tile(__global const featureB *pooled, __global const ushort
     }
     store_input_tile(half_way, v, stride);
 }
-#else
+
 /* V of one tile of one channel block: reads the patch whose first pixel is (y, x). */
-static void input_tile(__global const featureB *input, struct image in, int y, int x, int padding_mode,
-                       __global floatB *v, int stride) {
+OUTLINED void input_tile(__global const featureB *input, struct image in, int y, int x, int padding_mode,
+                         __global floatB *v, int stride, floatB zero) {
     floatB half_way[6][6];
     bool inside = y >= 0 && x >= 0 && y + 6 <= in.height && x + 6 <= in.width;
 #pragma unroll
@@ -112,7 +111,7 @@ static void input_tile(__global const featureB *input, struct image in, int y, i
             int column = source_index(x + j, in.width, padding_mode);
             for (int i = 0; i < 6; ++i) {
                 int row = source_index(y + i, in.height, padding_mode);
-                d[i] = row < 0 || column < 0 ? (floatB)(0.0f) : LOAD_FEATURES(input + row * in.width + column);
+                d[i] = row < 0 || column < 0 ? zero : LOAD_FEATURES(input + row * in.width + column);
             }
         }
         transform_input(d, t);
@@ -123,9 +122,7 @@ static void input_tile(__global const featureB *input, struct image in, int y, i
     }
     store_input_tile(half_way, v, stride);
 }
-#endif
 
-#if EPILOGUE == EPILOGUE_RELU_POOL
 /* Two rows of a tile, pooled; `row` is the first, 0 or 2. */
 static void pool_rows(floatB above[4], floatB below[4], floatB bias, __global featureB *output, intB *bits,
                       struct image out, int y, int x, int row) {
@@ -138,11 +135,53 @@ static void pool_rows(floatB above[4], floatB below[4], floatB bias, __global fe
         }
     }
 }
-#endif
+
+/* Output of one tile, pooled, from A^T M. */
+static void pool_tile(floatB half_way[4][6], floatB bias, __global featureB *output, __global ushortB *mask,
+                      struct image out, int y, int x) {
+    intB bits = (intB)(0);
+#pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+        floatB above[4], below[4];
+        transform_output(half_way[i], above);
+        transform_output(half_way[i + 1], below);
+        pool_rows(above, below, bias, output, &bits, out, y, x, i);
+    }
+    *mask = SELECTION_MASK(bits);
+}
+
+/* Output of one tile with one of the other epilogues. */
+INLINED void store_tile(int epilogue, floatB half_way[4][6], floatB bias, __global featureB *output,
+                        __global ushortB *mask, struct image out, int y, int x) {
+    intB bits = reads_mask(epilogue) ? CONVERT_INT(*mask) : (intB)(0);
+    bool inside = y + 4 <= out.height && x + 4 <= out.width;
+    int existing = 0; /* bits of the tile's pixels that lie in the output */
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        floatB t[4];
+        transform_output(half_way[i], t);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            int bit = 1 << (4 * i + j);
+            floatB sum = t[j] + bias;
+            if (epilogue == EPILOGUE_RELU) {
+                bits |= LANES(sum > 0.0f) & (bit << 1);
+            }
+            if (inside || (y + i < out.height && x + j < out.width)) {
+                store_output(epilogue, &output[(y + i) * out.width + x + j], sum, bits, 4 * i + j);
+                existing |= bit;
+            }
+        }
+    }
+    if (epilogue == EPILOGUE_RELU) {
+        /* One bit too far to the left until here, since Oclgrind 21.10 mistakes the 1 of a comparison's lane for 255. */
+        *mask = CONVERT_USHORT((bits >> 1) & existing);
+    }
+}
 
 /* Output of one tile of one channel block, from 36 vectors `stride` apart. (y, x) is the tile's first pixel. */
-static void output_tile(__global const floatB *m, int stride, floatB bias, __global featureB *output,
-                        __global ushortB *mask, struct image out, int y, int x) {
+OUTLINED void output_tile(int epilogue, __global const floatB *m, int stride, floatB bias, __global featureB *output,
+                          __global ushortB *mask, struct image out, int y, int x) {
     floatB half_way[4][6];
 #pragma unroll
     for (int j = 0; j < 6; ++j) {
@@ -157,44 +196,22 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
             half_way[i][j] = t[i];
         }
     }
-    intB bits = (intB)(0);
-#if EPILOGUE == EPILOGUE_RELU_POOL
-#pragma unroll
-    for (int i = 0; i < 4; i += 2) {
-        floatB above[4], below[4];
-        transform_output(half_way[i], above);
-        transform_output(half_way[i + 1], below);
-        pool_rows(above, below, bias, output, &bits, out, y, x, i);
+    switch (epilogue) {
+    case EPILOGUE_NONE:
+        store_tile(EPILOGUE_NONE, half_way, bias, output, mask, out, y, x);
+        break;
+    case EPILOGUE_RELU:
+        store_tile(EPILOGUE_RELU, half_way, bias, output, mask, out, y, x);
+        break;
+    case EPILOGUE_MASK:
+        store_tile(EPILOGUE_MASK, half_way, bias, output, mask, out, y, x);
+        break;
+    case EPILOGUE_MASK_ADD:
+        store_tile(EPILOGUE_MASK_ADD, half_way, bias, output, mask, out, y, x);
+        break;
+    default:
+        pool_tile(half_way, bias, output, mask, out, y, x);
     }
-    *mask = SELECTION_MASK(bits);
-#else
-    if (reads_mask()) {
-        bits = CONVERT_INT(*mask);
-    }
-    bool inside = y + 4 <= out.height && x + 4 <= out.width;
-    int existing = 0; /* bits of the tile's pixels that lie in the output */
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        floatB t[4];
-        transform_output(half_way[i], t);
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            int bit = 1 << (4 * i + j);
-            floatB sum = t[j] + bias;
-#if EPILOGUE == EPILOGUE_RELU
-            bits |= LANES(sum > 0.0f) & (bit << 1);
-#endif
-            if (inside || (y + i < out.height && x + j < out.width)) {
-                store_output(&output[(y + i) * out.width + x + j], sum, bits, 4 * i + j);
-                existing |= bit;
-            }
-        }
-    }
-#if EPILOGUE == EPILOGUE_RELU
-    /* One bit too far to the left until here, since Oclgrind 21.10 mistakes the 1 of a comparison's lane for 255. */
-    *mask = CONVERT_USHORT((bits >> 1) & existing);
-#endif
-#endif
 }
 
 /* The products of one input channel. */
@@ -209,12 +226,12 @@ static void output_tile(__global const floatB *m, int stride, floatB bias, __glo
 /* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers.
  * v: [in_blocks][TILES][BLOCK], u: [in_channels][VECTORS], m: [VECTORS] rows `row` apart, [N]. */
 #define DEFINE_MULTIPLY(NAME, N)                                                                                       \
-    static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row,                   \
-                     int in_channels) {                                                                                \
+    static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row, int in_channels,  \
+                     floatB zero) {                                                                                    \
         floatB sums[N][VECTORS];                                                                                       \
         _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
             _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                      \
-                sums[i][j] = (floatB)(0.0f);                                                                           \
+                sums[i][j] = zero;                                                                                     \
             }                                                                                                          \
         }                                                                                                              \
         int left = in_channels;                                                                                        \
@@ -237,19 +254,19 @@ DEFINE_MULTIPLY(multiply_4, 4)
 DEFINE_MULTIPLY(multiply_2, 2)
 
 /* One slice of `count` tiles by VECTORS vectors of output channels. m: [VECTORS] rows `row` apart, [tiles]. */
-static void multiply_slice(__global const floatB *v, __global const floatB *u, __global floatB *m, int row, int count,
-                           int in_channels) {
+OUTLINED void multiply_slice(__global const floatB *v, __global const floatB *u, __global floatB *m, int row, int count,
+                             int in_channels, floatB zero) {
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, t = 0;
     for (; t + TILES <= count; t += TILES) {
-        multiply_full((__global const float *)(v + t * in_blocks), u, m + t, row, in_channels);
+        multiply_full((__global const float *)(v + t * in_blocks), u, m + t, row, in_channels, zero);
     }
     __global const float *rest = (__global const float *)(v + t * in_blocks);
     for (; t + 4 <= count; t += 4) {
-        multiply_4(rest, u, m + t, row, in_channels);
+        multiply_4(rest, u, m + t, row, in_channels, zero);
         rest += 4 * BLOCK;
     }
     for (; t < count; t += 2) {
-        multiply_2(rest, u, m + t, row, in_channels);
+        multiply_2(rest, u, m + t, row, in_channels, zero);
         rest += 2 * BLOCK;
     }
 }
@@ -259,12 +276,14 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const featureB *inp
                                                     __global const weightB *weights, __global const floatB *bias,
                                                     __global floatB *scratch, int in_channels, int out_blocks,
                                                     int in_height, int in_width, int padding, int padding_mode,
-                                                    int round_tiles, int groups, int transforms_filters) {
+                                                    int round_tiles, int groups, int transforms_filters, int epilogue,
+                                                    int unpools) {
+    const floatB zero = (floatB)(0.0f);
     struct image in = {in_height, in_width}, out = {in_height + 2 * padding - 2, in_width + 2 * padding - 2};
     int tile_columns = (out.width + 3) / 4, tiles = (out.height + 3) / 4 * tile_columns;
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + PANEL - 1) / PANEL;
     int v_stride = round_tiles * in_blocks + 1, m_stride = round_tiles * PANEL + 1;
-    int out_pixels = EPILOGUE == EPILOGUE_RELU_POOL ? (out.height / 2) * (out.width / 2) : out.height * out.width;
+    int out_pixels = epilogue == EPILOGUE_RELU_POOL ? (out.height / 2) * (out.width / 2) : out.height * out.width;
     int item = get_global_id(0), ranges = get_global_size(0) / groups;
     int u_stride = transforms_filters ? in_channels * VECTORS + 1 : in_channels * PANEL;
     scratch += (size_t)item * (SLICES * (v_stride + m_stride) + (transforms_filters ? 6 * u_stride : 0));
@@ -279,14 +298,14 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const featureB *inp
             for (int t = 0; t < (count + 1) / 2 * 2; ++t) {
                 int tile = min(first + t, tiles - 1);
                 __global floatB *tile_v = v + (t / TILES * in_blocks + block) * TILES + t % TILES;
-#if UNPOOL
-                unpooled_tile(input + (size_t)block * (in.height / 2) * (in.width / 2),
-                              selection + (size_t)block * tiles, in, tile / tile_columns, tile % tile_columns, tile_v,
-                              v_stride);
-#else
-                input_tile(input + (size_t)block * in.height * in.width, in, tile / tile_columns * 4 - padding,
-                           tile % tile_columns * 4 - padding, padding_mode, tile_v, v_stride);
-#endif
+                if (unpools) {
+                    unpooled_tile(input + (size_t)block * (in.height / 2) * (in.width / 2),
+                                  selection + (size_t)block * tiles, in, tile / tile_columns, tile % tile_columns,
+                                  tile_v, v_stride, zero);
+                } else {
+                    input_tile(input + (size_t)block * in.height * in.width, in, tile / tile_columns * 4 - padding,
+                               tile % tile_columns * 4 - padding, padding_mode, tile_v, v_stride, zero);
+                }
             }
         }
         for (int panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
@@ -305,8 +324,8 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const featureB *inp
                     for (int column = 0; column < 6; ++column) {
                         int s = 6 * row + column;
                         multiply_slice(v + s * v_stride, u + column * u_stride,
-                                       m + s * m_stride + part * VECTORS * round_tiles, round_tiles, count,
-                                       in_channels);
+                                       m + s * m_stride + part * VECTORS * round_tiles, round_tiles, count, in_channels,
+                                       zero);
                     }
                 }
             }
@@ -314,10 +333,21 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const featureB *inp
                 size_t block = panel * PANEL + j;
                 for (int t = 0; t < count; ++t) {
                     int tile = first + t;
-                    output_tile(m + j * round_tiles + t, m_stride, bias[block], output + block * out_pixels,
+                    output_tile(epilogue, m + j * round_tiles + t, m_stride, bias[block], output + block * out_pixels,
                                 mask + block * tiles + tile, out, tile / tile_columns * 4, tile % tile_columns * 4);
                 }
             }
         }
+    }
+}
+
+/* One element is a row of six slices of one part of a panel. */
+__kernel void winograd_filters(__global const floatB *filters, __global floatB *u, int in_channels, int parts) {
+    FOR_RANGE(i, parts * 6) {
+        int part = i / 6, row = i % 6, panel = part / (PANEL / VECTORS);
+        size_t slice = (size_t)in_channels * VECTORS;
+        transform_filters(filters + part * 9 * slice, row, in_channels,
+                          u + ((panel * SLICES + 6 * row) * (PANEL / VECTORS) + part % (PANEL / VECTORS)) * slice,
+                          in_channels * PANEL);
     }
 }

@@ -69,7 +69,7 @@ INLINED void store_tile(const float4 sums[4], float bias, __global feature *outp
                         struct image out, int y, int x) {
     int columns = min(4, out.width - x);
     bool aligned = out.width % 4 == 0;
-    int bits = reads_mask() ? *mask : 0, positive = 0;
+    int bits = reads_mask(EPILOGUE) ? *mask : 0, positive = 0;
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
         if (y + i < out.height) {

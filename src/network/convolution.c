@@ -237,12 +237,18 @@ nst_status convolution_pack_weights(nst_context *context, struct convolution *co
     if (!packed) {
         return fail_memory(error, count * sizeof *packed, "the weights of a convolution");
     }
-    for (size_t o = 0; o < out; ++o) {
-        for (size_t i = 0; i < in; ++i) {
-            size_t left = in - i / block * block, lanes = left < block ? left : block;
+    float *target = packed;
+    for (size_t panel = 0; panel < out; panel += width) {
+        size_t columns = out - panel < width ? out - panel : width;
+        for (size_t first = 0; first < in; first += block) {
+            size_t lanes = in - first < block ? in - first : block;
             for (size_t tap = 0; tap < taps; ++tap) {
-                size_t row = o / width * in * taps + i / block * block * taps + tap * lanes + i % block;
-                packed[row * width + o % width] = weights[(o * in + i) * taps + tap];
+                for (size_t lane = 0; lane < lanes; ++lane, target += width) {
+                    const float *source = weights + (panel * in + first + lane) * taps + tap;
+                    for (size_t column = 0; column < columns; ++column) {
+                        target[column] = source[column * in * taps];
+                    }
+                }
             }
         }
     }
@@ -283,7 +289,7 @@ nst_status convolution_kernel(nst_context *context, const struct convolution *co
                               const char *options, const char *name, cl_kernel *kernel, nst_error *error) {
     char all[256];
     snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s %s %s", context->channel_block,
-             context->loops_in_kernel, (int)convolution->shape.epilogue,
+             context->loops_in_kernel, convolution->methods->is_told_epilogue ? 0 : (int)convolution->shape.epilogue,
              convolution->half_weights ? " -D HALF_WEIGHTS=1" : "", feature_map_option(convolution->shape.half_maps),
              options);
     return kernel_create(context, file, all, name, kernel, error);

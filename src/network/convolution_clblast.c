@@ -145,7 +145,12 @@ static nst_status winograd_run(nst_context *context, struct convolution *convolu
 }
 
 const struct convolution_methods convolution_winograd_clblast = {
-    "winograd F(4x4)", winograd_supports, winograd_create, winograd_scratch_bytes, winograd_run, NULL, NULL, NULL};
+    .name = "winograd F(4x4)",
+    .supports = winograd_supports,
+    .create = winograd_create,
+    .scratch_bytes = winograd_scratch_bytes,
+    .run = winograd_run,
+};
 
 /* ---- 1x1: one product -------------------------------------------------------------------------------------------- */
 
@@ -240,4 +245,9 @@ static nst_status product_run(nst_context *context, struct convolution *convolut
 }
 
 const struct convolution_methods convolution_clblast = {
-    "clblast", product_supports, product_create, product_scratch_bytes, product_run, NULL, NULL, NULL};
+    .name = "clblast",
+    .supports = product_supports,
+    .create = product_create,
+    .scratch_bytes = product_scratch_bytes,
+    .run = product_run,
+};

@@ -138,5 +138,12 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_direct = {"direct", supports,   create,       scratch_bytes,
-                                                       run,      parameters, set_defaults, NULL};
+const struct convolution_methods convolution_direct = {
+    .name = "direct",
+    .supports = supports,
+    .create = create,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .parameters = parameters,
+    .set_defaults = set_defaults,
+};

@@ -25,6 +25,8 @@ struct convolution_methods {
                          int parameters[CONVOLUTION_MOST_PARAMETERS]);
     /* Whether weights of this shape may be halves; NULL: never. */
     bool (*takes_halves)(const struct convolution_shape *shape);
+    /* One program does for all epilogues: the kernel is told. */
+    bool is_told_epilogue;
 };
 
 /* CPUs; the plain one everywhere. */

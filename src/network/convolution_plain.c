@@ -60,5 +60,11 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_plain = {"plain", supports, create, scratch_bytes,
-                                                      run,     NULL,     NULL,   takes_halves};
+const struct convolution_methods convolution_plain = {
+    .name = "plain",
+    .supports = supports,
+    .create = create,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .takes_halves = takes_halves,
+};

@@ -96,5 +96,13 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     return NST_OK;
 }
 
-const struct convolution_methods convolution_tiled = {"tiled", supports,   create,       scratch_bytes,
-                                                      run,     parameters, set_defaults, takes_halves};
+const struct convolution_methods convolution_tiled = {
+    .name = "tiled",
+    .supports = supports,
+    .create = create,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .parameters = parameters,
+    .set_defaults = set_defaults,
+    .takes_halves = takes_halves,
+};

@@ -7,6 +7,8 @@
 
 enum { SLICES = WINOGRAD_SLICES, VECTORS = 2 };
 
+static const char kernel_file[] = "convolution_winograd.cl";
+
 /* Tiles whose products are summed up in registers at once; vectors of output channels for which M is kept; and how many
  * times as many tiles are transformed at once. */
 enum { TILES, PANEL, ROUNDS };
@@ -52,7 +54,7 @@ static nst_status store_transformed(nst_context *context, struct convolution *co
                    SLICES * (size_t)convolution->shape.in_channels;
     nst_status status = convolution_upload_weights(context, convolution, NULL, count, error);
     if (!status) {
-        status = kernel_create(context, "winograd_filters.cl", options, "winograd_filters", &kernel, error);
+        status = convolution_kernel(context, convolution, kernel_file, options, "winograd_filters", &kernel, error);
     }
     if (!status) {
         status = kernel_run(context, kernel, work_range(context, 6 * (size_t)parts(convolution)),
@@ -73,15 +75,13 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     convolution->taps = 9;
     convolution->tiles_per_round = chosen[ROUNDS] * chosen[TILES];
     char options[128];
-    int length = snprintf(options, sizeof options, "-D VECTORS=%d -D PANEL=%d", VECTORS, chosen[PANEL]);
+    snprintf(options, sizeof options, "-D VECTORS=%d -D PANEL=%d -D TILES=%d", VECTORS, chosen[PANEL], chosen[TILES]);
     nst_status status = convolution_pack_weights(context, convolution, weights, error);
     if (!status && !transforms_filters(shape)) {
         status = store_transformed(context, convolution, options, error);
     }
-    snprintf(options + length, sizeof options - (size_t)length, " -D TILES=%d -D UNPOOL=%d", chosen[TILES],
-             shape->unpools);
     return status ? status
-                  : convolution_kernel(context, convolution, "convolution_winograd.cl", options, "convolution_winograd",
+                  : convolution_kernel(context, convolution, kernel_file, options, "convolution_winograd",
                                        &convolution->kernel, error);
 }
 
@@ -115,11 +115,21 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                   arg_buffer(call->selection), arg_buffer(convolution->weights), arg_buffer(convolution->bias),
                   arg_buffer(call->scratch), arg_int(shape->in_channels), arg_int(convolution->out_blocks),
                   arg_int(call->height), arg_int(call->width), arg_int(shape->padding), arg_int(shape->padding_mode),
-                  arg_int(convolution->tiles_per_round), arg_int(groups), arg_int(transforms_filters(shape))),
+                  arg_int(convolution->tiles_per_round), arg_int(groups), arg_int(transforms_filters(shape)),
+                  arg_int((int)shape->epilogue), arg_int(shape->unpools)),
         error);
 }
 
 /* Filters that are transformed when they are read become floats on the way. Those of few channels, an eighth of all
  * bytes, would do so with every product. */
 const struct convolution_methods convolution_winograd = {
-    "winograd F(4x4)", supports, create, scratch_bytes, run, parameters, set_defaults, transforms_filters};
+    .name = "winograd F(4x4)",
+    .supports = supports,
+    .create = create,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .parameters = parameters,
+    .set_defaults = set_defaults,
+    .takes_halves = transforms_filters,
+    .is_told_epilogue = true,
+};

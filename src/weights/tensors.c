@@ -253,20 +253,28 @@ static float element_value(const unsigned char *bytes, enum tensor_type type) {
     }
 }
 
-/* Converts the elements, walking through the shape like an odometer. Returns the place of the first that is not finite,
- * in elements of the file, or UINT64_MAX. */
+/* Converts the elements: runs of those that lie in one piece, and from run to run through the shape like an odometer.
+ * Returns the place of the first that is not finite, in elements of the file, or UINT64_MAX. */
 static uint64_t convert_elements(const struct tensor *tensor, const unsigned char *data, float *values) {
     uint64_t index[TENSOR_MAX_DIMENSIONS] = {0};
-    uint64_t position = 0, not_finite = UINT64_MAX;
+    uint64_t position = 0, not_finite = UINT64_MAX, run = 1;
     size_t bytes = types[tensor->type].bytes;
-    for (uint64_t i = 0; i < tensor->count; i++) {
-        values[i] = element_value(data + position * bytes, tensor->type);
-        if (!isfinite(values[i]) && not_finite == UINT64_MAX)
-            not_finite = position;
-        for (int d = tensor->dimensions - 1; d >= 0; d--) {
+    int outer = tensor->dimensions;
+    while (outer > 0 && tensor->strides[outer - 1] == run) {
+        run *= tensor->shape[--outer];
+    }
+    for (uint64_t i = 0; i < tensor->count; i += run) {
+        for (uint64_t k = 0; k < run; k++) {
+            values[i + k] = element_value(data + (position + k) * bytes, tensor->type);
+            if (!isfinite(values[i + k]) && not_finite == UINT64_MAX) {
+                not_finite = position + k;
+            }
+        }
+        for (int d = outer - 1; d >= 0; d--) {
             position += tensor->strides[d];
-            if (++index[d] < tensor->shape[d])
+            if (++index[d] < tensor->shape[d]) {
                 break;
+            }
             position -= tensor->strides[d] * tensor->shape[d];
             index[d] = 0;
         }
