@@ -167,9 +167,9 @@ nst_status nst_context_create(const nst_context_options *options, nst_context **
 void nst_context_destroy(nst_context *context);
 
 /* Runs a short self-test, of a second or less, unless this device model passed it before with this driver and version
- * of nst; what it finds is remembered. A device that failed is passed over by auto, gpu, cpu and accelerator, and
- * refused when it is asked for by place or name. Errors: NST_ERROR_DEVICE (it computes wrongly: the message says what).
- */
+ * of nst; whether it computes rightly is remembered. A device that does not is passed over by auto, gpu, cpu and
+ * accelerator, and refused when it is asked for by place or name. Errors: NST_ERROR_DEVICE (it computes wrongly, or
+ * cannot run the test, which is not remembered: the message says what). */
 nst_status nst_context_check(nst_context *context, nst_error *error);
 
 /* NULL, or one line: that a better device was passed over, and why. Owned by the context. */

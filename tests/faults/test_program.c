@@ -118,6 +118,21 @@ static void a_failing_call_leaves_nothing_half_done(void **state) {
     assert_true(refused > 0);
 }
 
+/* The device may be out of memory for the moment: only what it computes wrongly is held against it later. */
+static void a_check_that_cannot_run_is_not_remembered(void **state) {
+    (void)state;
+    setenv("NST_CACHE_DIR", "first", 1);
+    assert_fine(run(JOB));
+    int launch = calls_of("clEnqueueNDRangeKernel");
+    setenv("NST_CACHE_DIR", "second", 1);
+    *faults = (struct opencl_faults){.failing_call = launch, .code = -5};
+    const struct outcome *outcome = program_finish(start(JOB));
+    assert_int_equal(outcome->status, 1);
+    assert_non_null(strstr(outcome->err, "does not get through its self-test"));
+    assert_fine(run(JOB));
+    unsetenv("NST_CACHE_DIR");
+}
+
 /* ---- Caches ------------------------------------------------------------------------------------------------------ */
 
 /* Calls `damage` for every file of the folder, with its path and that of the file before it ("" for the first). */
@@ -209,7 +224,8 @@ static void caches_that_cannot_be_written(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_failing_call_leaves_nothing_half_done), cmocka_unit_test(damaged_caches_are_made_anew),
+        cmocka_unit_test(a_failing_call_leaves_nothing_half_done),
+        cmocka_unit_test(a_check_that_cannot_run_is_not_remembered), cmocka_unit_test(damaged_caches_are_made_anew),
         cmocka_unit_test(two_processes_fill_one_cache), cmocka_unit_test(caches_that_cannot_be_written)};
     return cmocka_run_group_tests(tests, create_all, fixtures_remove);
 }
