@@ -6,8 +6,6 @@
 #include "device/blas.h"
 #include "support/error.h"
 
-#include <math.h>
-
 enum { PATIENCE_MS = 120000 };
 
 /* Tiles of MWG x NWG results and KWG deep, by MDIMC x NDIMC work-items, of which each loads VWM and VWN wide; SA, SB:
@@ -94,7 +92,7 @@ nst_status tune_blas(const char *device, const struct layer_work *work, const st
             snprintf(line->row.choice, sizeof line->row.choice, "%s", candidates[i]);
         }
     }
-    line->row.time_ns = isfinite(best_ms) ? (int64_t)(best_ms * 1e6) : 0;
-    line->row.default_ns = isfinite(default_ms) ? (int64_t)(default_ms * 1e6) : 0;
+    line->row.time_ns = tune_nanoseconds(best_ms);
+    line->row.default_ns = tune_nanoseconds(default_ms);
     return NST_OK;
 }

@@ -5,8 +5,6 @@
 #include "network/convolution.h"
 #include "support/error.h"
 
-#include <math.h>
-
 static const int blocks[] = {1, 4, 8, 16};
 enum { BLOCKS = sizeof blocks / sizeof *blocks };
 
@@ -92,10 +90,6 @@ static bool is_faster(const struct block_search *search, struct contender *chall
     return is_better;
 }
 
-static int64_t nanoseconds(double ms) {
-    return isfinite(ms) ? (int64_t)(ms * 1e6 + 0.5) : 0;
-}
-
 nst_status tune_block(const char *device, const nst_network *network, int size_px, const struct tune_search *how,
                       struct tune_line *line, nst_error *error) {
     enum { LONGER = 10 }; /* an iteration is more than a layer */
@@ -132,8 +126,8 @@ nst_status tune_block(const char *device, const nst_network *network, int size_p
     } else {
         snprintf(line->default_choice, sizeof line->default_choice, "%d", built_in);
         snprintf(line->row.choice, sizeof line->row.choice, "%d", best.context->channel_block);
-        line->row.time_ns = nanoseconds(best.ms);
-        line->row.default_ns = nanoseconds(built_in_ms);
+        line->row.time_ns = tune_nanoseconds(best.ms);
+        line->row.default_ns = tune_nanoseconds(built_in_ms);
     }
     close_contender(&best);
     return status;

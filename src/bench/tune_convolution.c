@@ -4,7 +4,6 @@
 #include "bench/tune_internal.h"
 #include "support/error.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,10 +229,6 @@ static bool is_confirmed(struct search *search, struct candidate *built_in, stru
     return winner->ms < (1 - tune_least_gain) * built_in->ms;
 }
 
-static int64_t nanoseconds(double ms) {
-    return (int64_t)(ms * 1e6 + 0.5);
-}
-
 nst_status tune_convolution(nst_context *context, const struct layer_work *work, const struct tune_search *how,
                             struct tune_line *line, nst_error *error) {
     struct search *search = calloc(1, sizeof *search);
@@ -253,8 +248,8 @@ nst_status tune_convolution(nst_context *context, const struct layer_work *work,
         }
         convolution_choice_format(context, &built_in.choice, line->default_choice, sizeof line->default_choice);
         convolution_choice_format(context, &winner.choice, line->row.choice, sizeof line->row.choice);
-        line->row.time_ns = nanoseconds(winner.ms);
-        line->row.default_ns = nanoseconds(built_in.ms);
+        line->row.time_ns = tune_nanoseconds(winner.ms);
+        line->row.default_ns = tune_nanoseconds(built_in.ms);
     } else if (!status) {
         outcome_set(&line->outcome, BENCH_WRONG, "no engine computes this rightly here");
     }

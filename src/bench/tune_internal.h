@@ -6,6 +6,8 @@
 #include "bench/tune.h"
 #include "loss/loss.h"
 
+#include <math.h>
+
 /* How the searches are run. */
 struct tune_search {
     double seconds; /* for which each choice is measured */
@@ -17,6 +19,11 @@ struct tune_search {
 
 /* The fastest of some choices must beat the one that is built in by so much: the rest is chance. */
 static const double tune_least_gain = 0.02;
+
+/* For the table; 0 for a choice that failed or computed wrongly, whose time is infinite. */
+static inline int64_t tune_nanoseconds(double ms) {
+    return isfinite(ms) ? (int64_t)(ms * 1e6 + 0.5) : 0;
+}
 
 /* tune_convolution.c: all engines and parameters for one convolution. Engines that compute wrongly get a row of their
  * own in the context's table. A line without a right choice says so in its outcome. Errors: NST_CANCELLED, and those of

@@ -3,8 +3,6 @@
 #include "bench/tune_internal.h"
 #include "support/error.h"
 
-#include <math.h>
-
 /* Relative to the largest value, as for `nst selftest`. */
 static const double bound = 1e-5;
 
@@ -51,7 +49,7 @@ nst_status tune_product(nst_context *context, int channels, struct image_size si
     }
     snprintf(line->default_choice, sizeof line->default_choice, "%s", product_engine_name(built_in));
     snprintf(line->row.choice, sizeof line->row.choice, "%s", product_engine_name(best));
-    line->row.time_ns = (int64_t)(best_ms * 1e6);
-    line->row.default_ns = isfinite(default_ms) ? (int64_t)(default_ms * 1e6) : 0;
+    line->row.time_ns = tune_nanoseconds(best_ms);
+    line->row.default_ns = tune_nanoseconds(default_ms);
     return NST_OK;
 }
