@@ -6,7 +6,7 @@
 #include "device/context.h"
 #include "network/model.h"
 
-/* Words an outcome. Returns it for convenience. */
+/* Words an outcome. */
 void outcome_set(struct bench_outcome *outcome, enum bench_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* An error becomes an outcome, on one line. */

@@ -51,8 +51,7 @@ static nst_status try_fma(nst_context *context, int width, int chains, struct be
     /* A CPU's work-item keeps a core busy; a GPU needs many groups on each unit. */
     enum { GROUPS_PER_UNIT = 32 };
     size_t group = context->loops_in_kernel ? 1 : context->work_group;
-    size_t items = context->loops_in_kernel ? (size_t)context->work_items
-                                            : (size_t)context->info.compute_units * GROUPS_PER_UNIT * group;
+    size_t items = (size_t)context->work_items * (context->loops_in_kernel ? 1 : GROUPS_PER_UNIT * group);
     struct fma_run run = {.context = context, .size = {1, {items, 1, 1}, {group, 1, 1}}};
     char options[64];
     snprintf(options, sizeof options, "-D WIDTH=%d -D CHAINS=%d", width, chains);

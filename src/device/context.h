@@ -21,7 +21,7 @@ struct nst_context {
     /* Decided once, when the device is opened (see device/traits.c). */
     bool loops_in_kernel;  /* CPUs: few work-items, each looping over a contiguous range; else one per element */
     int channel_block;     /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
-    int work_items;        /* for kernels that loop: how many to launch */
+    int work_items;        /* compute units, 1 at least: for kernels that loop, how many to launch */
     size_t work_group;     /* for kernels that do not: size of a work-group */
     double dispatch_flop;  /* the most floating-point operations that one dispatch should do */
     bool prefetches;       /* the compiler of kernels knows __builtin_prefetch */

@@ -4,10 +4,7 @@
 enum { GROUPS_PER_COMPUTE_UNIT = 4, MOST_GROUPS = 256 };
 
 int reduction_partials(const nst_context *context) {
-    if (context->loops_in_kernel) {
-        return context->work_items < MOST_GROUPS ? context->work_items : MOST_GROUPS;
-    }
-    int groups = GROUPS_PER_COMPUTE_UNIT * (int)context->info.compute_units;
+    int groups = (context->loops_in_kernel ? 1 : GROUPS_PER_COMPUTE_UNIT) * context->work_items;
     return groups < MOST_GROUPS ? groups : MOST_GROUPS;
 }
 

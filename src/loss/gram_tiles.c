@@ -17,16 +17,13 @@ static int tiles_along(int channels) {
 static int tile_count(int channels) {
     return tiles_along(channels) * (tiles_along(channels) + 1) / 2;
 }
-static int units(const nst_context *context) {
-    return context->work_items > 0 ? context->work_items : 1;
-}
 
 /* CLBlast's product has one work-group for each 64x64 (or larger) tile of the result, whatever the number of pixels:
  * one for 64 channels, 64 for 512. While these do not fill the device several times over, it idles; and when they do,
  * it still computes both halves of a symmetric matrix. So CLBlast is left with matrices that give each compute unit 16
  * tiles, where its tuned kernel may make up for that. */
 bool gram_tiles_suits(const nst_context *context, int channels) {
-    return tiles_along(channels) * tiles_along(channels) < 2 * GROUPS_PER_UNIT * units(context);
+    return tiles_along(channels) * tiles_along(channels) < 2 * GROUPS_PER_UNIT * context->work_items;
 }
 
 nst_status gram_tiles_create(nst_context *context, bool half_maps, int channels, struct gram_tiles *tiles,
@@ -49,7 +46,7 @@ struct ranges {
 
 /* The work-groups of a dispatch fill the device once, and its work is bounded. */
 static struct ranges divide_pixels(const nst_context *context, const struct gram_tiles *tiles, int pixels) {
-    int count = tile_count(tiles->channels), groups = GROUPS_PER_UNIT * units(context);
+    int count = tile_count(tiles->channels), groups = GROUPS_PER_UNIT * context->work_items;
     double flop = 2.0 * TILE * TILE * count * (double)pixels;
     long long at_once = (groups + count - 1) / count, all = at_once * (1 + (long long)(flop / context->dispatch_flop));
     long long range = (pixels + all - 1) / all;

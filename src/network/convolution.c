@@ -104,7 +104,7 @@ nst_status convolution_create_chosen(nst_context *context, const struct convolut
     convolution->dispatch_flop = context->dispatch_flop;
     convolution->methods = methods;
     convolution->block = context->channel_block;
-    convolution->work_items = context->work_items > 0 ? context->work_items : 1;
+    convolution->work_items = context->work_items;
     convolution->in_blocks = ceiling_divide(shape->in_channels, context->channel_block);
     convolution->out_blocks = ceiling_divide(shape->out_channels, context->channel_block);
     convolution->half_weights = shape->half_weights && weights && methods->takes_halves &&
@@ -129,13 +129,10 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
     }
     buffer_release(context, &convolution->weights);
     buffer_release(context, &convolution->bias);
-    cl_kernel kernels[] = {convolution->kernel, convolution->input_kernel, convolution->mask_kernel,
-                           convolution->pack_kernel};
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
-        if (kernels[i]) {
-            kernel_release(&kernels[i]);
-        }
-    }
+    kernel_release(&convolution->kernel);
+    kernel_release(&convolution->input_kernel);
+    kernel_release(&convolution->mask_kernel);
+    kernel_release(&convolution->pack_kernel);
     free(convolution);
 }
 
