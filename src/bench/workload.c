@@ -4,7 +4,6 @@
 #include "image/picture.h"
 #include "support/error.h"
 #include "support/random.h"
-#include "weights/description.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,9 +69,9 @@ nst_status workload_network(nst_network **network, nst_error *error) {
         return fail_memory(error, sizeof *made, "a network");
     }
     snprintf(made->name, sizeof made->name, "vgg19-random");
-    made->path = copy_text("");
-    made->origin = copy_text("");
-    made->licence = copy_text("");
+    made->path = strdup("");
+    made->origin = strdup("");
+    made->licence = strdup("");
     made->input = (struct input_convention){
         .name = "caffe", .order = {2, 1, 0}, .scale = {1, 1, 1}, .offset = {-103.939f, -116.779f, -123.68f}};
     made->layers = calloc(MOST_LAYERS, sizeof *made->layers);

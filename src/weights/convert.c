@@ -198,7 +198,7 @@ static nst_status write_network(const nst_network *network, const struct descrip
 }
 
 static nst_status make_folder_of(const char *path, nst_error *error) {
-    char *folder = copy_text(path);
+    char *folder = strdup(path);
     if (folder == NULL)
         return fail_memory(error, strlen(path), "a file name");
     char *slash = strrchr(folder, '/');

@@ -11,12 +11,7 @@
 const struct tensor_suffixes tensor_suffixes_default = {".weight", ".bias", ".weight.codes", ".weight.codebook",
                                                         ".weight.packed"};
 
-static const char *const padding_modes[] = {"zero", "reflect", "replicate"};
-
-char *copy_text(const char *text) {
-    char *copy = malloc(strlen(text) + 1);
-    return copy == NULL ? NULL : strcpy(copy, text);
-}
+const char *const padding_mode_names[] = {"zero", "reflect", "replicate"};
 
 void description_free(struct description *description) {
     free(description->licence);
@@ -73,7 +68,7 @@ static nst_status read_padding_mode(const struct reader *reader, const json_t *o
     if (value == NULL)
         return NST_OK;
     for (int i = 0; i < 3 && json_is_string(value); i++)
-        if (strcmp(json_string_value(value), padding_modes[i]) == 0) {
+        if (strcmp(json_string_value(value), padding_mode_names[i]) == 0) {
             *mode = (enum padding_mode)i;
             return NST_OK;
         }
@@ -153,7 +148,7 @@ static nst_status read_free_text(const struct reader *reader, const json_t *obje
     nst_status status = read_text(reader, object, key, buffer, sizeof buffer, error);
     if (status != NST_OK || buffer[0] == 0)
         return status;
-    *text = copy_text(buffer);
+    *text = strdup(buffer);
     return *text == NULL ? fail_memory(error, strlen(buffer) + 1, key) : NST_OK;
 }
 
@@ -248,9 +243,9 @@ nst_status description_find(const struct tensor_list *list, struct description *
         return status;
     read_plain_metadata(list, description);
     if (description->licence == NULL)
-        description->licence = copy_text("");
+        description->licence = strdup("");
     if (description->origin == NULL)
-        description->origin = copy_text("");
+        description->origin = strdup("");
     return description->licence == NULL || description->origin == NULL
                ? fail_memory(error, 1, "the description of a network")
                : NST_OK;
@@ -265,7 +260,7 @@ static json_t *layer_object(const struct layer *layer) {
         return json_pack("{s:s}", "pooling", layer->name);
     return json_pack("{s:s, s:i, s:i, s:i, s:s, s:b}", "convolution", layer->name, "channels", layer->out_channels,
                      "kernel", layer->kernel_size, "padding", layer->padding, "padding_mode",
-                     padding_modes[layer->padding_mode], "bias", layer->bias != NULL);
+                     padding_mode_names[layer->padding_mode], "bias", layer->bias != NULL);
 }
 
 char *description_text(const nst_network *network, const char *name, const char *input) {

@@ -52,6 +52,9 @@ struct description {
     int present_layers; /* those at its start whose tensors are in the file */
 };
 
+/* "zero", "reflect", "replicate". */
+extern const char *const padding_mode_names[3];
+
 /* The names that nst itself writes: .weight, .bias, .weight.codes, .weight.codebook, .weight.packed. */
 extern const struct tensor_suffixes tensor_suffixes_default;
 
@@ -79,8 +82,5 @@ nst_status network_open_described(const char *name_or_path, const nst_network_op
 /* The JSON text for a network that is being written with nst's own tensor names: LAYER.weight, LAYER.bias. `name` is ""
  * if only the name of its file was known. From malloc; NULL if there is no memory. */
 char *description_text(const nst_network *network, const char *name, const char *input);
-
-/* A copy of `text`, or NULL; for description and network. */
-char *copy_text(const char *text);
 
 #endif

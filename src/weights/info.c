@@ -112,15 +112,14 @@ struct findings {
 };
 
 static void print_layer(const struct layer *layer, struct findings *findings, FILE *stream) {
-    static const char *const padding[] = {"zero", "reflect", "replicate"};
     if (layer->kind != LAYER_CONVOLUTION) {
         fprintf(stream, "  %-10s %s\n", layer->name, layer->kind == LAYER_RELU ? "ReLU" : "pooling 2x2");
         return;
     }
     struct statistics weights = measure(layer->weights, layer_weight_count(layer));
     fprintf(stream, "  %-10s %4d -> %4d  %dx%d  pad %d %-9s %2d bits", layer->name, layer->in_channels,
-            layer->out_channels, layer->kernel_size, layer->kernel_size, layer->padding, padding[layer->padding_mode],
-            layer->stored_bits);
+            layer->out_channels, layer->kernel_size, layer->kernel_size, layer->padding,
+            padding_mode_names[layer->padding_mode], layer->stored_bits);
     print_statistics(&weights, stream);
     findings->not_finite += weights.not_finite;
     findings->suspects += suspect_weights(layer, &weights, stream);

@@ -289,7 +289,6 @@ static nst_status receive_list(struct tensor_list *list, int pipe_end, nst_error
 
 nst_status keras_list(struct tensor_list *list, nst_error *error) {
     int ends[2];
-    list->format = "HDF5 (Keras)";
     if (pipe(ends) != 0)
         return fail(error, NST_ERROR_FILE, "%s: cannot make a pipe to read it: %s", list->path, strerror(errno));
     pid_t process = fork();

@@ -68,11 +68,11 @@ static nst_status add_folder(struct weights_list *list, int folder, nst_error *e
          status == NST_OK && count + list->count < WEIGHTS_LIST_MAX && (entry = readdir(directory)) != NULL;) {
         if (!network_has_ending(entry->d_name) || entry->d_name[0] == '.')
             continue;
-        names[count] = malloc(strlen(entry->d_name) + 1);
+        names[count] = strdup(entry->d_name);
         if (names[count] == NULL)
             status = fail_memory(error, strlen(entry->d_name) + 1, "a file name");
         else
-            strcpy(names[count++], entry->d_name);
+            count++;
     }
     closedir(directory);
     qsort(names, count, sizeof *names, compare_names);

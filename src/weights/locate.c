@@ -53,11 +53,9 @@ static char *join(const char *folder, const char *file, const char *ending) {
 
 static nst_status add_folder(struct network_folders *folders, const char *base, const char *below, const char *title,
                              nst_error *error) {
-    char *path = below[0] == 0 ? join(base, "", "") : join(base, below, "");
+    char *path = below[0] == 0 ? strdup(base) : join(base, below, "");
     if (path == NULL)
         return fail_memory(error, strlen(base), "a file name");
-    if (below[0] == 0)
-        path[strlen(path) - 1] = 0;
     folders->titles[folders->count] = title;
     folders->paths[folders->count++] = path;
     return NST_OK;
@@ -127,10 +125,9 @@ static nst_status fail_unknown(const char *name, const struct network_folders *f
         snprintf(where + used, sizeof where - used, "%s%s", i == 0 ? "" : ", ", folders->paths[i]);
     }
     snprintf(shown, sizeof shown, "%s", name);
-    nst_status status =
-        fail(error, NST_ERROR_FILE, "no network named %s in %s%s%s%s%s; get it with weights/get.sh, or give a path",
-             shown, where, nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
-             nearest != NULL ? "?" : "", "");
+    nst_status status = fail(
+        error, NST_ERROR_FILE, "no network named %s in %s%s%s%s; get it with weights/get.sh, or give a path", shown,
+        where, nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
     weights_list_free(&list);
     return status;
 }

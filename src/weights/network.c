@@ -27,9 +27,9 @@ const char *nst_network_sha256(const nst_network *network) {
     return network->sha256;
 }
 
-size_t layer_weight_count(const struct layer *layer) {
-    return (size_t)layer->out_channels * (size_t)layer->in_channels * (size_t)layer->kernel_size *
-           (size_t)layer->kernel_size;
+uint64_t layer_weight_count(const struct layer *layer) {
+    return (uint64_t)layer->out_channels * (uint64_t)layer->in_channels *
+           (uint64_t)(layer->kernel_size * layer->kernel_size);
 }
 
 int network_find_layer(const nst_network *network, const char *name) {
@@ -166,9 +166,9 @@ static nst_status identify(nst_network *network, const struct known_file *known,
     else
         name_from_file(network, description);
     bool told = known != NULL && description->origin[0] == 0;
-    network->origin = copy_text(told ? known->origin : description->origin);
+    network->origin = strdup(told ? known->origin : description->origin);
     told = known != NULL && description->licence[0] == 0;
-    network->licence = copy_text(told ? known->licence : description->licence);
+    network->licence = strdup(told ? known->licence : description->licence);
     return network->origin == NULL || network->licence == NULL ? fail_memory(error, 1, "a network") : NST_OK;
 }
 
@@ -187,11 +187,6 @@ static nst_status fail_missing(const struct tensor_list *list, const struct desc
                 layer->tensor, suffix);
 }
 
-static uint64_t count_weights(const struct layer *layer) {
-    return (uint64_t)layer->out_channels * (uint64_t)layer->in_channels *
-           (uint64_t)(layer->kernel_size * layer->kernel_size);
-}
-
 /* Packed codes have no shape of their own; it comes from the description and the layer below. */
 static nst_status measure_packed(const struct tensor_list *list, const struct description *description,
                                  const struct described_layer *described, const struct tensor *packed,
@@ -204,7 +199,7 @@ static nst_status measure_packed(const struct tensor_list *list, const struct de
                     "%s: the description of the layer %s lacks \"channels\", which its packed codes %s need",
                     list->path, described->name, packed->name);
     layer->out_channels = described->channels;
-    return codebook_check_packed(list, packed, codebook, count_weights(layer), &layer->stored_bits, error);
+    return codebook_check_packed(list, packed, codebook, layer_weight_count(layer), &layer->stored_bits, error);
 }
 
 static nst_status measure_shaped(const struct tensor_list *list, const struct described_layer *described,
@@ -272,7 +267,7 @@ static nst_status measure_layers(const struct tensor_list *list, const struct de
         if (status != NST_OK)
             return status;
         channels = layer->out_channels;
-        total += count_weights(layer);
+        total += layer_weight_count(layer);
         if (total > MAX_WEIGHTS)
             return fail(error, NST_ERROR_MEMORY, "%s: up to the layer %s it has %llu weights, nst takes at most %llu",
                         list->path, layer->name, (unsigned long long)total, (unsigned long long)MAX_WEIGHTS);
@@ -293,7 +288,7 @@ static nst_status read_convolution(const struct tensor_list *list, const struct 
     else if (weights == layer_tensor(list, described, suffixes->codes))
         status = codebook_read(list, weights, codebook, &layer->weights, error);
     else
-        status = codebook_read_packed(list, weights, codebook, count_weights(layer), &layer->weights, error);
+        status = codebook_read_packed(list, weights, codebook, layer_weight_count(layer), &layer->weights, error);
     if (status == NST_OK && described->has_bias)
         status = tensor_read(list, layer_tensor(list, described, suffixes->bias), &layer->bias, error);
     return status;
@@ -338,7 +333,7 @@ nst_status network_read(const struct tensor_list *list, const nst_network_option
     if (opened == NULL)
         return fail_memory(error, sizeof *opened, "a network");
     nst_status status = NST_OK;
-    opened->path = copy_text(list->path);
+    opened->path = strdup(list->path);
     if (opened->path == NULL)
         status = fail_memory(error, strlen(list->path) + 1, "a file name");
     if (status == NST_OK)

@@ -46,7 +46,7 @@ struct nst_network {
 };
 
 /* How many weights a convolution has. */
-size_t layer_weight_count(const struct layer *layer);
+uint64_t layer_weight_count(const struct layer *layer);
 
 /* Index of the layer of that name, or -1. */
 int network_find_layer(const nst_network *network, const char *name);

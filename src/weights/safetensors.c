@@ -125,7 +125,6 @@ static nst_status read_entries(struct tensor_list *list, json_t *header, uint64_
 
 nst_status safetensors_list(struct tensor_list *list, nst_error *error) {
     unsigned char length_bytes[8];
-    list->format = "safetensors";
     nst_status status = tensor_list_read(list, 0, length_bytes, 8, "the header's length", error);
     if (status != NST_OK)
         return status;

@@ -84,10 +84,9 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
 /* Opens the file at `path` if `list` has no bytes in memory. */
 static nst_status open_list(const char *path, struct tensor_list *list, nst_error *error) {
     nst_status status = NST_OK;
-    list->path = malloc(strlen(path) + 1);
+    list->path = strdup(path);
     if (list->path == NULL)
         return fail_memory(error, strlen(path) + 1, "a file name");
-    strcpy(list->path, path);
     if (list->memory == NULL)
         status = open_stream(list, error);
     if (status == NST_OK)
@@ -146,10 +145,9 @@ nst_status tensor_list_add(struct tensor_list *list, const char *name, const str
         list->tensors = tensors;
         list->capacity = capacity;
     }
-    char *copy = malloc(length + 1);
+    char *copy = strdup(name);
     if (copy == NULL)
         return fail_memory(error, length + 1, "a tensor's name");
-    memcpy(copy, name, length + 1);
     list->tensors[list->count] = *tensor;
     list->tensors[list->count++].name = copy;
     return NST_OK;

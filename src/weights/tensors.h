@@ -43,7 +43,6 @@ struct tensor_list {
     FILE *stream;
     const unsigned char *memory; /* instead of the stream, for a list opened from memory */
     uint64_t file_bytes;
-    const char *format;     /* "safetensors", "torch.save (zip)", "torch.save (legacy)", "HDF5 (Keras)" */
     struct zip *archive;    /* for zip files, else NULL */
     bool accept_not_finite; /* tensor_read does not refuse values that are not finite */
     json_t *metadata;       /* safetensors' __metadata__, an object of strings, or NULL */

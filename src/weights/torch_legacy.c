@@ -118,7 +118,6 @@ static nst_status read_head(struct tensor_list *list, struct legacy_head *head, 
 }
 
 nst_status torch_legacy_list(struct tensor_list *list, nst_error *error) {
-    list->format = "torch.save (legacy)";
     size_t bytes = list->file_bytes < PICKLE_LIMIT_BYTES ? (size_t)list->file_bytes : PICKLE_LIMIT_BYTES;
     unsigned char *data = malloc(bytes);
     if (data == NULL)

@@ -176,7 +176,6 @@ static nst_status open_archive(struct tensor_list *list, nst_error *error) {
 }
 
 nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
-    list->format = "torch.save (zip)";
     nst_status status = open_archive(list, error);
     if (status != NST_OK)
         return status;
