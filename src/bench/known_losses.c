@@ -61,12 +61,8 @@ static nst_status plan_layer(struct layer_fixture *fixture, nst_error *error) {
     fixture->partials = plan_add_always(plan, reduction_bytes(fixture->context, 1), "losses");
     nst_status status = model_add_to_plan(fixture->model, plan, &fixture->size, 1, error);
     if (!status) {
-        status = style_loss_add_to_plan(fixture->style, plan, &fixture->size, 1);
-    }
-    if (!status) {
-        status = content_loss_add_to_plan(fixture->content, plan, &fixture->size, 1);
-    }
-    if (!status) {
+        style_loss_add_to_plan(fixture->style, plan, &fixture->size, 1);
+        content_loss_add_to_plan(fixture->content, plan, &fixture->size, 1);
         status = plan_assign(plan, error);
     }
     return status ? status : plan_allocate(plan, fixture->context, error);

@@ -308,8 +308,10 @@ static nst_status check_lbfgs(nst_context *context, struct steps *steps, double 
     int vector = plan_add_always(&plan, sizeof steps->buffer, "vector");
     int gradient = plan_add_always(&plan, sizeof steps->buffer, "gradient");
     nst_status status = optimizer_create(context, &settings, &optimizer, error);
-    status = status ? status : optimizer_add_to_plan(optimizer, &plan, COUNT, error);
-    status = status ? status : plan_assign(&plan, error);
+    if (!status) {
+        optimizer_add_to_plan(optimizer, &plan, COUNT);
+        status = plan_assign(&plan, error);
+    }
     status = status ? status : plan_allocate(&plan, context, error);
     status = status ? status : optimizer_begin(optimizer, &plan, (struct optimizer_shape){1, 1, COUNT}, error);
     struct random_generator generator = random_from_seed(23);

@@ -51,8 +51,8 @@ static int map_vectors(const struct content_loss *loss, const struct feature_map
     return (map->channels + block - 1) / block * map->height * map->width;
 }
 
-nst_status content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,
-                                    int size_count) {
+void content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,
+                              int size_count) {
     uint64_t bytes = 0;
     for (int i = 0; i < size_count; ++i) {
         struct image_size size = model_map_size(loss->model, loss->stage, sizes[i]);
@@ -62,7 +62,6 @@ nst_status content_loss_add_to_plan(struct content_loss *loss, struct plan *plan
         bytes = needed > bytes ? needed : bytes;
     }
     loss->target = plan_add_always(plan, bytes, "content target %d", loss->stage);
-    return NST_OK;
 }
 
 nst_status content_loss_set_target(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,

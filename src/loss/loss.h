@@ -32,8 +32,8 @@ struct content_loss;
 nst_status content_loss_create(nst_context *context, const struct model *model, int stage, struct content_loss **loss,
                                nst_error *error);
 void content_loss_destroy(struct content_loss *loss);
-nst_status content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,
-                                    int size_count);
+void content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,
+                              int size_count);
 /* Keeps a feature map as the target P. */
 nst_status content_loss_set_target(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
                                    nst_error *error);
@@ -66,8 +66,7 @@ struct style_loss;
 nst_status style_loss_create(nst_context *context, const struct model *model, int stage, enum product_engine engine,
                              struct style_loss **loss, nst_error *error);
 void style_loss_destroy(struct style_loss *loss);
-nst_status style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes,
-                                  int size_count);
+void style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes, int size_count);
 
 /* Computes the Gram matrix F F^T of a feature map; stays on the device until the next call. */
 nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,

@@ -196,8 +196,8 @@ static uint64_t product_bytes(const struct style_loss *loss, struct image_size s
     return (uint64_t)loss->context->work_items * floats * sizeof(float);
 }
 
-nst_status style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes,
-                                  int size_count) {
+void style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes,
+                            int size_count) {
     uint64_t products = 0, scratch = 0;
     for (int i = 0; i < size_count; ++i) {
         struct image_size size = model_map_size(loss->model, loss->stage, sizes[i]);
@@ -214,7 +214,6 @@ nst_status style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, co
     loss->products = products ? plan_add(plan, products, losses, losses, "Gram products %d", loss->stage) : -1;
     loss->gradient_scratch =
         scratch ? plan_add(plan, scratch, backward, backward, "style gradient scratch %d", loss->stage) : -1;
-    return NST_OK;
 }
 
 /* ---- Running it -------------------------------------------------------------------------------------------------- */

@@ -27,14 +27,11 @@ static void adam_destroy(struct optimizer *optimizer) {
     kernel_release(&adam->kernel);
 }
 
-static nst_status adam_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes,
-                                   nst_error *error) {
-    (void)error;
+static void adam_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes) {
     struct adam *adam = optimizer->state;
     adam->mean = plan_add_always(plan, vector_bytes, "Adam mean");
     adam->square = plan_add_always(plan, vector_bytes, "Adam square");
     optimizer->partials = plan_add_always(plan, reduction_bytes(optimizer->context, 1), "Adam sums");
-    return NST_OK;
 }
 
 static nst_status forget(struct optimizer *optimizer, const struct plan *plan, nst_error *error) {

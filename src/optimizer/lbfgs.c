@@ -81,9 +81,7 @@ static int pairs_in_page(const struct lbfgs *lbfgs, int page) {
     return rest < PAIRS_PER_PAGE ? rest : PAIRS_PER_PAGE;
 }
 
-static nst_status lbfgs_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes,
-                                    nst_error *error) {
-    (void)error;
+static void lbfgs_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes) {
     struct lbfgs *lbfgs = optimizer->state;
     for (int page = 0; page < lbfgs->page_count; ++page) {
         int pairs = pairs_in_page(lbfgs, page);
@@ -95,7 +93,6 @@ static nst_status lbfgs_add_to_plan(struct optimizer *optimizer, struct plan *pl
     lbfgs->factors_buffer = plan_add_always(plan, 2 * (uint64_t)lbfgs->slots * sizeof(float), "L-BFGS factors");
     optimizer->partials =
         plan_add_always(plan, reduction_bytes(optimizer->context, 6 * lbfgs->slots + 2), "L-BFGS sums");
-    return NST_OK;
 }
 
 static nst_status forget(struct optimizer *optimizer, const struct plan *plan, nst_error *error) {

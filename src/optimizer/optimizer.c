@@ -42,10 +42,10 @@ size_t optimizer_padded(size_t count) {
     return (count + 15) / 16 * 16;
 }
 
-nst_status optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count, nst_error *error) {
+void optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count) {
     uint64_t bytes = (uint64_t)optimizer_padded(count) * sizeof(float);
     optimizer->last_vector = plan_add_always(plan, bytes, "last image");
-    return optimizer->method->add_to_plan(optimizer, plan, bytes, error);
+    optimizer->method->add_to_plan(optimizer, plan, bytes);
 }
 
 nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, struct optimizer_shape shape,

@@ -48,7 +48,7 @@ size_t optimizer_elements(struct optimizer_shape shape);
 size_t optimizer_padded(size_t count);
 
 /* Adds the state for vectors of up to `count` elements. */
-nst_status optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count, nst_error *error);
+void optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count);
 
 /* Forgets everything and begins on a vector of that shape. */
 nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, struct optimizer_shape shape,

@@ -8,7 +8,7 @@
 struct optimizer_method {
     nst_status (*create)(struct optimizer *, nst_error *);
     void (*destroy)(struct optimizer *);
-    nst_status (*add_to_plan)(struct optimizer *, struct plan *, uint64_t vector_bytes, nst_error *);
+    void (*add_to_plan)(struct optimizer *, struct plan *, uint64_t vector_bytes);
     nst_status (*begin)(struct optimizer *, const struct plan *, nst_error *);
     nst_status (*step)(struct optimizer *, const struct plan *, cl_mem vector, cl_mem gradient, bool *finite,
                        nst_error *);

@@ -23,10 +23,7 @@ static nst_status make_plan(nst_job *job, int size_px, struct plan *plan, nst_er
     job->image = plan_add_always(plan, image_bytes(sizes, count), "image");
     job->gradient = plan_add_always(plan, image_bytes(sizes, 1), "gradient of the image");
     nst_status status = objective_add_to_plan(job->objective, plan, sizes, count, error);
-    if (!status) {
-        status =
-            optimizer_add_to_plan(job->optimizer, plan, 3 * (size_t)sizes[0].height * (size_t)sizes[0].width, error);
-    }
+    optimizer_add_to_plan(job->optimizer, plan, 3 * (size_t)sizes[0].height * (size_t)sizes[0].width);
     return status ? status : plan_assign(plan, error);
 }
 

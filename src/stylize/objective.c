@@ -168,10 +168,10 @@ nst_status objective_add_to_plan(struct objective *objective, struct plan *plan,
                                  int size_count, nst_error *error) {
     nst_status status = model_add_to_plan(objective->model, plan, sizes, size_count, error);
     for (int i = 0; !status && i < objective->content_count; ++i) {
-        status = content_loss_add_to_plan(objective->content[i].loss, plan, sizes, 1);
+        content_loss_add_to_plan(objective->content[i].loss, plan, sizes, 1);
     }
     for (int i = 0; !status && i < objective->style_count; ++i) {
-        status = style_loss_add_to_plan(objective->style[i].loss, plan, sizes, size_count);
+        style_loss_add_to_plan(objective->style[i].loss, plan, sizes, size_count);
     }
     objective->partials = plan_add_always(plan, reduction_bytes(objective->context, objective->loss_count), "losses");
     return status;

@@ -30,7 +30,7 @@ void minimizer_open(struct minimizer *minimizer, nst_context *context, const str
     struct optimizer_shape shape = {1, 1, (int)count};
     *minimizer = (struct minimizer){.context = context, .count = count};
     check(optimizer_create(context, settings, &minimizer->optimizer, &error), &error);
-    check(optimizer_add_to_plan(minimizer->optimizer, &minimizer->plan, count, &error), &error);
+    optimizer_add_to_plan(minimizer->optimizer, &minimizer->plan, count);
     check(plan_assign(&minimizer->plan, &error), &error);
     check(plan_allocate(&minimizer->plan, context, &error), &error);
     minimizer->vector = create_zero(context, optimizer_padded(count) * sizeof(float));
