@@ -3,6 +3,7 @@
 
 #include "device/findings.h"
 #include "support/error.h"
+#include "weights/half.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,8 @@ nst_status known_add_failure(struct known_answers *answers, const char *name, co
 
 /* ---- Layouts ----------------------------------------------------------------------------------------------------- */
 
-struct known_layout known_layout(const nst_context *context, int channels, int height, int width) {
-    return (struct known_layout){context->channel_block, channels, height, width};
+struct known_layout known_layout(const nst_context *context, bool half, int channels, int height, int width) {
+    return (struct known_layout){context->channel_block, channels, height, width, half};
 }
 
 static size_t blocks_of(const struct known_layout *layout) {
@@ -100,8 +101,48 @@ nst_status known_buffer(nst_context *context, const void *data, size_t bytes, cl
     return status ? status : context_finish(context, error);
 }
 
+nst_status known_map_create(nst_context *context, const struct known_layout *layout, const float *values,
+                            cl_mem *buffer, nst_error *error) {
+    size_t elements = known_map_elements(layout);
+    if (!layout->half || !values) {
+        return known_buffer(context, values, elements * (layout->half ? sizeof(uint16_t) : sizeof(float)), buffer,
+                            error);
+    }
+    uint16_t *rounded = malloc(elements * sizeof *rounded);
+    if (!rounded) {
+        return fail_memory(error, elements * sizeof *rounded, "a known answer");
+    }
+    for (size_t i = 0; i < elements; ++i) {
+        rounded[i] = bfloat16_from_float(values[i]);
+    }
+    nst_status status = known_buffer(context, rounded, elements * sizeof *rounded, buffer, error);
+    free(rounded);
+    return status;
+}
+
+nst_status known_map_read(nst_context *context, const struct known_layout *layout, cl_mem buffer, float *values,
+                          nst_error *error) {
+    size_t elements = known_map_elements(layout);
+    if (!layout->half) {
+        return buffer_read(context, buffer, 0, values, elements * sizeof *values, error);
+    }
+    uint16_t *rounded = malloc(elements * sizeof *rounded);
+    nst_status status = rounded ? buffer_read(context, buffer, 0, rounded, elements * sizeof *rounded, error)
+                                : fail_memory(error, elements * sizeof *rounded, "a known answer");
+    for (size_t i = 0; !status && i < elements; ++i) {
+        values[i] = bfloat16_to_float(rounded[i]);
+    }
+    free(rounded);
+    return status;
+}
+
+double known_map_bound(bool half, double single_bound) {
+    /* Rounding to 8 binary digits leaves up to 1/256 of a value; a sum with what was there may be twice the largest. */
+    return half ? 2.0 / 256 : single_bound;
+}
+
 double known_noise(struct random_generator *generator) {
-    return 2 * random_uniform(generator) - 1;
+    return bfloat16_to_float(bfloat16_from_float((float)(2 * random_uniform(generator) - 1)));
 }
 
 void known_keep_largest(double *largest, double value) {

@@ -111,8 +111,8 @@ static nst_status fill_fixture(nst_context *context, const struct convolution_sh
     *fixture = (struct known_convolution){
         .context = context,
         .shape = *shape,
-        .in = known_layout(context, shape->in_channels, height, width),
-        .out = known_layout(context, shape->out_channels, height, width),
+        .in = known_layout(context, shape->half_maps, shape->in_channels, height, width),
+        .out = known_layout(context, shape->half_maps, shape->out_channels, height, width),
         .input = malloc(in * pixels * sizeof(float)),
         .weights = malloc(weights * sizeof(float)),
         .bias = malloc(out * sizeof(float)),
@@ -230,11 +230,9 @@ static nst_status create_buffers(const struct known_convolution *fixture, struct
     call->height = fixture->in.height;
     call->width = fixture->in.width;
     uint64_t scratch = convolution_scratch_bytes(convolution, call->height, call->width);
-    nst_status status =
-        known_buffer(context, exchange->in, known_map_elements(&exchange->input) * sizeof(float), &call->input, error);
+    nst_status status = known_map_create(context, &exchange->input, exchange->in, &call->input, error);
     if (!status) {
-        status = known_buffer(context, exchange->out, known_map_elements(&exchange->output) * sizeof(float),
-                              &call->output, error);
+        status = known_map_create(context, &exchange->output, exchange->out, &call->output, error);
     }
     if (!status) {
         status = known_buffer(context, exchange->mask, known_mask_elements(&fixture->out) * sizeof(uint16_t),
@@ -327,7 +325,7 @@ static nst_status run_and_compare(const struct known_convolution *fixture, struc
         status = convolution_run(context, convolution, &exchange->call, error);
     }
     if (!status) {
-        status = buffer_read(context, exchange->call.output, 0, out, out_bytes, error);
+        status = known_map_read(context, &exchange->output, exchange->call.output, out, error);
     }
     if (!status) {
         status = buffer_read(context, exchange->call.mask, 0, mask, mask_bytes, error);
@@ -348,12 +346,12 @@ static void describe(const struct known_convolution *fixture, enum convolution_e
     const struct convolution_shape *shape = &fixture->shape;
     snprintf(name, 64, "convolution %dx%d%s%s", shape->kernel_size, shape->kernel_size, epilogues[shape->epilogue],
              shape->unpools ? ", unpooling" : "");
-    snprintf(detail, 64, "%s, %d to %d, %d x %d", convolution_engine_name(engine), shape->in_channels,
-             shape->out_channels, fixture->in.width, fixture->in.height);
+    snprintf(detail, 64, "%s, %d to %d, %d x %d%s", convolution_engine_name(engine), shape->in_channels,
+             shape->out_channels, fixture->in.width, fixture->in.height, shape->half_maps ? ", 16 bits" : "");
 }
 
-double known_convolution_bound(enum convolution_engine engine) {
-    return engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound;
+double known_convolution_bound(const struct convolution_shape *shape, enum convolution_engine engine) {
+    return known_map_bound(shape->half_maps, engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound);
 }
 
 nst_status known_convolution_check(const struct known_convolution *known, const struct convolution_choice *choice,
@@ -389,19 +387,22 @@ static nst_status check_engine(const struct known_convolution *known, enum convo
         return NST_OK;
     }
     describe(known, choice.engine, name, detail);
-    return status ? known_add_failure(answers, name, detail, &why, error)
-                  : known_add(answers, name, detail, found, known_convolution_bound(choice.engine), error);
+    return status
+               ? known_add_failure(answers, name, detail, &why, error)
+               : known_add(answers, name, detail, found, known_convolution_bound(&known->shape, choice.engine), error);
 }
 
 /* One shape with its epilogues: those of the forward pass with a bias, those of the backward pass without. */
-static nst_status check_case(nst_context *context, const struct known_case *known, bool unpools,
+static nst_status check_case(nst_context *context, const struct known_case *known, bool half, bool unpools,
                              struct known_answers *answers, nst_error *error) {
     struct convolution_shape base = {.in_channels = known->in_channels,
                                      .out_channels = known->out_channels,
                                      .kernel_size = known->kernel_size,
                                      .padding = known->kernel_size / 2,
                                      .has_bias = !unpools,
-                                     .unpools = unpools};
+                                     .unpools = unpools,
+                                     .half_weights = half,
+                                     .half_maps = half};
     struct known_convolution *fixture;
     nst_status status = known_convolution_create(context, &base, known->height, known->width, &fixture, error);
     for (int epilogue = EPILOGUE_NONE; !status && epilogue <= EPILOGUE_RELU_POOL; ++epilogue) {
@@ -416,7 +417,7 @@ static nst_status check_case(nst_context *context, const struct known_case *know
         if (unpools && epilogue != EPILOGUE_NONE && epilogue != EPILOGUE_MASK) {
             continue;
         }
-        if (!known->every_engine || unpools || epilogue == EPILOGUE_RELU_POOL) {
+        if (!known->every_engine || half || unpools || epilogue == EPILOGUE_RELU_POOL) {
             status = check_engine(fixture, CONVOLUTION_AUTO, answers, error);
             continue;
         }
@@ -429,16 +430,18 @@ static nst_status check_case(nst_context *context, const struct known_case *know
 }
 
 /* A case, and its backward pass through a pooling. */
-static nst_status check_both_ways(nst_context *context, const struct known_case *known, struct known_answers *answers,
-                                  nst_error *error) {
+static nst_status check_both_ways(nst_context *context, const struct known_case *known, bool half,
+                                  struct known_answers *answers, nst_error *error) {
     struct convolution_shape shape = {.in_channels = known->out_channels,
                                       .out_channels = known->in_channels,
                                       .kernel_size = known->kernel_size,
                                       .padding = known->kernel_size / 2,
-                                      .epilogue = EPILOGUE_RELU_POOL};
-    nst_status status = check_case(context, known, false, answers, error);
+                                      .epilogue = EPILOGUE_RELU_POOL,
+                                      .half_weights = half,
+                                      .half_maps = half};
+    nst_status status = check_case(context, known, half, false, answers, error);
     if (!status && convolution_can_pool(context, &shape)) {
-        status = check_case(context, known, true, answers, error);
+        status = check_case(context, known, half, true, answers, error);
     }
     return status;
 }
@@ -447,8 +450,10 @@ nst_status known_convolutions(nst_context *context, bool brief, struct known_ans
     const struct known_case *list = brief ? brief_cases : cases;
     size_t count = brief ? sizeof brief_cases / sizeof *brief_cases : sizeof cases / sizeof *cases;
     nst_status status = NST_OK;
-    for (size_t i = 0; !status && i < count; ++i) {
-        status = check_both_ways(context, &list[i], answers, error);
+    for (int half = 0; half <= !brief; ++half) {
+        for (size_t i = 0; !status && i < count; ++i) {
+            status = check_both_ways(context, &list[i], half, answers, error);
+        }
     }
     return status;
 }

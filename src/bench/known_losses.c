@@ -21,6 +21,7 @@ struct layer_fixture {
     struct plan plan;
     int image, partials; /* plan entries */
     enum product_engine product;
+    bool half;
     int channels;
     struct image_size size;
     struct known_layout layout;
@@ -41,7 +42,7 @@ static nst_status create_model(struct layer_fixture *fixture, nst_error *error) 
         .input = {.order = {0, 1, 2}, .scale = {0.01f, 0.01f, 0.01f}, .offset = {-1.2f, -1.2f, -1.2f}},
         .layer_count = 2,
         .layers = layers};
-    struct model_options options = {.taps = taps, .tap_count = 1};
+    struct model_options options = {.taps = taps, .tap_count = 1, .half = fixture->half};
     if (!layers[0].weights) {
         return fail_memory(error, 3 * (size_t)fixture->channels * sizeof(float), "a known answer");
     }
@@ -76,7 +77,8 @@ static nst_status create_layer(struct layer_fixture *fixture, nst_error *error) 
     if (!status) {
         status = content_loss_create(fixture->context, fixture->model, 0, &fixture->content, error);
     }
-    fixture->layout = known_layout(fixture->context, fixture->channels, fixture->size.height, fixture->size.width);
+    fixture->layout =
+        known_layout(fixture->context, fixture->half, fixture->channels, fixture->size.height, fixture->size.width);
     size_t bytes = known_map_elements(&fixture->layout) * sizeof(float);
     fixture->map = malloc(bytes);
     fixture->target = malloc(bytes);
@@ -117,9 +119,7 @@ static nst_status forward(struct layer_fixture *fixture, uint64_t seed, struct f
         status = model_forward(fixture->model, &fixture->plan, image, fixture->size, error);
     }
     *map = model_feature_map(fixture->model, &fixture->plan, 0);
-    return status ? status
-                  : buffer_read(fixture->context, map->values, 0, values,
-                                known_map_elements(&fixture->layout) * sizeof(float), error);
+    return status ? status : known_map_read(fixture->context, &fixture->layout, map->values, values, error);
 }
 
 static double value_at(const struct known_layout *layout, const float *map, int channel, int pixel) {
@@ -151,13 +151,13 @@ static nst_status check_style(struct layer_fixture *fixture, double *loss_error,
     cl_mem buffer = NULL;
     nst_status status = gram && gradient ? NST_OK : fail_memory(error, map_bytes, "a known answer");
     status = status ? status : forward(fixture, 5, &map, fixture->map, error);
-    status = status ? status : known_buffer(fixture->context, NULL, map_bytes, &buffer, error);
+    status = status ? status : known_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
     status = status ? status : style_loss_clear_target(fixture->style, &fixture->plan, error);
     status = status ? status : style_loss_gram(fixture->style, &fixture->plan, &map, error);
     status = status ? status : style_loss_value(fixture->style, &fixture->plan, weights, output, error);
     status = status ? status : style_loss_add_gradient(fixture->style, &fixture->plan, &map, buffer, error);
     status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
-    status = status ? status : buffer_read(fixture->context, buffer, 0, gradient, map_bytes, error);
+    status = status ? status : known_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
     double largest = 0, largest_error = 0;
     for (int i = 0; !status && i < channels * channels; ++i) {
         gram[i] = i / channels <= i % channels ? gram_at(fixture, i / channels, i % channels, scale)
@@ -195,10 +195,10 @@ static nst_status check_content(struct layer_fixture *fixture, double *loss_erro
     status = status ? status : forward(fixture, 6, &map, fixture->target, error);
     status = status ? status : content_loss_set_target(fixture->content, &fixture->plan, &map, error);
     status = status ? status : forward(fixture, 7, &map, fixture->map, error);
-    status = status ? status : known_buffer(fixture->context, NULL, bytes, &buffer, error);
+    status = status ? status : known_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
     status = status ? status : content_loss_run(fixture->content, &fixture->plan, &map, 1, output, buffer, error);
     status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
-    status = status ? status : buffer_read(fixture->context, buffer, 0, gradient, bytes, error);
+    status = status ? status : known_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
     for (size_t i = 0; !status && i < elements; ++i) {
         double difference = (double)fixture->map[i] - fixture->target[i];
         double slope = fixture->map[i] > 0 ? 2 * difference : 0;
@@ -213,18 +213,19 @@ static nst_status check_content(struct layer_fixture *fixture, double *loss_erro
     return status;
 }
 
-nst_status known_losses(nst_context *context, int channels, struct image_size size, struct known_answers *answers,
-                        nst_error *error) {
+nst_status known_losses(nst_context *context, bool half, int channels, struct image_size size,
+                        struct known_answers *answers, nst_error *error) {
     typedef nst_status check(struct layer_fixture *, double *, double *, nst_error *);
     static const struct {
         const char *loss, *gradient;
         check *run;
     } checks[] = {{"Gram matrix and style loss", "gradient of the style loss", check_style},
                   {"content loss", "gradient of the content loss", check_content}};
-    struct layer_fixture fixture = {.context = context, .channels = channels, .size = size};
+    struct layer_fixture fixture = {.context = context, .half = half, .channels = channels, .size = size};
     char detail[64];
     nst_error why;
-    snprintf(detail, sizeof detail, "%d channels, %d x %d", channels, size.width, size.height);
+    snprintf(detail, sizeof detail, "%d channels, %d x %d%s", channels, size.width, size.height,
+             half ? ", 16 bits" : "");
     nst_status made = create_layer(&fixture, &why), status = NST_OK;
     for (size_t i = 0; !status && i < sizeof checks / sizeof *checks; ++i) {
         double loss_error = NAN, gradient_error = NAN;
@@ -234,7 +235,9 @@ nst_status known_losses(nst_context *context, int channels, struct image_size si
             continue;
         }
         status = known_add(answers, checks[i].loss, detail, loss_error, sum_bound, error);
-        status = status ? status : known_add(answers, checks[i].gradient, detail, gradient_error, sum_bound, error);
+        status = status ? status
+                        : known_add(answers, checks[i].gradient, detail, gradient_error,
+                                    known_map_bound(half, sum_bound), error);
     }
     release_layer(&fixture);
     return status;

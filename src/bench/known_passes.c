@@ -55,14 +55,16 @@ static double compare_pooling(const struct pooling_run *run, const float *input,
                 double flows = 0, found = gradient[known_map_index(&run->in, c, y, x)];
                 if (y / 2 < run->pooled.height && x / 2 < run->pooled.width) {
                     double most = -INFINITY, sum = 0;
+                    int first = 0; /* of the largest */
                     for (int i = 0; i < 4; ++i) {
                         double value = input[known_map_index(&run->in, c, y / 2 * 2 + i / 2, x / 2 * 2 + i % 2)];
+                        first = value > most ? i : first;
                         most = fmax(most, value);
                         sum += value;
                     }
                     double pooled = average ? sum / 4 : most;
                     known_keep_largest(&worst, fabs(output[known_map_index(&run->pooled, c, y / 2, x / 2)] - pooled));
-                    bool chosen = average || input[known_map_index(&run->in, c, y, x)] == (float)most;
+                    bool chosen = average || y % 2 * 2 + x % 2 == first;
                     flows = chosen ? (average ? pooled / 4 : pooled) : 0;
                 }
                 known_keep_largest(&worst, fabs(found - flows));
@@ -80,32 +82,35 @@ static nst_status check_pooling(struct pooling_run *run, bool average, double *f
         return fail_memory(error, (2 * elements + pooled) * sizeof *host, "a known answer");
     }
     float *output = host + elements, *gradient = output + pooled;
+    const char *options = feature_map_option(run->in.half);
     struct random_generator generator = random_from_seed(13);
     for (size_t i = 0; i < elements; ++i) {
         host[i] = (float)known_noise(&generator);
     }
-    nst_status status = known_buffer(context, host, elements * sizeof *host, &run->input, error);
-    status = status ? status : known_buffer(context, NULL, pooled * sizeof *host, &run->output, error);
-    status = status ? status : known_buffer(context, NULL, elements * sizeof *host, &run->gradient, error);
+    nst_status status = known_map_create(context, &run->in, host, &run->input, error);
+    status = status ? status : known_map_create(context, &run->pooled, NULL, &run->output, error);
+    status = status ? status : known_map_create(context, &run->in, NULL, &run->gradient, error);
     status = status ? status : known_buffer(context, NULL, known_mask_elements(&run->in) * 2, &run->mask, error);
     status = status ? status
-                    : kernel_create(context, "pooling.cl", "", average ? "pool_average" : "pool_maximum", &run->forward,
-                                    error);
-    status = status ? status : kernel_create(context, "pooling.cl", "", "pool_backward", &run->backward, error);
+                    : kernel_create(context, "pooling.cl", options, average ? "pool_average" : "pool_maximum",
+                                    &run->forward, error);
+    status = status ? status : kernel_create(context, "pooling.cl", options, "pool_backward", &run->backward, error);
     status = status ? status : run_pooling(run, average, error);
-    status = status ? status : buffer_read(context, run->output, 0, output, pooled * sizeof *host, error);
-    status = status ? status : buffer_read(context, run->gradient, 0, gradient, elements * sizeof *host, error);
+    status = status ? status : known_map_read(context, &run->pooled, run->output, output, error);
+    status = status ? status : known_map_read(context, &run->in, run->gradient, gradient, error);
     *found = status ? NAN : compare_pooling(run, host, output, gradient, average);
     free(host);
     return status;
 }
 
-static nst_status add_pooling(nst_context *context, bool average, struct known_answers *answers, nst_error *error) {
+static nst_status add_pooling(nst_context *context, bool half, bool average, struct known_answers *answers,
+                              nst_error *error) {
     enum { CHANNELS = 64, HEIGHT = 37, WIDTH = 29 };
+    const char *detail = half ? "64 channels, 29 x 37, 16 bits" : "64 channels, 29 x 37";
     const char *name = average ? "average pooling and back" : "maximum pooling and back";
     struct pooling_run run = {.context = context,
-                              .in = known_layout(context, CHANNELS, HEIGHT, WIDTH),
-                              .pooled = known_layout(context, CHANNELS, HEIGHT / 2, WIDTH / 2)};
+                              .in = known_layout(context, half, CHANNELS, HEIGHT, WIDTH),
+                              .pooled = known_layout(context, half, CHANNELS, HEIGHT / 2, WIDTH / 2)};
     double found = NAN;
     nst_error why;
     nst_status status = check_pooling(&run, average, &found, &why);
@@ -115,8 +120,8 @@ static nst_status add_pooling(nst_context *context, bool average, struct known_a
     }
     kernel_release(&run.forward);
     kernel_release(&run.backward);
-    return status ? known_add_failure(answers, name, "64 channels, 29 x 37", &why, error)
-                  : known_add(answers, name, "64 channels, 29 x 37", found, element_bound, error);
+    return status ? known_add_failure(answers, name, detail, &why, error)
+                  : known_add(answers, name, detail, found, known_map_bound(half, element_bound), error);
 }
 
 /* ---- Total variation --------------------------------------------------------------------------------------------- */
@@ -342,18 +347,25 @@ static nst_status add_lbfgs(nst_context *context, struct known_answers *answers,
 
 /* ---- All of them ------------------------------------------------------------------------------------------------- */
 
+/* What reads or writes feature maps. */
+static nst_status add_map_passes(nst_context *context, bool half, struct known_answers *answers, nst_error *error) {
+    const struct image_size large = {.height = 41, .width = 33}, small = {.height = 17, .width = 15};
+    nst_status status = known_losses(context, half, 64, large, answers, error);
+    status = status ? status : known_losses(context, half, 256, small, answers, error);
+    status = status ? status : add_pooling(context, half, false, answers, error);
+    return status ? status : add_pooling(context, half, true, answers, error);
+}
+
 nst_status known_passes(nst_context *context, bool brief, struct known_answers *answers, nst_error *error) {
+    nst_status status;
     if (brief) {
-        nst_status done = known_losses(context, 64, (struct image_size){.height = 17, .width = 15}, answers, error);
-        done = done ? done : add_pooling(context, false, answers, error);
-        return done ? done : add_lbfgs(context, answers, error);
+        status = known_losses(context, false, 64, (struct image_size){.height = 17, .width = 15}, answers, error);
+        status = status ? status : add_pooling(context, false, false, answers, error);
+    } else {
+        status = add_map_passes(context, false, answers, error);
+        status = status ? status : add_map_passes(context, true, answers, error);
+        status = status ? status : add_tv(context, 1, answers, error);
+        status = status ? status : add_tv(context, 2, answers, error);
     }
-    nst_status status = known_losses(context, 64, (struct image_size){.height = 41, .width = 33}, answers, error);
-    status =
-        status ? status : known_losses(context, 256, (struct image_size){.height = 17, .width = 15}, answers, error);
-    status = status ? status : add_pooling(context, false, answers, error);
-    status = status ? status : add_pooling(context, true, answers, error);
-    status = status ? status : add_tv(context, 1, answers, error);
-    status = status ? status : add_tv(context, 2, answers, error);
     return status ? status : add_lbfgs(context, answers, error);
 }

@@ -71,7 +71,7 @@ static void run_trial(void *user, void *result) {
 static double measure(const struct trial *trial) {
     struct trial_result result = {.status = NST_ERROR_OPENCL, .ms = INFINITY};
     bool fine = child_run(run_trial, (void *)trial, &result, sizeof result, PATIENCE_MS) && !result.status &&
-                result.error <= known_convolution_bound(CONVOLUTION_WINOGRAD);
+                result.error <= known_convolution_bound(&trial->work->shape, CONVOLUTION_WINOGRAD);
     return fine ? result.ms : INFINITY;
 }
 

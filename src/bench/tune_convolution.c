@@ -69,7 +69,7 @@ static nst_status try_choice(struct search *search, const struct convolution_cho
     }
     /* One that fails is passed over like one that computes wrongly: *ms stays infinite. */
     if (!known_convolution_check(search->known, choice, &found, error) &&
-        found <= known_convolution_bound(choice->engine)) {
+        found <= known_convolution_bound(&search->work->shape, choice->engine)) {
         (void)time_choice(search, choice, ms, error);
     }
     line->wrong += !isfinite(*ms);
