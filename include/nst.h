@@ -154,8 +154,8 @@ void nst_device_list_free(nst_device_list *list);
 typedef struct nst_context nst_context;
 
 typedef struct nst_context_options {
-    const char
-        *device;    /* auto, gpu, cpu, accelerator, P:D, or part of the device's name; NULL: NST_DEVICE, then auto */
+    /* auto, gpu, cpu, accelerator, P:D, or part of the device's name; NULL: NST_DEVICE, then auto */
+    const char *device;
     bool profiling; /* record the time of every kernel */
     bool no_cache;  /* neither read nor keep anything from run to run: compiled programs, checks, tuning, speed */
     bool unchecked; /* open also a device that failed its check */
@@ -183,15 +183,15 @@ const nst_device_info *nst_context_device(const nst_context *context);
 /* A pre-trained network in host memory: its layers in order, their weights, and what input it expects. */
 typedef struct nst_network nst_network;
 
+typedef struct nst_network_options {
+    const char *input_convention; /* "caffe" or "torchvision", for a file that does not tell; else NULL */
+    const char *until;            /* the last layer that is read; NULL: all */
+} nst_network_options;
+
 /* Opens a network by name (vgg19, ...; looked for in the user's data folder, the installed share folder and
  * `weights/` of the source tree, in this order) or by path (anything with a slash or an ending). Accepted:
- * safetensors, torch.save in both forms. `input_convention` may be NULL, or "caffe" or "torchvision" for a file that
- * does not tell. Reading stops after the layer `until` (NULL: all). Errors: NST_ERROR_FILE, NST_ERROR_FORMAT,
- * NST_ERROR_NETWORK. */
-typedef struct nst_network_options {
-    const char *input_convention;
-    const char *until;
-} nst_network_options;
+ * safetensors, torch.save in both forms, and Keras's HDF5 where nst was built with libhdf5. `options` may be NULL.
+ * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_NETWORK. */
 nst_status nst_network_open(const char *name_or_path, const nst_network_options *options, nst_network **network,
                             nst_error *error);
 void nst_network_destroy(nst_network *network);

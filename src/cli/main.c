@@ -69,8 +69,7 @@ static int run(const struct command *command, int argc, char **argv, int first) 
 
 static int dispatch(int argc, char **argv) {
     /* The loader ocl-icd would ask all drivers for their devices, to sort the platforms: one that crashes or hangs
-     * would take
-     * `-d P:D` of another with it, and the numbers would change with what is plugged in. */
+     * would take `-d P:D` of another with it, and the numbers would change with what is plugged in. */
     setenv("OCL_ICD_PLATFORM_SORT", "none", 0);
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {

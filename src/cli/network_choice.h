@@ -9,8 +9,8 @@
 nst_status network_choice_open(const char *name, const char *input_convention, const nst_settings *settings,
                                nst_network **network, nst_error *error);
 
-/* Opens the network that a command measures with, for the default recipe. Without a name: vgg19, or NULL, for one made
- * up in its shape, if that is not installed. Errors: those of nst_network_open. */
+/* Opens the network that a command measures with, for the default recipe. Without a name: the one of jobs that name
+ * none, or NULL, for one made up in VGG-19's shape, if that is not installed. Errors: those of nst_network_open. */
 nst_status network_choice_open_measured(const char *name, const char *input_convention, nst_network **network,
                                         nst_error *error);
 

@@ -58,9 +58,9 @@ enum { BUFFER_PART_ALIGNMENT = 4096 };
 nst_status buffer_part(nst_context *context, cl_mem buffer, size_t offset_bytes, size_t bytes, cl_mem *part,
                        nst_error *error);
 
+/* Both wait until the data is there, and so for all that was enqueued before. */
 nst_status buffer_write(nst_context *context, cl_mem buffer, size_t offset_bytes, const void *data, size_t bytes,
                         nst_error *error);
-/* Waits until the data is there. */
 nst_status buffer_read(nst_context *context, cl_mem buffer, size_t offset_bytes, void *data, size_t bytes,
                        nst_error *error);
 nst_status buffer_copy(nst_context *context, cl_mem source, cl_mem target, size_t bytes, nst_error *error);

@@ -33,9 +33,8 @@ enum { COLUMNS, VECTORS };
 static const struct convolution_parameter parameters[] = {
     {"columns", {2, 3, 4, 6, 8, 12}}, {"vectors", {1, 2, 4}}, {NULL, {0}}};
 
-/* AVX-512 has 32 vector registers, the others are taken to have 16: that many allow 12 sums. Few
- * outputs need registers for their pixels besides. A 1x1 convolution with four
- * vectors reads its input half as often as with two. */
+/* AVX-512 has 32 vector registers, the others are taken to have 16: that many allow 12 sums. Few outputs need
+ * registers for their pixels besides. A 1x1 convolution with four vectors reads its input half as often as with two. */
 static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
     bool many_registers = context->channel_block == 16, few_outputs = has_few_outputs(shape);
     values[VECTORS] = shape->out_channels > context->channel_block ? 2 : 1;

@@ -10,10 +10,9 @@ struct scale {
     int iterations;
 };
 
-/* Chooses the scales for a result of width x height pixels content: each half as large as the next, as many as
- * settings ask for, or, for 0, down to 128 pixels. Scales too small for the model are left out. The k-th number of
- * iterations goes to the k-th scale; further scales get the last. Returns their number, 0 if even the largest is too
- * small. */
+/* Chooses the scales for a content: each half as large as the next, as many as settings ask for, or, for 0, down to
+ * 128 pixels. Scales too small for the model are left out. The k-th number of iterations goes to the k-th scale;
+ * further scales get the last. Returns their number, 0 if even the largest is too small. */
 int scales_choose(const nst_settings *settings, const struct model *model, const nst_picture *content,
                   struct scale scales[NST_MAX_SCALES]);
 

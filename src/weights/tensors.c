@@ -60,7 +60,8 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     static const unsigned char hdf5_magic[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     unsigned char start[16] = {0}, tar[5];
     if (list->file_bytes == 0)
-        return fail(error, NST_ERROR_FORMAT, "%s is empty; expected a network (safetensors or torch.save)", list->path);
+        return fail(error, NST_ERROR_FORMAT, "%s is empty; expected a network (safetensors, torch.save or Keras)",
+                    list->path);
     size_t length = list->file_bytes < sizeof start ? (size_t)list->file_bytes : sizeof start;
     nst_status status = tensor_list_read(list, 0, start, length, "the start of the file", error);
     if (status != NST_OK)
@@ -78,7 +79,7 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s is a tar file, as torch.save wrote until 2017; load it with PyTorch and save it again",
                     list->path);
-    return fail(error, NST_ERROR_FORMAT, "%s is not a network: expected safetensors or torch.save", list->path);
+    return fail(error, NST_ERROR_FORMAT, "%s is not a network: expected safetensors, torch.save or Keras", list->path);
 }
 
 /* Opens the file at `path` if `list` has no bytes in memory. */

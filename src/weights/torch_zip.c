@@ -88,7 +88,8 @@ static nst_status find_pickle(const struct tensor_list *list, zip_uint64_t *entr
     }
     if (!found)
         return fail(error, NST_ERROR_FORMAT,
-                    "%s is a zip file without data.pkl; expected a network (safetensors or torch.save)", list->path);
+                    "%s is a zip file without data.pkl; expected a network (safetensors, torch.save or Keras)",
+                    list->path);
     return NST_OK;
 }
 
