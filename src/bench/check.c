@@ -82,9 +82,6 @@ static nst_status make_noise(struct side *side, uint64_t seed, nst_error *error)
         values[i] = (float)(255 * random_uniform(&generator));
     }
     nst_status status = buffer_write(side->context, plan_buffer(&side->plan, side->image), 0, values, bytes, error);
-    if (!status) {
-        status = context_finish(side->context, error);
-    }
     free(values);
     return status;
 }

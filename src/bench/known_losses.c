@@ -111,9 +111,6 @@ static nst_status forward(struct layer_fixture *fixture, uint64_t seed, struct f
         pixels[i] = (float)(255 * random_uniform(&generator));
     }
     nst_status status = buffer_write(fixture->context, image, 0, pixels, elements * sizeof *pixels, error);
-    if (!status) {
-        status = context_finish(fixture->context, error);
-    }
     free(pixels);
     if (!status) {
         status = model_forward(fixture->model, &fixture->plan, image, fixture->size, error);

@@ -283,8 +283,7 @@ static nst_status write_vector(nst_context *context, struct steps *steps, const 
     for (int i = 0; i < COUNT; ++i) {
         steps->buffer[i] = (float)values[i];
     }
-    nst_status status = buffer_write(context, buffer, 0, steps->buffer, sizeof steps->buffer, error);
-    return status ? status : context_finish(context, error);
+    return buffer_write(context, buffer, 0, steps->buffer, sizeof steps->buffer, error);
 }
 
 static nst_status run_steps(nst_context *context, struct optimizer *optimizer, const struct plan *plan, cl_mem vector,

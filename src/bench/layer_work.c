@@ -96,9 +96,6 @@ static nst_status noise_buffer(nst_context *context, uint64_t bytes, enum noise 
     if (!status) {
         status = buffer_write(context, *buffer, 0, words, count * sizeof *words, error);
     }
-    if (!status) {
-        status = context_finish(context, error);
-    }
     free(words);
     return status;
 }

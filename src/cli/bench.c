@@ -38,7 +38,7 @@ static const struct option options[] = {
     {"seconds", 't', "N", NULL, OPTION_REAL, FIELD(seconds), .minimum = 0.1, .maximum = 86400,
      .help = "about how long the sizes of a device may take in all"},
     {"no-start", 0, NULL, NULL, OPTION_FLAG, FIELD(no_start), .help = "do not measure how long the start takes"},
-    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep compiled kernels"},
+    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep kernels, checks, tuning"},
     {"json", 'j', NULL, "Output", OPTION_FLAG, FIELD(json), .help = "as JSON: every figure, for 'nst bench compare'"},
     {"csv", 0, NULL, NULL, OPTION_FLAG, FIELD(csv), .help = "as comma-separated values"},
     {"markdown", 0, NULL, NULL, OPTION_FLAG, FIELD(markdown), .help = "as Markdown"},

@@ -27,7 +27,7 @@ static const struct option options[] = {
      .help = "caffe or torchvision, for a file that does not tell"},
     {"device", 'd', "SPEC", NULL, OPTION_TEXT, FIELD(device),
      .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},
-    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep compiled kernels"},
+    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep kernels, checks, tuning"},
     {"json", 'j', NULL, "Messages", OPTION_FLAG, FIELD(json), .help = "print the distances as JSON"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };

@@ -15,7 +15,7 @@ struct selftest_options {
 static const struct option options[] = {
     {"device", 'd', "SPEC[,SPEC...]", "Options", OPTION_TEXT, FIELD(device),
      .help = "devices as for stylize, with commas between, or all"},
-    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep compiled kernels"},
+    {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep kernels, checks, tuning"},
     {"json", 'j', NULL, NULL, OPTION_FLAG, FIELD(json), .help = "print every line as JSON"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };

@@ -32,9 +32,6 @@ nst_status transfer_to_device(nst_context *context, const nst_picture *picture, 
         }
     }
     status = buffer_write(context, image, 0, planes, bytes, error);
-    if (!status) {
-        status = context_finish(context, error);
-    }
     free(planes);
     return status;
 }
@@ -73,9 +70,6 @@ nst_status transfer_random(nst_context *context, uint64_t seed, double mean, dou
         planes[i] = (float)(mean + deviation * random_normal(&generator));
     }
     status = buffer_write(context, image, 0, planes, bytes, error);
-    if (!status) {
-        status = context_finish(context, error);
-    }
     free(planes);
     return status;
 }
