@@ -11,6 +11,7 @@ struct known_case {
     int in_channels, out_channels, kernel_size, height, width;
     bool every_engine; /* else only the one that the device chooses */
     int epilogues;     /* one bit for each */
+    bool of_image;     /* reads or writes the image, as first convolutions do, if the device's engines can */
 };
 
 enum { EVERY_EPILOGUE = -1 };
@@ -18,18 +19,19 @@ enum { EVERY_EPILOGUE = -1 };
 
 /* Layers of VGG-19, at sizes that no tile divides. */
 static const struct known_case cases[] = {
-    {3, 64, 3, 33, 17, true, EVERY_EPILOGUE},   {64, 64, 3, 37, 29, true, EVERY_EPILOGUE},
-    {64, 3, 3, 33, 17, true, EVERY_EPILOGUE},   {128, 96, 3, 16, 20, false, EVERY_EPILOGUE},
-    {256, 512, 3, 7, 9, false, EVERY_EPILOGUE}, {64, 64, 1, 37, 29, false, EVERY_EPILOGUE},
-    {512, 512, 1, 8, 9, false, EVERY_EPILOGUE},
+    {3, 64, 3, 33, 17, true, EVERY_EPILOGUE, false},      {64, 64, 3, 37, 29, true, EVERY_EPILOGUE, false},
+    {64, 3, 3, 33, 17, true, EVERY_EPILOGUE, false},      {128, 96, 3, 16, 20, false, EVERY_EPILOGUE, false},
+    {256, 512, 3, 7, 9, false, EVERY_EPILOGUE, false},    {64, 64, 1, 37, 29, false, EVERY_EPILOGUE, false},
+    {512, 512, 1, 8, 9, false, EVERY_EPILOGUE, false},    {3, 64, 3, 33, 17, false, ONLY(EPILOGUE_RELU), true},
+    {64, 3, 3, 33, 17, false, ONLY(EPILOGUE_NONE), true},
 };
 
 /* What a job needs in any case, so that its kernels are compiled only once; sizes for a fraction of a second. */
 static const struct known_case brief_cases[] = {
-    {3, 64, 3, 9, 14, false, ONLY(EPILOGUE_RELU)},
-    {64, 64, 3, 9, 14, false, ONLY(EPILOGUE_RELU) | ONLY(EPILOGUE_RELU_POOL) | ONLY(EPILOGUE_MASK)},
-    {64, 3, 3, 9, 14, false, ONLY(EPILOGUE_NONE)},
-    {64, 64, 1, 9, 14, false, ONLY(EPILOGUE_MASK_ADD)},
+    {3, 64, 3, 9, 14, false, ONLY(EPILOGUE_RELU), true},
+    {64, 64, 3, 9, 14, false, ONLY(EPILOGUE_RELU) | ONLY(EPILOGUE_RELU_POOL) | ONLY(EPILOGUE_MASK), false},
+    {64, 3, 3, 9, 14, false, ONLY(EPILOGUE_NONE), true},
+    {64, 64, 1, 9, 14, false, ONLY(EPILOGUE_MASK_ADD), false},
 };
 
 /* Relative to the largest sum: rounding of up to 2304 products, and of Winograd's transforms. */
@@ -101,6 +103,14 @@ static void select_pixels(struct known_convolution *fixture, struct random_gener
     }
 }
 
+/* An image is planar, and never of 16 bits. */
+static struct known_layout layout_of(const nst_context *context, const struct convolution_shape *shape, bool is_image,
+                                     int channels, int height, int width) {
+    struct known_layout layout = known_layout(context, shape->half_maps && !is_image, channels, height, width);
+    layout.block = is_image ? 1 : layout.block;
+    return layout;
+}
+
 static nst_status fill_fixture(nst_context *context, const struct convolution_shape *shape, int height, int width,
                                struct known_convolution *fixture, nst_error *error) {
     size_t pixels = (size_t)height * (size_t)width;
@@ -111,8 +121,8 @@ static nst_status fill_fixture(nst_context *context, const struct convolution_sh
     *fixture = (struct known_convolution){
         .context = context,
         .shape = *shape,
-        .in = known_layout(context, shape->half_maps, shape->in_channels, height, width),
-        .out = known_layout(context, shape->half_maps, shape->out_channels, height, width),
+        .in = layout_of(context, shape, shape->from_image, shape->in_channels, height, width),
+        .out = layout_of(context, shape, shape->to_image, shape->out_channels, height, width),
         .input = malloc(in * pixels * sizeof(float)),
         .weights = malloc(weights * sizeof(float)),
         .bias = malloc(out * sizeof(float)),
@@ -344,8 +354,9 @@ static void describe(const struct known_convolution *fixture, enum convolution_e
                      char detail[64]) {
     static const char *const epilogues[] = {"", ", ReLU", ", mask", ", mask and add", ", ReLU and pooling"};
     const struct convolution_shape *shape = &fixture->shape;
-    snprintf(name, 64, "convolution %dx%d%s%s", shape->kernel_size, shape->kernel_size, epilogues[shape->epilogue],
-             shape->unpools ? ", unpooling" : "");
+    const char *image = shape->from_image ? ", of the image" : shape->to_image ? ", to the image" : "";
+    snprintf(name, 64, "convolution %dx%d%s%s%s", shape->kernel_size, shape->kernel_size, image,
+             epilogues[shape->epilogue], shape->unpools ? ", unpooling" : "");
     snprintf(detail, 64, "%s, %d to %d, %d x %d%s", convolution_engine_name(engine), shape->in_channels,
              shape->out_channels, fixture->in.width, fixture->in.height, shape->half_maps ? ", 16 bits" : "");
 }
@@ -392,17 +403,28 @@ static nst_status check_engine(const struct known_convolution *known, enum convo
                : known_add(answers, name, detail, found, known_convolution_bound(&known->shape, choice.engine), error);
 }
 
+/* The shape of a case, but for its epilogue. */
+static struct convolution_shape shape_of(nst_context *context, const struct known_case *known, bool half,
+                                         bool unpools) {
+    struct convolution_shape shape = {.in_channels = known->in_channels,
+                                      .out_channels = known->out_channels,
+                                      .kernel_size = known->kernel_size,
+                                      .padding = known->kernel_size / 2,
+                                      .has_bias = !unpools,
+                                      .unpools = unpools,
+                                      .half_weights = half,
+                                      .half_maps = half};
+    struct convolution_shape of_image = shape;
+    of_image.from_image = known->in_channels == 3;
+    of_image.to_image = known->out_channels == 3;
+    of_image.has_bias = !of_image.to_image;
+    return known->of_image && convolution_is_possible(context, &of_image) ? of_image : shape;
+}
+
 /* One shape with its epilogues: those of the forward pass with a bias, those of the backward pass without. */
 static nst_status check_case(nst_context *context, const struct known_case *known, bool half, bool unpools,
                              struct known_answers *answers, nst_error *error) {
-    struct convolution_shape base = {.in_channels = known->in_channels,
-                                     .out_channels = known->out_channels,
-                                     .kernel_size = known->kernel_size,
-                                     .padding = known->kernel_size / 2,
-                                     .has_bias = !unpools,
-                                     .unpools = unpools,
-                                     .half_weights = half,
-                                     .half_maps = half};
+    struct convolution_shape base = shape_of(context, known, half, unpools);
     struct known_convolution *fixture;
     nst_status status = known_convolution_create(context, &base, known->height, known->width, &fixture, error);
     for (int epilogue = EPILOGUE_NONE; !status && epilogue <= EPILOGUE_RELU_POOL; ++epilogue) {
@@ -432,15 +454,13 @@ static nst_status check_case(nst_context *context, const struct known_case *know
 /* A case, and its backward pass through a pooling. */
 static nst_status check_both_ways(nst_context *context, const struct known_case *known, bool half,
                                   struct known_answers *answers, nst_error *error) {
-    struct convolution_shape shape = {.in_channels = known->out_channels,
-                                      .out_channels = known->in_channels,
-                                      .kernel_size = known->kernel_size,
-                                      .padding = known->kernel_size / 2,
-                                      .epilogue = EPILOGUE_RELU_POOL,
-                                      .half_weights = half,
-                                      .half_maps = half};
+    struct known_case back = *known;
+    back.in_channels = known->out_channels;
+    back.out_channels = known->in_channels;
+    struct convolution_shape shape = shape_of(context, &back, half, false);
+    shape.epilogue = EPILOGUE_RELU_POOL;
     nst_status status = check_case(context, known, half, false, answers, error);
-    if (!status && convolution_can_pool(context, &shape)) {
+    if (!status && !known->of_image && convolution_can_pool(context, &shape)) {
         status = check_case(context, known, half, true, answers, error);
     }
     return status;
@@ -452,7 +472,9 @@ nst_status known_convolutions(nst_context *context, bool brief, struct known_ans
     nst_status status = NST_OK;
     for (int half = 0; half <= !brief; ++half) {
         for (size_t i = 0; !status && i < count; ++i) {
-            status = check_both_ways(context, &list[i], half, answers, error);
+            struct convolution_shape shape = shape_of(context, &list[i], half, false);
+            bool is_repeated = !brief && list[i].of_image && !shape.from_image && !shape.to_image;
+            status = is_repeated ? NST_OK : check_both_ways(context, &list[i], half, answers, error);
         }
     }
     return status;
