@@ -4,8 +4,6 @@
 #include "support/error.h"
 #include "support/text.h"
 
-#include <stdlib.h>
-
 nst_status buffer_create(nst_context *context, size_t bytes, const char *what, cl_mem *buffer, nst_error *error) {
     *buffer = NULL;
     const nst_device_info *device = &context->info;
@@ -92,13 +90,6 @@ nst_status buffer_copy(nst_context *context, cl_mem source, cl_mem target, size_
 nst_status buffer_fill_zero(nst_context *context, cl_mem buffer, size_t bytes, nst_error *error) {
     if (bytes == 0) {
         return NST_OK;
-    }
-    if (context->fills_by_writing) {
-        void *zeros = calloc(1, bytes);
-        nst_status status =
-            zeros ? buffer_write(context, buffer, 0, zeros, bytes, error) : fail_memory(error, bytes, "zeros");
-        free(zeros);
-        return status;
     }
     const cl_uchar zero = 0;
     cl_int code = clEnqueueFillBuffer(context->queue, buffer, &zero, sizeof zero, 0, bytes, 0, NULL, NULL);

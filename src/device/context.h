@@ -19,14 +19,13 @@ struct nst_context {
     cl_command_queue queue; /* in order */
 
     /* Decided once, when the device is opened (see device/traits.c). */
-    bool loops_in_kernel;  /* CPUs: few work-items, each looping over a contiguous range; else one per element */
-    int channel_block;     /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
-    int work_items;        /* compute units, 1 at least: for kernels that loop, how many to launch */
-    size_t work_group;     /* for kernels that do not: size of a work-group */
-    double dispatch_flop;  /* the most floating-point operations that one dispatch should do */
-    bool prefetches;       /* the compiler of kernels knows __builtin_prefetch */
-    int sub_group;         /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
-    bool fills_by_writing; /* zeros are sent from the host instead of by clEnqueueFillBuffer */
+    bool loops_in_kernel; /* CPUs: few work-items, each looping over a contiguous range; else one per element */
+    int channel_block;    /* preferred innermost channels of feature maps: 1, 4, 8 or 16 */
+    int work_items;       /* compute units, 1 at least: for kernels that loop, how many to launch */
+    size_t work_group;    /* for kernels that do not: size of a work-group */
+    double dispatch_flop; /* the most floating-point operations that one dispatch should do */
+    bool prefetches;      /* the compiler of kernels knows __builtin_prefetch */
+    int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
 
     struct tuning_table tuning; /* empty if the device was not tuned */
     bool keeps_findings;        /* what is found out about the device is kept for later runs */

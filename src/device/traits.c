@@ -150,8 +150,6 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
     context->work_group = like_cpu ? 1 : power_of_two_below(device->largest_work_group, USUAL_WORK_GROUP);
     context->dispatch_flop = traits_dispatch_flop(device);
     context->sub_group = smallest_sub_group(context);
-    /* Oclgrind's check for uninitialized values (21.10) does not see what clEnqueueFillBuffer writes. */
-    context->fills_by_writing = is_oclgrind(device->platform);
     context->prefetches = like_cpu && knows_prefetch(device->platform);
     return read_block(&context->channel_block, error);
 }

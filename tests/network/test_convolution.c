@@ -365,7 +365,7 @@ static void many_channels(void **state) {
             shape.epilogue = epilogue;
             shape.half_weights = half;
             shape.half_maps = half;
-            problem_init(&problem, &shape, (struct size){(int)sizes_to_try(41, 5), 7}, weights, bias, &generator);
+            problem_init(&problem, &shape, (struct size){(int)sizes_to_try(41, 3), 7}, weights, bias, &generator);
             check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
             check_problem(context, convolution, &problem, epilogue);
             convolution_destroy(context, convolution);
