@@ -230,6 +230,17 @@ static void read_text(const char *path, char *buffer, size_t size) {
     fclose(stream);
 }
 
+/* Mesa's drivers (22.3) and CLBlast (1.5) write to standard error too, and no setting turns it off. */
+static void remove_lines_of_others(char *text) {
+    while (*text) {
+        char *end = strchr(text, '\n'), *next = end ? end + 1 : text + strlen(text);
+        if (strncmp(text, "MESA: ", 6) == 0 || strncmp(text, "CLBlast: ", 9) == 0)
+            memmove(text, next, strlen(next) + 1);
+        else
+            text = next;
+    }
+}
+
 const struct outcome *program_finish(pid_t process) {
     static struct outcome outcome;
     int status = 0;
@@ -237,6 +248,7 @@ const struct outcome *program_finish(pid_t process) {
     outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     read_text("program.out", outcome.out, sizeof outcome.out);
     read_text("program.err", outcome.err, sizeof outcome.err);
+    remove_lines_of_others(outcome.err);
     return &outcome;
 }
 

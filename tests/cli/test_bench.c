@@ -1,6 +1,7 @@
 /* The commands `nst bench`, `nst bench compare` and `nst selftest` on the small network: what they print, what they
  * make of files that are not theirs, and that wrong kernels are found. */
 #include "fixtures.h"
+#include "sizes.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -9,9 +10,16 @@
 #include <string.h>
 #include <time.h>
 
-#define QUICK "bench --network ./small.safetensors --seconds 0.5 --quiet --no-start "
+#define QUICK "bench --network ./small.safetensors --quiet --no-start "
 
 enum { CONVOLUTIONS = 13 };
+
+/* The command with so many seconds to measure, of which slow implementations get more; overwritten by the next. */
+static const char *within(double seconds, const char *command) {
+    static char line[512];
+    snprintf(line, sizeof line, "%s --seconds %g", command, seconds * (double)sizes_to_try(1, 16));
+    return line;
+}
 
 static const struct outcome *run_well(const char *line) {
     const struct outcome *outcome = program_run(line, NULL);
@@ -46,7 +54,7 @@ static void assert_text(const json_t *object, const char *name, const char *expe
 static int measure(void **state) {
     if (fixtures_create(state) != 0)
         return -1;
-    run_well(QUICK "--layers --sizes 48,32 --json -o a.json");
+    run_well(within(0.5, QUICK "--layers --sizes 48,32 --json -o a.json"));
     return 0;
 }
 
@@ -118,11 +126,18 @@ static int count_fields(const char *line, size_t length) {
     return quoted ? -1 : fields;
 }
 
+/* Behind the next comma that is not in quotes; there is one. */
+static const char *next_field(const char *field) {
+    for (bool quoted = false; *field != ',' || quoted; field++)
+        quoted ^= *field == '"';
+    return field + 1;
+}
+
 /* With the start, which is left out elsewhere because it compiles everything. */
 static void test_csv(void **state) {
     (void)state;
     const struct outcome *outcome =
-        run_well("bench --network ./small.safetensors --seconds 0.5 --quiet --layers --sizes 32 --csv");
+        run_well(within(0.5, "bench --network ./small.safetensors --quiet --layers --sizes 32 --csv"));
     const char *line = outcome->out;
     int columns = count_fields(line, strcspn(line, "\n")), lines = 0, layers = 0;
     assert_true(columns > 20);
@@ -132,8 +147,8 @@ static void test_csv(void **state) {
         if (strncmp(line, "size,", 5) == 0) { /* the two times of the start are there, the cold one the longer */
             double times[2];
             const char *field = line;
-            for (int column = 0; column < 20; column++) /* no text of this line holds a comma */
-                field = strchr(field, ',') + 1;
+            for (int column = 0; column < 20; column++)
+                field = next_field(field);
             assert_int_equal(sscanf(field, "%lf,%lf", &times[0], &times[1]), 2);
             assert_true(times[0] > 0 && times[1] > 0);
         }
@@ -144,11 +159,11 @@ static void test_csv(void **state) {
 
 static void test_text_and_markdown(void **state) {
     (void)state;
-    const struct outcome *outcome = run_well(QUICK "--sizes 32");
+    const struct outcome *outcome = run_well(within(0.5, QUICK "--sizes 32"));
     assert_non_null(strstr(outcome->out, "network small"));
     assert_non_null(strstr(outcome->out, "ms/iteration"));
     assert_non_null(strstr(outcome->out, "check   ok"));
-    outcome = run_well(QUICK "--sizes 32 --markdown");
+    outcome = run_well(within(0.5, QUICK "--sizes 32 --markdown"));
     int bars = -1, lines = 0;
     for (const char *line = outcome->out; *line; line += strcspn(line, "\n") + 1) {
         if (*line != '|')
@@ -166,8 +181,7 @@ static void test_text_and_markdown(void **state) {
 /* Too large for the time: the row says so, and the others are measured. */
 static void test_skipped(void **state) {
     (void)state;
-    run_well(
-        "bench --network ./small.safetensors --seconds 0.2 --quiet --no-start --sizes 32,8192 --json -o skip.json");
+    run_well(within(0.2, QUICK "--sizes 32,8192 --json -o skip.json"));
     json_t *whole = load("skip.json");
     json_t *rows = json_object_get(json_array_get(json_object_get(whole, "devices"), 0), "rows");
     assert_text(json_array_get(rows, 0), "status", "ok");
@@ -180,7 +194,7 @@ static void test_skipped(void **state) {
 /* The precision stands in the report, and its rows are not taken for those of the other one. */
 static void test_half(void **state) {
     (void)state;
-    run_well(QUICK "--sizes 32 --precision half --json -o half.json");
+    run_well(within(0.5, QUICK "--sizes 32 --precision half --json -o half.json"));
     json_t *half = load("half.json"), *single = load("a.json");
     json_t *device = json_array_get(json_object_get(half, "devices"), 0);
     assert_text(device, "precision", "half");
@@ -206,7 +220,7 @@ static void test_devices(void **state) {
     }
     assert_int_equal(program_run(QUICK "--device ,", NULL)->status, 2);
     /* One that is not there does not keep the other from being measured. */
-    run_well(QUICK "--sizes 32 -d 77:0,auto --json -o two.json");
+    run_well(within(0.5, QUICK "--sizes 32 -d 77:0,auto --json -o two.json"));
     json_t *whole = load("two.json"), *devices = json_object_get(whole, "devices");
     assert_int_equal(json_array_size(devices), 2);
     assert_text(json_array_get(devices, 0), "status", "error");
@@ -356,7 +370,7 @@ static void test_wrong_row(void **state) {
     (void)state;
     fixture_copy_kernels("wrong-plain", "convolution_plain.cl", "sum += ", "sum += 1.1f * ");
     struct surroundings surroundings = {.variable = "NST_KERNEL_DIR", .value = "wrong-plain"};
-    const struct outcome *outcome = program_run(QUICK "--sizes 32 --json -o wrong.json", &surroundings);
+    const struct outcome *outcome = program_run(within(0.5, QUICK "--sizes 32 --json -o wrong.json"), &surroundings);
     assert_int_equal(outcome->status, 1);
     json_t *whole = load("wrong.json"), *device = json_array_get(json_object_get(whole, "devices"), 0);
     json_t *row = json_array_get(json_object_get(device, "rows"), 0);

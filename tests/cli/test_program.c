@@ -15,7 +15,7 @@
 
 static void assert_fine(const char *line, const struct outcome *outcome) {
     if (outcome->status != 0)
-        fail_msg("'%s' ended with %d: %s", line, outcome->status, outcome->err);
+        fail_msg("'%s' ended with %d: %s%s", line, outcome->status, outcome->out, outcome->err);
 }
 
 /* Every number in the picture's text chunks and everything else: whether the PNG file holds this text uncompressed. */

@@ -148,8 +148,8 @@ void assert_style_distance_falls(nst_context *context, const nst_network *networ
     if (!(record.last_style < record.first_style / factor)) {
         fail_msg("the style distance fell from %g to %g only", record.first_style, record.last_style);
     }
-    assert_int_equal(record.picture.width, 96);
-    assert_int_equal(record.picture.height, 72);
+    assert_int_equal(record.picture.width, settings->size_px);
+    assert_int_equal(record.picture.height, settings->size_px * 3 / 4);
     assert_in_unit_range(&record.picture);
     record_free(&record);
     nst_picture_free(&hills);

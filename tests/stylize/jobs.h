@@ -41,7 +41,7 @@ void record_free(struct job_record *record);
 void run_small(nst_context *context, const nst_settings *settings, const nst_picture *content,
                struct job_record *record);
 
-/* A run with settings of 96 pixels divides the style distance of the hills from the stripes by `factor` at least. */
+/* A run on one scale divides the style distance of the hills from the stripes by `factor` at least. */
 void assert_style_distance_falls(nst_context *context, const nst_network *network, const nst_settings *settings,
                                  double factor);
 

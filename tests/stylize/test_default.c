@@ -123,11 +123,11 @@ static void the_style_distance_falls_to_a_third(void **state) {
     nst_settings settings;
     nst_error error;
     check(nst_settings_init(&settings, NULL, &error), &error);
-    settings.size_px = 96;
+    settings.size_px = (int)sizes_to_try(96, 48);
     settings.scale_count = settings.iteration_count = 1;
-    settings.iterations[0] = 30;
+    settings.iterations[0] = (int)sizes_to_try(30, 10);
     settings.content_weight = 0.005; /* the style is what is measured */
-    assert_style_distance_falls(*state, network, &settings, 3);
+    assert_style_distance_falls(*state, network, &settings, (double)sizes_to_try(3, 2));
     nst_network_destroy(network);
 }
 

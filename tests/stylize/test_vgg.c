@@ -13,12 +13,12 @@ static void the_style_distance_falls_tenfold(void **state) {
     nst_network *network;
     nst_error error;
     check(nst_network_open(path, NULL, &network, &error), &error);
-    nst_settings settings = small_settings(50);
-    settings.size_px = 96;
+    nst_settings settings = small_settings((int)sizes_to_try(50, 10));
+    settings.size_px = (int)sizes_to_try(96, 48);
     settings.content_weight = 0.002; /* relu3_2 holds on to far more than the preset's relu4_2 */
     set_layers(&settings.style_layers, styles, 3);
     set_layers(&settings.content_layers, contents, 1);
-    assert_style_distance_falls(*state, network, &settings, 10);
+    assert_style_distance_falls(*state, network, &settings, (double)sizes_to_try(10, 3));
     nst_network_destroy(network);
 }
 
