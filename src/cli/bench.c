@@ -61,21 +61,23 @@ static nst_status set_defaults(void *values, const char *preset, nst_error *erro
 
 static nst_status print_report(const struct bench_command_options *values, const struct bench_report *report,
                                FILE *stream, nst_error *error) {
-    if (values->csv)
+    if (values->csv) {
         bench_print_csv(report, stream);
-    else if (values->markdown)
+    } else if (values->markdown) {
         bench_print_markdown(report, stream);
-    else if (!values->json)
+    } else if (!values->json) {
         bench_print_text(report, stream);
-    else
+    } else {
         return print_json(bench_to_json(report), "the benchmark", stream, error);
+    }
     return NST_OK;
 }
 
 static nst_status write_report(const struct bench_command_options *values, const struct bench_report *report,
                                nst_error *error) {
-    if (!values->output)
+    if (!values->output) {
         return print_report(values, report, stdout, error);
+    }
     struct file_replacement replacement;
     nst_status status = file_replacement_begin(&replacement, values->output, error);
     if (status == NST_OK) {
@@ -90,18 +92,20 @@ static nst_status write_report(const struct bench_command_options *values, const
 
 static void tell(const char *what, void *user) {
     const struct bench_command_options *values = user;
-    if (!values->quiet)
+    if (!values->quiet) {
         fprintf(stderr, "bench: %s\n", what);
+    }
 }
 
 /* True if anything was measured, and nothing was wrong. */
 static bool is_fine(const struct bench_report *report) {
     int measured = 0, wrong = 0;
-    for (int i = 0; i < report->device_count; i++)
+    for (int i = 0; i < report->device_count; i++) {
         for (int n = 0; n < report->devices[i].row_count; n++) {
             measured += report->devices[i].rows[n].outcome.state == BENCH_OK;
             wrong += report->devices[i].rows[n].outcome.state == BENCH_WRONG;
         }
+    }
     return measured > 0 && wrong == 0;
 }
 
@@ -112,8 +116,9 @@ static int measure(struct bench_command_options *values) {
     nst_error error;
     bool fine = false;
     nst_status status = device_names_find(values->device, &names, &error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = network_choice_open_measured(values->network, values->input_convention, &network, &error);
+    }
     if (status == NST_OK) {
         struct bench_options wanted = {.size_count = values->size_count,
                                        .layers = values->layers,
@@ -133,10 +138,12 @@ static int measure(struct bench_command_options *values) {
     }
     bench_report_free(&report);
     nst_network_destroy(network);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return command_error(&error);
-    if (*interrupt_flag())
+    }
+    if (*interrupt_flag()) {
         return 128 + *interrupt_flag();
+    }
     return fine ? EXIT_FINE : EXIT_FAILED;
 }
 
@@ -145,12 +152,15 @@ static int measure(struct bench_command_options *values) {
 static nst_status compare(const struct arguments *arguments, const struct bench_command_options *values,
                           nst_error *error) {
     int count = arguments->operand_count - 1;
-    for (size_t i = 0; i < arguments->given_count; i++)
-        if (strcmp(arguments->given[i].option->name, "html") != 0)
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        if (strcmp(arguments->given[i].option->name, "html") != 0) {
             return fail(error, NST_ERROR_ARGUMENT, "bench compare takes no --%s", arguments->given[i].option->name);
-    if (count < 1)
+        }
+    }
+    if (count < 1) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "bench compare: expected files written by 'nst bench --json', found none");
+    }
     return bench_compare(arguments->operands + 1, count, values->html, stdout, error);
 }
 
@@ -165,15 +175,19 @@ static int bench(const struct arguments *arguments) {
         status = fail(&error, NST_ERROR_ARGUMENT, "bench: expected options, or compare and files, found '%s'",
                       option_quote(arguments->operands[0], quoted, sizeof quoted));
     }
-    if (status == NST_OK && values.json + values.csv + values.markdown > 1)
+    if (status == NST_OK && values.json + values.csv + values.markdown > 1) {
         status =
             fail(&error, NST_ERROR_ARGUMENT, "expected at most one of --json, --csv and --markdown, found several");
-    if (status == NST_OK && values.html && !compares)
+    }
+    if (status == NST_OK && values.html && !compares) {
         status = fail(&error, NST_ERROR_ARGUMENT, "--html: expected behind 'nst bench compare' and files, found alone");
-    if (status == NST_OK && !compares)
+    }
+    if (status == NST_OK && !compares) {
         return measure(&values);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = compare(arguments, &values, &error);
+    }
     return status == NST_OK ? EXIT_FINE : command_error(&error);
 }
 

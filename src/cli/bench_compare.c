@@ -14,9 +14,11 @@ enum { MOST_COLUMNS = TABLE_MOST_COLUMNS - 1 };
 /* ---- Columns --------------------------------------------------------------------------------------------------- */
 
 const struct bench_row *bench_column_row(const struct bench_column *column, int size_px) {
-    for (int i = 0; i < column->device->row_count; i++)
-        if (column->device->rows[i].size_px == size_px)
+    for (int i = 0; i < column->device->row_count; i++) {
+        if (column->device->rows[i].size_px == size_px) {
             return &column->device->rows[i];
+        }
+    }
     return NULL;
 }
 
@@ -36,22 +38,27 @@ static int compare_integers(const void *a, const void *b) {
 }
 
 static void add_size(struct bench_columns *columns, int size_px) {
-    for (int i = 0; i < columns->size_count; i++)
-        if (columns->sizes[i] == size_px)
+    for (int i = 0; i < columns->size_count; i++) {
+        if (columns->sizes[i] == size_px) {
             return;
-    if (columns->size_count < (int)(sizeof columns->sizes / sizeof columns->sizes[0]))
+        }
+    }
+    if (columns->size_count < (int)(sizeof columns->sizes / sizeof columns->sizes[0])) {
         columns->sizes[columns->size_count++] = size_px;
+    }
 }
 
 static nst_status add_columns(struct bench_columns *columns, const char *file, const struct bench_report *report,
                               nst_error *error) {
     for (int i = 0; i < report->device_count; i++) {
-        if (columns->count == MOST_COLUMNS)
+        if (columns->count == MOST_COLUMNS) {
             return fail(error, NST_ERROR_ARGUMENT, "%s: expected at most %d devices in all files, found more", file,
                         MOST_COLUMNS);
+        }
         columns->columns[columns->count++] = (struct bench_column){file, report, &report->devices[i]};
-        for (int row = 0; row < report->devices[i].row_count; row++)
+        for (int row = 0; row < report->devices[i].row_count; row++) {
             add_size(columns, report->devices[i].rows[row].size_px);
+        }
     }
     qsort(columns->sizes, (size_t)columns->size_count, sizeof columns->sizes[0], compare_integers);
     return NST_OK;
@@ -65,18 +72,21 @@ static void print_names(const struct bench_columns *columns, FILE *stream) {
         const struct bench_column *column = &columns->columns[i];
         fprintf(stream, "%c  %s; network %s; %s, nst %s, %s\n", 'A' + i, bench_column_name(column, name, sizeof name),
                 column->report->network, column->file, column->report->version, column->report->date);
-        if (column->device->outcome.state != BENCH_OK)
+        if (column->device->outcome.state != BENCH_OK) {
             fprintf(stream, "   %s\n", column->device->outcome.reason);
-        if (strcmp(column->report->network, columns->columns[0].report->network) != 0)
+        }
+        if (strcmp(column->report->network, columns->columns[0].report->network) != 0) {
             fprintf(stream, "   another network than A's: its times are for other work\n");
+        }
     }
 }
 
 static void begin_table(const struct bench_columns *columns, const char *first, struct table *table) {
     char heading[8 * TABLE_MOST_COLUMNS + 32];
     int length = snprintf(heading, sizeof heading, "<%s", first);
-    for (int i = 0; i < columns->count; i++)
+    for (int i = 0; i < columns->count; i++) {
         length += snprintf(heading + length, sizeof heading - (size_t)length, "|%c", 'A' + i);
+    }
     table_begin(table, heading);
 }
 
@@ -90,12 +100,13 @@ static void add_figures(const struct bench_columns *columns, const char *label, 
     table_cell(table, 0, "%s", label);
     for (int i = 0; i < columns->count; i++) {
         double value = figure(&columns->columns[i], size_px);
-        if (!isfinite(value))
+        if (!isfinite(value)) {
             table_cell(table, i + 1, "-");
-        else if (i > 0 && isfinite(first) && first > 0)
+        } else if (i > 0 && isfinite(first) && first > 0) {
             table_cell(table, i + 1, "%.*f (%.2f x)", decimals, value, value / first);
-        else
+        } else {
             table_cell(table, i + 1, "%.*f", decimals, value);
+        }
     }
 }
 
@@ -130,31 +141,35 @@ static void print_failures(const struct bench_columns *columns, FILE *stream) {
         const struct bench_device *device = columns->columns[i].device;
         for (int row = 0; row < device->row_count; row++) {
             const struct bench_outcome *outcome = &device->rows[row].outcome;
-            if (outcome->state != BENCH_OK && device->outcome.state == BENCH_OK)
+            if (outcome->state != BENCH_OK && device->outcome.state == BENCH_OK) {
                 fprintf(stream, "%c, %d px, %s: %s\n", 'A' + i, device->rows[row].size_px,
                         bench_state_name(outcome->state), outcome->reason);
+            }
         }
     }
 }
 
 /* Where a time is of other work than A's: maps and filters took other bytes. */
 static void print_precisions(const struct bench_columns *columns, FILE *stream) {
-    for (int i = 1; i < columns->count; i++)
+    for (int i = 1; i < columns->count; i++) {
         for (int n = 0; n < columns->size_count; n++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], columns->sizes[n]);
             const struct bench_row *first = bench_column_row(&columns->columns[0], columns->sizes[n]);
-            if (row && first && row->precision != first->precision)
+            if (row && first && row->precision != first->precision) {
                 fprintf(stream, "%c, %d px: measured in %s precision, A in %s\n", 'A' + i, columns->sizes[n],
                         bench_precision_name(row->precision), bench_precision_name(first->precision));
+            }
         }
+    }
 }
 
 static void print_layers(const struct bench_columns *columns, int size_px, FILE *stream) {
     const struct bench_row *first = bench_column_row(&columns->columns[0], size_px);
     struct table table;
     char heading[64];
-    if (!first || first->layer_count == 0)
+    if (!first || first->layer_count == 0) {
         return;
+    }
     snprintf(heading, sizeof heading, "ms at %d px", size_px);
     begin_table(columns, heading, &table);
     for (int n = 0; n < first->layer_count; n++) {
@@ -164,12 +179,13 @@ static void print_layers(const struct bench_columns *columns, int size_px, FILE 
         for (int i = 0; i < columns->count; i++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], size_px);
             const struct bench_layer *layer = row && n < row->layer_count ? &row->layers[n] : NULL;
-            if (!layer || strcmp(layer->name, first->layers[n].name) != 0 || !isfinite(layer->timing.median_ms))
+            if (!layer || strcmp(layer->name, first->layers[n].name) != 0 || !isfinite(layer->timing.median_ms)) {
                 table_cell(&table, i + 1, "-");
-            else if (i == 0 || !(base > 0))
+            } else if (i == 0 || !(base > 0)) {
                 table_cell(&table, i + 1, "%.3f", layer->timing.median_ms);
-            else
+            } else {
                 table_cell(&table, i + 1, "%.3f (%.2f x)", layer->timing.median_ms, layer->timing.median_ms / base);
+            }
         }
     }
     fputc('\n', stream);
@@ -197,8 +213,9 @@ void bench_compare_text(const struct bench_columns *columns, FILE *stream) {
     table_free(&table);
     print_failures(columns, stream);
     print_precisions(columns, stream);
-    for (int i = 0; i < columns->size_count; i++)
+    for (int i = 0; i < columns->size_count; i++) {
         print_layers(columns, columns->sizes[i], stream);
+    }
 }
 
 /* ---- Command --------------------------------------------------------------------------------------------------- */
@@ -221,17 +238,22 @@ nst_status bench_compare(char **paths, int count, const char *html, FILE *stream
     nst_status status = reports ? NST_OK : fail_memory(error, (size_t)count * sizeof *reports, "the benchmarks");
     for (int i = 0; status == NST_OK && i < count; i++) {
         status = bench_read(paths[i], &reports[i], error);
-        if (status == NST_OK)
+        if (status == NST_OK) {
             status = add_columns(&columns, paths[i], &reports[i], error);
+        }
     }
-    if (status == NST_OK && columns.count == 0)
+    if (status == NST_OK && columns.count == 0) {
         status = fail(error, NST_ERROR_FORMAT, "%s: expected devices that were measured, found none", paths[0]);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         bench_compare_text(&columns, stream);
-    if (status == NST_OK && html)
+    }
+    if (status == NST_OK && html) {
         status = write_page(&columns, html, error);
-    for (int i = 0; reports && i < count; i++)
+    }
+    for (int i = 0; reports && i < count; i++) {
         bench_report_free(&reports[i]);
+    }
     free(reports);
     return status;
 }

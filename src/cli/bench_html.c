@@ -16,7 +16,7 @@ enum {
 };
 
 static void print_escaped(const char *text, FILE *stream) {
-    for (; *text; text++)
+    for (; *text; text++) {
         switch (*text) {
         case '&':
             fputs("&amp;", stream);
@@ -33,6 +33,7 @@ static void print_escaped(const char *text, FILE *stream) {
         default:
             fputc((unsigned char)*text < ' ' ? ' ' : *text, stream);
         }
+    }
 }
 
 static void print_head(FILE *stream) {
@@ -59,8 +60,9 @@ static void print_head(FILE *stream) {
         "svg line.peak { stroke: var(--faint); stroke-dasharray: 4 4; }\n"
         "svg .figure { paint-order: stroke; stroke: var(--back); stroke-width: 4px; }\n",
         stream);
-    for (int i = 0; i < COLORS; i++)
+    for (int i = 0; i < COLORS; i++) {
         fprintf(stream, ".k%d { fill: var(--c%d); background: var(--c%d); }\n", i, i, i);
+    }
     fputs("</style>\n</head>\n<body>\n<h1>nst bench</h1>\n", stream);
 }
 
@@ -106,9 +108,10 @@ static void print_bar(const struct bar *bar, double most, int y, FILE *stream) {
     }
     fprintf(stream, "<text class=\"figure\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">%c</text>",
             LABEL_WIDTH + LETTER_WIDTH / 2, base, 'A' + bar->column);
-    if (width > 0)
+    if (width > 0) {
         fprintf(stream, "<rect class=\"k%d\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
                 bar->column % COLORS, BARS_LEFT, y, width < 1 ? 1 : width, BAR_HEIGHT);
+    }
     fprintf(stream, "<text class=\"figure\" x=\"%.1f\" y=\"%d\">", BARS_LEFT + width + 6, base);
     print_escaped(bar->figure, stream);
     fputs("</text>\n", stream);
@@ -117,8 +120,9 @@ static void print_bar(const struct bar *bar, double most, int y, FILE *stream) {
 /* The largest value of the bars from `first` on: of its group, or of all. */
 static double largest_value(const struct chart *chart, int first, bool of_group) {
     double most = 0;
-    for (int i = first; i < chart->count && !(of_group && i > first && chart->bars[i].begins_group); i++)
+    for (int i = first; i < chart->count && !(of_group && i > first && chart->bars[i].begins_group); i++) {
         most = isfinite(chart->bars[i].value) && chart->bars[i].value > most ? chart->bars[i].value : most;
+    }
     return most;
 }
 
@@ -130,13 +134,15 @@ static void print_chart(const struct chart *chart, const char *what, FILE *strea
         height += BAR_HEIGHT + (chart->bars[i].begins_group ? 2 * BAR_GAP : BAR_GAP / 2);
     }
     fprintf(stream, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", CHART_WIDTH, height, what);
-    if (chart->has_peak)
+    if (chart->has_peak) {
         fprintf(stream, "<line class=\"peak\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/>\n",
                 BARS_LEFT + width_of(100, most), BARS_LEFT + width_of(100, most), height);
+    }
     for (int i = 0; i < chart->count; i++) {
         y += chart->bars[i].begins_group ? 2 * BAR_GAP : BAR_GAP / 2;
-        if (chart->scaled_by_group && chart->bars[i].begins_group)
+        if (chart->scaled_by_group && chart->bars[i].begins_group) {
             most = largest_value(chart, i, true);
+        }
         print_bar(&chart->bars[i], most, y, stream);
         y += BAR_HEIGHT;
     }
@@ -149,7 +155,7 @@ static void print_chart(const struct chart *chart, const char *what, FILE *strea
 /* Bars of every size and column: times, or shares of the peak. */
 static void fill_sizes(const struct bench_columns *columns, bool shares, struct chart *chart) {
     *chart = (struct chart){.scaled_by_group = !shares, .has_peak = shares};
-    for (int size = 0; size < columns->size_count; size++)
+    for (int size = 0; size < columns->size_count; size++) {
         for (int i = 0; i < columns->count; i++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], columns->sizes[size]);
             struct bar *bar = add_bar(chart);
@@ -164,6 +170,7 @@ static void fill_sizes(const struct bench_columns *columns, bool shares, struct 
             bar->value = shares ? 100 * row->share_of_peak : row->iteration.median_ms;
             snprintf(bar->figure, sizeof bar->figure, shares ? "%.0f %%" : "%.1f ms", bar->value);
         }
+    }
 }
 
 /* The layers of one size: shares of the peak, the columns that have them beside one another. */
@@ -178,8 +185,9 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
         bool begins = true;
         for (int i = 0; i < columns->count; i++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], size_px);
-            if (!row || n >= row->layer_count)
+            if (!row || n >= row->layer_count) {
                 continue;
+            }
             const struct bench_layer *layer = &row->layers[n];
             struct bar *bar = add_bar(chart);
             bar->column = i;
@@ -187,19 +195,21 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
             begins = false;
             snprintf(bar->label, sizeof bar->label, "%.31s %.11s", layer->name, layer->direction);
             bar->value = layer->outcome.state == BENCH_OK ? 100 * layer->share_of_peak : NAN;
-            if (isfinite(bar->value))
+            if (isfinite(bar->value)) {
                 snprintf(bar->figure, sizeof bar->figure, "%.0f %%, %.2f ms, %.*s", bar->value, layer->timing.median_ms,
                          (int)strcspn(layer->engine, " "), layer->engine);
-            else
+            } else {
                 snprintf(bar->figure, sizeof bar->figure, "%s", bench_state_name(layer->outcome.state));
+            }
         }
     }
 }
 
 static void print_cell(double value, const char *format, FILE *stream) {
     char text[48] = "–";
-    if (isfinite(value))
+    if (isfinite(value)) {
         snprintf(text, sizeof text, format, value);
+    }
     fprintf(stream, "<td>%s</td>", text);
 }
 
@@ -254,8 +264,9 @@ void bench_compare_html(const struct bench_columns *columns, FILE *stream) {
     print_chart(&chart, "share of the peak", stream);
     for (int i = 0; i < columns->size_count; i++) {
         fill_layers(columns, columns->sizes[i], &chart);
-        if (chart.count == 0)
+        if (chart.count == 0) {
             continue;
+        }
         fprintf(stream,
                 "<h2>Convolutions at %d px</h2>\n<p class=\"faint\">Share of the peak (dashed line: 100 %%), time and "
                 "engine.</p>\n",

@@ -75,10 +75,12 @@ static json_t *row_json(const struct bench_row *row) {
     set_text(object, "precision", bench_precision_name(row->precision));
     set_speed(object, &row->outcome, &row->iteration, row->gflop, row->gflops, row->share_of_peak);
     set_integer(object, "memory_bytes", row->memory_bytes);
-    for (int i = 0; i < row->layer_count; i++)
+    for (int i = 0; i < row->layer_count; i++) {
         json_array_append_new(layers, layer_json(&row->layers[i]));
-    for (int i = 0; i < row->pass_count; i++)
+    }
+    for (int i = 0; i < row->pass_count; i++) {
         json_array_append_new(passes, pass_json(&row->passes[i]));
+    }
     json_object_set_new(object, "layers", layers);
     json_object_set_new(object, "kernels", passes);
     return object;
@@ -131,8 +133,9 @@ static json_t *device_json(const struct bench_device *device) {
     set_real(object, "bandwidth_gb_per_s", device->bandwidth_gb_per_s);
     json_object_set_new(object, "check", check_json(&device->check));
     json_object_set_new(object, "tuning", tuning_json(&device->tuning));
-    for (int i = 0; i < device->row_count; i++)
+    for (int i = 0; i < device->row_count; i++) {
         json_array_append_new(rows, row_json(&device->rows[i]));
+    }
     json_object_set_new(object, "rows", rows);
     return object;
 }
@@ -146,8 +149,9 @@ json_t *bench_to_json(const struct bench_report *report) {
     set_text(whole, "network", report->network);
     set_text(whole, "network_sha256", report->sha256);
     json_object_set_new(whole, "network_made_up", json_boolean(report->made_up));
-    for (int i = 0; i < report->device_count; i++)
+    for (int i = 0; i < report->device_count; i++) {
         json_array_append_new(devices, device_json(&report->devices[i]));
+    }
     json_object_set_new(whole, "devices", devices);
     return whole;
 }
@@ -178,9 +182,11 @@ static int get_int(const json_t *object, const char *name) {
 static struct bench_outcome get_outcome(const json_t *object) {
     struct bench_outcome outcome = {.state = BENCH_FAILED};
     const char *status = json_string_value(json_object_get(object, "status"));
-    for (int state = BENCH_OK; status && state <= BENCH_FAILED; state++)
-        if (strcmp(status, bench_state_name(state)) == 0)
+    for (int state = BENCH_OK; status && state <= BENCH_FAILED; state++) {
+        if (strcmp(status, bench_state_name(state)) == 0) {
             outcome.state = state;
+        }
+    }
     GET_TEXT(object, "reason", outcome.reason);
     return outcome;
 }
@@ -241,14 +247,17 @@ static nst_status read_row(const json_t *object, nst_precision usual, struct ben
     int layers = count_of(object, "layers", MOST_LAYERS), passes = count_of(object, "kernels", MOST_LAYERS);
     row->layers = calloc((size_t)layers + 1, sizeof *row->layers);
     row->passes = calloc((size_t)passes + 1, sizeof *row->passes);
-    if (!row->layers || !row->passes)
+    if (!row->layers || !row->passes) {
         return fail_memory(error, (size_t)layers * sizeof *row->layers, "the layers of a benchmark");
-    for (; row->layer_count < layers; row->layer_count++)
+    }
+    for (; row->layer_count < layers; row->layer_count++) {
         read_layer(json_array_get(json_object_get(object, "layers"), (size_t)row->layer_count),
                    &row->layers[row->layer_count]);
-    for (; row->pass_count < passes; row->pass_count++)
+    }
+    for (; row->pass_count < passes; row->pass_count++) {
         read_pass(json_array_get(json_object_get(object, "kernels"), (size_t)row->pass_count),
                   &row->passes[row->pass_count]);
+    }
     return NST_OK;
 }
 
@@ -299,8 +308,9 @@ static nst_status read_report(const json_t *whole, struct bench_report *report, 
     report->made_up = json_is_true(json_object_get(whole, "network_made_up"));
     int devices = count_of(whole, "devices", MOST_DEVICES);
     report->devices = calloc((size_t)devices + 1, sizeof *report->devices);
-    if (!report->devices)
+    if (!report->devices) {
         return fail_memory(error, (size_t)devices * sizeof *report->devices, "the devices of a benchmark");
+    }
     nst_status status = NST_OK;
     while (status == NST_OK && report->device_count < devices) {
         const json_t *device = json_array_get(json_object_get(whole, "devices"), (size_t)report->device_count);
@@ -312,12 +322,14 @@ static nst_status read_report(const json_t *whole, struct bench_report *report, 
 static nst_status check_kind(const json_t *whole, const char *path, nst_error *error) {
     const char *kind = json_string_value(json_object_get(whole, "kind"));
     json_int_t schema = json_integer_value(json_object_get(whole, "schema"));
-    if (!kind || strcmp(kind, "nst bench") != 0 || !json_is_array(json_object_get(whole, "devices")))
+    if (!kind || strcmp(kind, "nst bench") != 0 || !json_is_array(json_object_get(whole, "devices"))) {
         return fail(error, NST_ERROR_FORMAT, "%s: expected what 'nst bench --json' writes, found other JSON", path);
-    if (schema != BENCH_SCHEMA)
+    }
+    if (schema != BENCH_SCHEMA) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s: expected schema %d, found %lld; measure again with this version of nst", path, BENCH_SCHEMA,
                     (long long)schema);
+    }
     return NST_OK;
 }
 
@@ -327,16 +339,19 @@ nst_status bench_read(const char *path, struct bench_report *report, nst_error *
     json_error_t json_error;
     *report = (struct bench_report){0};
     nst_status status = file_read(path, "benchmark", MOST_FILE_BYTES, &data, &bytes, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     json_t *whole = json_loadb((const char *)data, bytes, 0, &json_error);
     free(data);
-    if (!whole)
+    if (!whole) {
         return fail(error, NST_ERROR_FORMAT, "%s, line %d: expected what 'nst bench --json' writes, found %s", path,
                     json_error.line, json_error.text);
+    }
     status = check_kind(whole, path, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = read_report(whole, report, error);
+    }
     json_decref(whole);
     return status;
 }

@@ -12,10 +12,11 @@
 
 /* A cell with a number of so many decimals, or a dash where it is not known. */
 static void cell_real(struct table *table, int column, double value, int decimals, const char *unit) {
-    if (isfinite(value))
+    if (isfinite(value)) {
         table_cell(table, column, "%.*f%s", decimals, value, unit);
-    else
+    } else {
         table_cell(table, column, "-");
+    }
 }
 
 /* Three digits are enough for a time. */
@@ -47,11 +48,13 @@ static void fill_sizes(const struct bench_device *device, struct table *table) {
         table_row(table);
         table_cell(table, 0, "%d", row->size_px);
         cells_speed(table, 1, &row->outcome, &row->iteration, row->gflops, row->share_of_peak);
-        if (row->memory_bytes)
+        if (row->memory_bytes) {
             table_cell(table, 6, "%s", text_bytes(row->memory_bytes, bytes, sizeof bytes));
+        }
         table_cell(table, 7, "%s", bench_precision_name(row->precision));
-        if (device->check.size_px && device->check.outcome.state <= BENCH_WRONG)
+        if (device->check.size_px && device->check.outcome.state <= BENCH_WRONG) {
             table_cell(table, 8, "%.1e", device->check.largest_error);
+        }
     }
 }
 
@@ -85,8 +88,9 @@ static void fill_tuning(const struct tuning_table *tuning, struct table *table) 
 /* Whether single layers were measured: then the choices are of interest, too. */
 static bool shows_tuning(const struct bench_device *device) {
     bool has_layers = false;
-    for (int i = 0; i < device->row_count; i++)
+    for (int i = 0; i < device->row_count; i++) {
         has_layers |= device->rows[i].layer_count > 0;
+    }
     return has_layers && device->tuning.count > 0;
 }
 
@@ -116,10 +120,11 @@ static const char *name_of(const nst_device_info *info) {
 }
 
 static const char *seconds_text(double seconds, char buffer[32]) {
-    if (isfinite(seconds))
+    if (isfinite(seconds)) {
         snprintf(buffer, 32, "%.*f s", seconds < 10 ? 2 : 1, seconds);
-    else
+    } else {
         snprintf(buffer, 32, "unknown");
+    }
     return buffer;
 }
 
@@ -141,64 +146,73 @@ static void print_line(struct block block, const char *label, const char *format
 }
 
 static void print_check(struct block block, const struct bench_check *check) {
-    if (check->outcome.state == BENCH_OK)
+    if (check->outcome.state == BENCH_OK) {
         print_line(block, "check",
                    "ok: from the plain engine the loss differs by %.1e, the gradient by %.1e (largest %.1e)",
                    check->loss_error, check->gradient_error, check->largest_error);
-    else
+    } else {
         print_line(block, "check", "%s: %s", bench_state_name(check->outcome.state), check->outcome.reason);
+    }
 }
 
 static void print_block(struct block block, const struct bench_device *device) {
     const nst_device_info *info = &device->info;
     char bytes[32], cold[32], warm[32];
-    if (*info->name)
+    if (*info->name) {
         print_line(block, "device", "%s, %s, driver %s, %" PRIu32 " units, %s", info->platform, info->opencl_version,
                    info->driver, info->compute_units, text_bytes(info->memory_bytes, bytes, sizeof bytes));
-    if (isfinite(device->cold_seconds))
+    }
+    if (isfinite(device->cold_seconds)) {
         print_line(block, "start", "%s with empty caches, %s with full ones, until the first loss",
                    seconds_text(device->cold_seconds, cold), seconds_text(device->warm_seconds, warm));
-    else if (isinf(device->cold_seconds))
+    } else if (isinf(device->cold_seconds)) {
         print_line(block, "start", "more than %d s with empty caches, until the first loss",
                    BENCH_LONGEST_START_SECONDS);
+    }
     if (device->outcome.state != BENCH_OK) {
         print_line(block, bench_state_name(device->outcome.state), "%s", device->outcome.reason);
         return;
     }
     print_line(block, "peak", "%.0f GFLOP/s (%d chains of %d-wide multiply-adds), %.1f GB/s (triad)",
                device->peak_gflops, device->peak_chains, device->peak_width, device->bandwidth_gb_per_s);
-    if (device->precision == NST_PRECISION_HALF)
+    if (device->precision == NST_PRECISION_HALF) {
         print_line(block, "half", "feature maps, and filters where engines gain by it, are kept in 16 bits");
+    }
     print_check(block, &device->check);
     int faster = 0;
-    for (int i = 0; i < device->tuning.count; i++)
+    for (int i = 0; i < device->tuning.count; i++) {
         faster += device->tuning.rows[i].time_ns < device->tuning.rows[i].default_ns;
-    if (device->tuning.count > 0)
+    }
+    if (device->tuning.count > 0) {
         print_line(block, "tuning", "%d pieces of work tuned by 'nst tune', %d of them faster than what is built in",
                    device->tuning.count, faster);
+    }
 }
 
 /* Why rows have no figures, where the block above does not say so. */
 static void print_reasons(const struct bench_device *device, const char *before, FILE *stream) {
     for (int i = 0; i < device->row_count && device->outcome.state == BENCH_OK; i++) {
         const struct bench_outcome *outcome = &device->rows[i].outcome;
-        if (outcome->state == BENCH_SKIPPED || outcome->state == BENCH_FAILED)
+        if (outcome->state == BENCH_SKIPPED || outcome->state == BENCH_FAILED) {
             fprintf(stream, "%s%d px: %s\n", before, device->rows[i].size_px, outcome->reason);
+        }
         for (int n = 0; n < device->rows[i].layer_count; n++) {
             const struct bench_layer *layer = &device->rows[i].layers[n];
-            if (layer->outcome.state != BENCH_OK)
+            if (layer->outcome.state != BENCH_OK) {
                 fprintf(stream, "%s%d px, %s: %s\n", before, device->rows[i].size_px, layer->name,
                         layer->outcome.reason);
+            }
         }
     }
 }
 
 static void print_network(const struct bench_report *report, FILE *stream) {
     fprintf(stream, "network %s", report->network);
-    if (report->made_up)
+    if (report->made_up) {
         fprintf(stream, " (%s)", made_up_note);
-    else
+    } else {
         fprintf(stream, ", sha256 %s", report->sha256);
+    }
 }
 
 /* ---- Printers -------------------------------------------------------------------------------------------------- */
@@ -220,8 +234,9 @@ void bench_print_text(const struct bench_report *report, FILE *stream) {
         print_reasons(device, "  ", stream);
         for (int n = 0; n < device->row_count; n++) {
             const struct bench_row *row = &device->rows[n];
-            if (row->layer_count == 0)
+            if (row->layer_count == 0) {
                 continue;
+            }
             fprintf(stream, "\n  %d px, convolutions\n", row->size_px);
             fill_layers(row, &table);
             table_print_text(&table, 2, stream);
@@ -258,8 +273,9 @@ void bench_print_markdown(const struct bench_report *report, FILE *stream) {
         print_reasons(device, "- ", stream);
         for (int n = 0; n < device->row_count; n++) {
             const struct bench_row *row = &device->rows[n];
-            if (row->layer_count == 0)
+            if (row->layer_count == 0) {
                 continue;
+            }
             fprintf(stream, "\n#### %d px\n\n", row->size_px);
             fill_layers(row, &table);
             table_print_markdown(&table, stream);
@@ -283,15 +299,17 @@ void bench_print_markdown(const struct bench_report *report, FILE *stream) {
 /* One field each, with the comma before it. Texts are quoted, and quotes doubled, as RFC 4180 says. */
 static void csv_text(const char *text, FILE *stream) {
     fputs(",\"", stream);
-    for (; *text; text++)
+    for (; *text; text++) {
         fprintf(stream, *text == '"' ? "\"\"" : "%c", *text == '\n' ? ' ' : *text);
+    }
     fputc('"', stream);
 }
 
 static void csv_real(double value, FILE *stream) {
     fputc(',', stream);
-    if (isfinite(value))
+    if (isfinite(value)) {
         fprintf(stream, "%.6g", value);
+    }
 }
 
 /* What is the same for all lines of a row. */

@@ -7,8 +7,9 @@
 
 nst_status command_take_no_operands(const char *name, const struct arguments *arguments, nst_error *error) {
     char quoted[64];
-    if (arguments->operand_count == 0)
+    if (arguments->operand_count == 0) {
         return NST_OK;
+    }
     return fail(error, NST_ERROR_ARGUMENT, "%s: expected options only, found '%s'", name,
                 option_quote(arguments->operands[0], quoted, sizeof quoted));
 }

@@ -8,8 +8,9 @@
 #include "support/error.h"
 
 static nst_status add(struct device_names *names, int platform_index, int device_index, nst_error *error) {
-    if (names->count == DEVICE_NAMES_MOST)
+    if (names->count == DEVICE_NAMES_MOST) {
         return fail(error, NST_ERROR_ARGUMENT, "expected at most %d devices, found more", DEVICE_NAMES_MOST);
+    }
     char *name = names->names[names->count];
     snprintf(name, sizeof names->names[0], "%d:%d", platform_index, device_index);
     names->pointers[names->count++] = name;
@@ -25,8 +26,9 @@ static nst_status add_all(const nst_device_list *list, struct device_names *name
     nst_status status = NST_OK;
     for (size_t i = 0; status == NST_OK && i < list->count; i++) {
         const nst_device_info *device = &list->devices[i];
-        if (device->usable && device->alias_of < 0)
+        if (device->usable && device->alias_of < 0) {
             status = add(names, device->platform_index, device->device_index, error);
+        }
     }
     return status == NST_OK && names->count == 0 ? fail_none(list, error) : status;
 }
@@ -35,18 +37,23 @@ static nst_status add_all(const nst_device_list *list, struct device_names *name
 static nst_status add_one(const char *spec, nst_device_list *list, struct device_names *names, nst_error *error) {
     int platform_index, device_index;
     size_t index;
-    if (select_parse_position(spec, &platform_index, &device_index))
+    if (select_parse_position(spec, &platform_index, &device_index)) {
         return add(names, platform_index, device_index, error);
+    }
     nst_status status = list->devices ? NST_OK : nst_device_list_create(list, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
-    if (strcmp(spec, "all") == 0)
+    }
+    if (strcmp(spec, "all") == 0) {
         return add_all(list, names, error);
-    if (list->count == 0)
+    }
+    if (list->count == 0) {
         return fail_none(list, error);
+    }
     status = select_device(list->devices, list->count, spec, &index, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     return add(names, list->devices[index].platform_index, list->devices[index].device_index, error);
 }
 
@@ -54,10 +61,12 @@ nst_status device_names_find(const char *specs, struct device_names *names, nst_
     nst_device_list list = {0};
     nst_status status = NST_OK;
     *names = (struct device_names){0};
-    if (!specs || !*specs)
+    if (!specs || !*specs) {
         specs = getenv("NST_DEVICE");
-    if (!specs || !*specs)
+    }
+    if (!specs || !*specs) {
         specs = "auto";
+    }
     while (status == NST_OK && specs) {
         char spec[256];
         size_t length = strcspn(specs, ",");

@@ -48,15 +48,17 @@ static nst_status open_from_list(nst_device_list *list, const char *spec, bool n
         nst_error ignored;
         /* Where no other is left, the first failure is what the user needs to know. */
         nst_error *told = tries == 0 ? error : &ignored;
-        if (select_device(list->devices, list->count, spec, &index, told) != NST_OK)
+        if (select_device(list->devices, list->count, spec, &index, told) != NST_OK) {
             return NST_ERROR_DEVICE;
+        }
         snprintf(place, sizeof place, "%d:%d", list->devices[index].platform_index, list->devices[index].device_index);
         status = create_checked(place, no_cache, context, &computes_wrongly, told);
         list->devices[index].check = computes_wrongly ? NST_CHECK_FAILED : list->devices[index].check;
         computes_wrongly = computes_wrongly && select_is_class(spec);
     }
-    if (status == NST_OK && !quiet)
+    if (status == NST_OK && !quiet) {
         tell_passed_over(list, spec);
+    }
     return status;
 }
 
@@ -66,16 +68,18 @@ nst_status device_open(const char *device, bool no_cache, bool quiet, nst_contex
     nst_device_list list;
     const char *spec = device && *device ? device : getenv("NST_DEVICE");
     spec = spec && *spec ? spec : "auto";
-    if (select_parse_position(spec, &platform_index, &device_index))
+    if (select_parse_position(spec, &platform_index, &device_index)) {
         return create_checked(spec, no_cache, context, &computes_wrongly, error);
+    }
     /* The drivers are asked in a child process: one that crashes takes nothing with it. */
     nst_status status = probe_devices(PROBE_PATIENCE_MS, &list, error);
     if (status == NST_OK && list.count == 0) { /* once more, with every reason why */
         nst_device_list_free(&list);
         status = nst_device_list_create(&list, error);
     }
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     for (size_t i = 0; no_cache && i < list.count; i++) {
         list.devices[i].check = NST_CHECK_UNKNOWN;
         list.devices[i].measured_gflops = 0;

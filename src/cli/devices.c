@@ -45,23 +45,26 @@ static void fill_row(const nst_device_info *device, char row[COLUMNS][CELL_LENGT
 
 static void print_row(const char *mark, const char *const cells[COLUMNS], const int widths[COLUMNS]) {
     fputs(mark, stdout);
-    for (int column = 0; column < COLUMNS; column++)
+    for (int column = 0; column < COLUMNS; column++) {
         printf(column + 1 < COLUMNS ? "%-*s  " : "%.*s", column + 1 < COLUMNS ? widths[column] : CELL_LENGTH,
                cells[column]);
+    }
     putchar('\n');
 }
 
 /* What does not fit the table: a second line for each device. */
 static void print_details(const nst_device_list *list, const nst_device_info *device) {
     printf("    %s, vendor %s, driver %s: ", device->platform, device->vendor, device->driver);
-    if (!device->usable)
+    if (!device->usable) {
         printf("not usable, because %s", device->reason);
-    else if (device->check == NST_CHECK_FAILED)
+    } else if (device->check == NST_CHECK_FAILED) {
         printf("not usable, because it failed its self-test: %s", device->check_reason);
-    else
+    } else {
         printf("usable%s", device->is_default ? ", taken by auto" : "");
-    if (device->measured_gflops > 0)
+    }
+    if (device->measured_gflops > 0) {
         printf(", measured %.0f GFLOP/s", device->measured_gflops);
+    }
     if (device->alias_of >= 0 && (size_t)device->alias_of < list->count) {
         const nst_device_info *other = &list->devices[device->alias_of];
         printf("; the same device as %d:%d", other->platform_index, other->device_index);
@@ -71,29 +74,36 @@ static void print_details(const nst_device_list *list, const nst_device_info *de
 
 static nst_status print_table(const nst_device_list *list, nst_error *error) {
     char(*rows)[COLUMNS][CELL_LENGTH] = calloc(list->count + 1, sizeof *rows);
-    if (!rows)
+    if (!rows) {
         return fail_memory(error, list->count * sizeof *rows, "the table of devices");
+    }
     int widths[COLUMNS];
-    for (int column = 0; column < COLUMNS; column++)
+    for (int column = 0; column < COLUMNS; column++) {
         widths[column] = (int)strlen(headings[column]);
+    }
     for (size_t i = 0; i < list->count; i++) {
         fill_row(&list->devices[i], rows[i]);
-        for (int column = 0; column < COLUMNS; column++)
-            if (widths[column] < (int)strlen(rows[i][column]))
+        for (int column = 0; column < COLUMNS; column++) {
+            if (widths[column] < (int)strlen(rows[i][column])) {
                 widths[column] = (int)strlen(rows[i][column]);
+            }
+        }
     }
-    if (list->count)
+    if (list->count) {
         print_row("  ", headings, widths);
+    }
     for (size_t i = 0; i < list->count; i++) {
         const char *cells[COLUMNS];
-        for (int column = 0; column < COLUMNS; column++)
+        for (int column = 0; column < COLUMNS; column++) {
             cells[column] = rows[i][column];
+        }
         print_row(list->devices[i].is_default ? "* " : "  ", cells, widths);
         print_details(list, &list->devices[i]);
     }
     free(rows);
-    for (size_t i = 0; i < list->note_count; i++)
+    for (size_t i = 0; i < list->note_count; i++) {
         printf("%s%s\n", i == 0 && list->count ? "\n" : "", list->notes[i]);
+    }
     return NST_OK;
 }
 
@@ -136,10 +146,12 @@ static json_t *device_json(const nst_device_info *device) {
 
 static nst_status print_list_json(const nst_device_list *list, nst_error *error) {
     json_t *devices = json_array(), *notes = json_array();
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         json_array_append_new(devices, device_json(&list->devices[i]));
-    for (size_t i = 0; i < list->note_count; i++)
+    }
+    for (size_t i = 0; i < list->note_count; i++) {
         json_array_append_new(notes, text_json(list->notes[i]));
+    }
     json_t *whole = json_pack("{s:s, s:o, s:o}", "version", NST_VERSION, "devices", devices, "notes", notes);
     return print_json(whole, "the list of devices", stdout, error);
 }
@@ -149,18 +161,22 @@ static int devices(const struct arguments *arguments) {
     struct devices_options values = {0};
     nst_error error;
     if (arguments_store(arguments, &values, &error) != NST_OK ||
-        command_take_no_operands("devices", arguments, &error) != NST_OK)
+        command_take_no_operands("devices", arguments, &error) != NST_OK) {
         return command_error(&error);
+    }
     nst_device_list list;
-    if (nst_device_list_create(&list, &error) != NST_OK)
+    if (nst_device_list_create(&list, &error) != NST_OK) {
         return command_error(&error);
+    }
     bool any = false;
-    for (size_t i = 0; i < list.count; i++)
+    for (size_t i = 0; i < list.count; i++) {
         any |= list.devices[i].usable;
+    }
     nst_status status = values.json ? print_list_json(&list, &error) : print_table(&list, &error);
     nst_device_list_free(&list);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return command_error(&error);
+    }
     return any ? EXIT_FINE : EXIT_FAILED;
 }
 

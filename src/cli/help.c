@@ -14,8 +14,9 @@ static void print_wrapped(const char *text, size_t column, FILE *stream) {
         size_t length = strcspn(text, " "), room = HELP_WIDTH - column;
         if (line_begins && length > room) { /* a list longer than a line is broken behind a comma */
             length = room;
-            while (length > 1 && text[length - 1] != ',')
+            while (length > 1 && text[length - 1] != ',') {
                 length--;
+            }
         }
         if (!line_begins && length + 1 > room) {
             fprintf(stream, "\n%*s", HELP_COLUMN, "");
@@ -35,12 +36,14 @@ static void print_wrapped(const char *text, size_t column, FILE *stream) {
 static void print_option(const struct option *option, const void *values, FILE *stream) {
     char left[64], value[1024] = "", text[1536];
     char letter[8] = "    ";
-    if (option->letter)
+    if (option->letter) {
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    }
     int length =
         snprintf(left, sizeof left, "  %s--%s %s", letter, option->name, option->argument ? option->argument : "");
-    if (values)
+    if (values) {
         option_format(option, values, value, sizeof value);
+    }
     snprintf(text, sizeof text, *value ? "%s [%s]" : "%s", option->help, value);
     fprintf(stream, "%-*s", HELP_COLUMN, left);
     size_t column = length < HELP_COLUMN ? HELP_COLUMN : (size_t)length;
@@ -59,8 +62,9 @@ static void print_options(const struct command *command, FILE *stream) {
     }
     for (size_t i = 0; i < command->table->count; i++) {
         const struct option *option = &command->table->options[i];
-        if (option->group)
+        if (option->group) {
             fprintf(stream, "%s:\n", option->group);
+        }
         print_option(option, values, stream);
     }
     free(values);
@@ -68,8 +72,9 @@ static void print_options(const struct command *command, FILE *stream) {
 
 void help_command(const struct command *command, FILE *stream) {
     fprintf(stream, "nst %s %s\n%s\n", command->name, command->usage, command->summary);
-    if (command->details)
+    if (command->details) {
         fprintf(stream, "%s\n", command->details);
+    }
     fprintf(stream, "\n");
     print_options(command, stream);
 }
@@ -77,9 +82,10 @@ void help_command(const struct command *command, FILE *stream) {
 void help_program(const struct command *const *commands, size_t count, FILE *stream) {
     fprintf(stream, "nst %s: neural style transfer on any OpenCL device\n\n", NST_VERSION);
     fprintf(stream, "nst [%s] %s\n", commands[0]->name, commands[0]->usage);
-    for (size_t i = 1; i < count; i++)
+    for (size_t i = 1; i < count; i++) {
         fprintf(stream, "nst %s %-*s %s\n", commands[i]->name, 36 - (int)strlen(commands[i]->name), commands[i]->usage,
                 commands[i]->summary);
+    }
     fprintf(stream, "nst %-37s %s\nnst %-37s %s\n\n", "help [COMMAND]", "print this, or the help of a command",
             "--version", "print the version");
     print_options(commands[0], stream);

@@ -17,7 +17,8 @@ json_t *real_json(double value) {
 nst_status print_json(json_t *whole, const char *what, FILE *stream, nst_error *error) {
     bool printed = whole && json_dumpf(whole, stream, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0;
     json_decref(whole);
-    if (!printed || fputc('\n', stream) == EOF)
+    if (!printed || fputc('\n', stream) == EOF) {
         return fail(error, NST_ERROR_FILE, "cannot write %s as JSON", what);
+    }
     return NST_OK;
 }

@@ -13,15 +13,17 @@ static nst_status fail_log(const struct run_log *log, nst_error *error) {
 
 nst_status log_begin(struct run_log *log, const char *path, nst_error *error) {
     *log = (struct run_log){.path = path};
-    if (!path)
+    if (!path) {
         return NST_OK;
+    }
     log->stream = fopen(path, "w");
     return log->stream ? NST_OK : fail_log(log, error);
 }
 
 nst_status log_write(struct run_log *log, const nst_progress *progress, nst_error *error) {
-    if (!log->stream)
+    if (!log->stream) {
         return NST_OK;
+    }
     json_t *losses = json_array();
     for (int i = 0; i < progress->layer_count; i++) {
         const nst_layer_loss *layer = &progress->layers[i];
@@ -32,20 +34,23 @@ nst_status log_write(struct run_log *log, const nst_progress *progress, nst_erro
         json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "scale", progress->scale + 1, "width", progress->width,
                   "height", progress->height, "iteration", progress->iteration, "evaluation", progress->evaluation,
                   "total", real_json(progress->loss), "seconds", real_json(progress->seconds), "losses", losses);
-    if (line && progress->note)
+    if (line && progress->note) {
         json_object_set_new(line, "note", json_string(progress->note));
+    }
     nst_status status = NST_OK;
     errno = ENOMEM;
     if (!line || json_dumpf(line, log->stream, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(10)) < 0 ||
-        fputc('\n', log->stream) == EOF || fflush(log->stream) != 0)
+        fputc('\n', log->stream) == EOF || fflush(log->stream) != 0) {
         status = fail_log(log, error);
+    }
     json_decref(line);
     return status;
 }
 
 nst_status log_end(struct run_log *log, nst_error *error) {
-    if (!log->stream)
+    if (!log->stream) {
         return NST_OK;
+    }
     int failed = fclose(log->stream);
     log->stream = NULL;
     return failed ? fail_log(log, error) : NST_OK;

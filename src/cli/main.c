@@ -17,24 +17,28 @@ static const struct command *const commands[] = {&command_stylize, &command_judg
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static const struct command *find_command(const char *name) {
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(commands[i]->name, name) == 0)
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
             return commands[i];
+        }
+    }
     return NULL;
 }
 
 static int fail_unknown(const char *name) {
     const char *names[COMMAND_COUNT + 1] = {"help"};
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
         names[i + 1] = commands[i]->name;
+    }
     char quoted[64];
     option_quote(name, quoted, sizeof quoted);
     const char *nearest = text_nearest(name, names, COMMAND_COUNT + 1);
     nst_error error;
-    if (nearest)
+    if (nearest) {
         fail(&error, NST_ERROR_ARGUMENT, "unknown command '%s'; did you mean %s?", quoted, nearest);
-    else
+    } else {
         fail(&error, NST_ERROR_ARGUMENT, "unknown command '%s'; 'nst help' lists them", quoted);
+    }
     return command_error(&error);
 }
 
@@ -45,8 +49,9 @@ static int help(int argc, char **argv) {
         return EXIT_FINE;
     }
     const struct command *command = find_command(argv[2]);
-    if (!command)
+    if (!command) {
         return fail_unknown(argv[2]);
+    }
     help_command(command, stdout);
     return EXIT_FINE;
 }
@@ -54,15 +59,17 @@ static int help(int argc, char **argv) {
 static int run(const struct command *command, int argc, char **argv, int first) {
     struct arguments arguments;
     nst_error error;
-    if (arguments_parse(*command->table, argc, argv, first, &arguments, &error) != NST_OK)
+    if (arguments_parse(*command->table, argc, argv, first, &arguments, &error) != NST_OK) {
         return command_error(&error);
+    }
     int exit_status = EXIT_FINE;
-    if (arguments.help && first == 1)
+    if (arguments.help && first == 1) {
         help_program(commands, COMMAND_COUNT, stdout);
-    else if (arguments.help)
+    } else if (arguments.help) {
         help_command(command, stdout);
-    else
+    } else {
         exit_status = command->run(&arguments);
+    }
     arguments_free(&arguments);
     return exit_status;
 }
@@ -76,14 +83,17 @@ static int dispatch(int argc, char **argv) {
         printf("nst %s\n", NST_VERSION);
         return EXIT_FINE;
     }
-    if (strcmp(word, "help") == 0)
+    if (strcmp(word, "help") == 0) {
         return help(argc, argv);
+    }
     const struct command *command = find_command(word);
-    if (command)
+    if (command) {
         return run(command, argc, argv, 2);
+    }
     /* What is neither an option nor looks like a file was meant to be a command. */
-    if (*word && *word != '-' && !strpbrk(word, "./\\") && !file_exists(word))
+    if (*word && *word != '-' && !strpbrk(word, "./\\") && !file_exists(word)) {
         return fail_unknown(word);
+    }
     return run(&command_stylize, argc, argv, 1);
 }
 
@@ -91,8 +101,9 @@ int main(int argc, char **argv) {
     int exit_status = dispatch(argc, argv);
     /* What was printed may still be on its way, to a disk that is full. */
     bool printed = !ferror(stdout);
-    if (fflush(stdout) == 0 && printed)
+    if (fflush(stdout) == 0 && printed) {
         return exit_status;
+    }
     nst_error error;
     fail(&error, NST_ERROR_FILE, "cannot write to standard output: %s", strerror(errno));
     int failed = command_error(&error);

@@ -61,8 +61,9 @@ static bool read_real(const struct option *option, const char *text, double *val
  * to NULL behind the last. False if the item is empty or too long. */
 static bool next_item(const char **list, char item[ITEM_LENGTH]) {
     size_t length = strcspn(*list, ",");
-    if (length == 0 || length >= ITEM_LENGTH)
+    if (length == 0 || length >= ITEM_LENGTH) {
         return false;
+    }
     memcpy(item, *list, length);
     item[length] = '\0';
     *list = (*list)[length] ? *list + length + 1 : NULL;
@@ -77,14 +78,17 @@ static nst_status store_numbers(const struct option *option, const char *text, v
     for (; rest; stored++) {
         long long integer = 0;
         double real = 0;
-        if (stored == option->capacity || !next_item(&rest, item))
+        if (stored == option->capacity || !next_item(&rest, item)) {
             return fail_number(option, text, error);
-        if (option->kind == OPTION_INTEGERS ? !read_integer(option, item, &integer) : !read_real(option, item, &real))
+        }
+        if (option->kind == OPTION_INTEGERS ? !read_integer(option, item, &integer) : !read_real(option, item, &real)) {
             return fail_number(option, text, error);
-        if (option->kind == OPTION_INTEGERS)
+        }
+        if (option->kind == OPTION_INTEGERS) {
             ((int *)field)[stored] = (int)integer;
-        else
+        } else {
             ((double *)field)[stored] = real;
+        }
     }
     *count = stored;
     return NST_OK;
@@ -104,24 +108,29 @@ static nst_status store_layers(const struct option *option, const char *text, ns
     const char *rest = text;
     while (rest) {
         char item[ITEM_LENGTH];
-        if (list.count == NST_MAX_LAYERS || !next_item(&rest, item))
+        if (list.count == NST_MAX_LAYERS || !next_item(&rest, item)) {
             return fail_layers(option, text, error);
+        }
         nst_layer_weight *layer = &list.layers[list.count++];
         layer->weight = 1;
         char *colon = strchr(item, ':');
         if (colon) {
             *colon = '\0';
-            if (!read_real(option, colon + 1, &layer->weight))
+            if (!read_real(option, colon + 1, &layer->weight)) {
                 return fail_layers(option, text, error);
+            }
         }
         size_t length = strlen(item);
-        if (length == 0 || length >= sizeof layer->name)
+        if (length == 0 || length >= sizeof layer->name) {
             return fail_layers(option, text, error);
+        }
         memcpy(layer->name, item, length + 1);
-        for (int i = 0; i < list.count - 1; i++)
-            if (strcmp(list.layers[i].name, layer->name) == 0)
+        for (int i = 0; i < list.count - 1; i++) {
+            if (strcmp(list.layers[i].name, layer->name) == 0) {
                 return fail(error, NST_ERROR_ARGUMENT, "--%s: expected each layer once, found %s twice", option->name,
                             layer->name);
+            }
+        }
     }
     *layers = list;
     return NST_OK;
@@ -144,9 +153,10 @@ static nst_status find_choice(const struct option *option, const char *text, con
     }
     option_quote(text, quoted, sizeof quoted);
     const char *nearest = *text > '9' ? text_nearest(text, names, count) : NULL; /* numbers are not near by spelling */
-    if (nearest)
+    if (nearest) {
         return fail(error, NST_ERROR_ARGUMENT, "--%s: expected %s, found '%s'; did you mean %s?", option->name,
                     expected, quoted, nearest);
+    }
     return fail(error, NST_ERROR_ARGUMENT, "--%s: expected %s, found '%s'", option->name, expected, quoted);
 }
 
@@ -156,8 +166,9 @@ static nst_status store(const struct option *option, const char *text, void *val
     const struct option_choice *choice = NULL;
     if (option->choices) {
         nst_status status = find_choice(option, text, &choice, error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
     }
     switch (option->kind) {
     case OPTION_HELP:
@@ -167,12 +178,14 @@ static nst_status store(const struct option *option, const char *text, void *val
         return NST_OK;
     case OPTION_INTEGER:
     case OPTION_SEED:
-        if (!read_integer(option, text, &integer))
+        if (!read_integer(option, text, &integer)) {
             return fail_number(option, text, error);
-        if (option->kind == OPTION_SEED)
+        }
+        if (option->kind == OPTION_SEED) {
             *(uint64_t *)field = (uint64_t)integer;
-        else
+        } else {
             *(int *)field = (int)integer;
+        }
         return NST_OK;
     case OPTION_REAL:
         return read_real(option, text, (double *)field) ? NST_OK : fail_number(option, text, error);
@@ -180,8 +193,9 @@ static nst_status store(const struct option *option, const char *text, void *val
         *(int *)field = choice->value;
         return NST_OK;
     case OPTION_TEXT:
-        if (!*text)
+        if (!*text) {
             return fail(error, NST_ERROR_ARGUMENT, "--%s: expected %s, found ''", option->name, option->argument);
+        }
         *(const char **)field = text;
         return NST_OK;
     case OPTION_INTEGERS:
@@ -196,8 +210,9 @@ static nst_status store(const struct option *option, const char *text, void *val
 nst_status arguments_store(const struct arguments *arguments, void *values, nst_error *error) {
     for (size_t i = 0; i < arguments->given_count; i++) {
         nst_status status = store(arguments->given[i].option, arguments->given[i].text, values, error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
     }
     return NST_OK;
 }
@@ -217,14 +232,15 @@ static void format_list(const struct option *option, const void *values, char *b
         option->kind == OPTION_LAYERS ? layers->count : *(const int *)((const char *)values + option->count_offset);
     for (int i = 0; i < count; i++) {
         char item[ITEM_LENGTH];
-        if (option->kind == OPTION_INTEGERS)
+        if (option->kind == OPTION_INTEGERS) {
             snprintf(item, sizeof item, "%d", ((const int *)field)[i]);
-        else if (option->kind == OPTION_REALS)
+        } else if (option->kind == OPTION_REALS) {
             snprintf(item, sizeof item, "%.15g", ((const double *)field)[i]);
-        else if (layers->layers[i].weight == 1)
+        } else if (layers->layers[i].weight == 1) {
             snprintf(item, sizeof item, "%s", layers->layers[i].name);
-        else
+        } else {
             snprintf(item, sizeof item, "%s:%.15g", layers->layers[i].name, layers->layers[i].weight);
+        }
         append(buffer, size, item);
     }
 }
@@ -246,13 +262,16 @@ const char *option_format(const struct option *option, const void *values, char 
         snprintf(buffer, size, "%.15g", *(const double *)field);
         break;
     case OPTION_CHOICE:
-        for (const struct option_choice *choice = option->choices; choice->name; choice++)
-            if (choice->value == *(const int *)field)
+        for (const struct option_choice *choice = option->choices; choice->name; choice++) {
+            if (choice->value == *(const int *)field) {
                 snprintf(buffer, size, "%s", choice->name);
+            }
+        }
         break;
     case OPTION_TEXT:
-        if (*(const char *const *)field)
+        if (*(const char *const *)field) {
             snprintf(buffer, size, "%s", *(const char *const *)field);
+        }
         break;
     case OPTION_INTEGERS:
     case OPTION_REALS:
@@ -260,7 +279,8 @@ const char *option_format(const struct option *option, const void *values, char 
         format_list(option, values, buffer, size);
         break;
     }
-    if (option->zero && strcmp(buffer, "0") == 0)
+    if (option->zero && strcmp(buffer, "0") == 0) {
         snprintf(buffer, size, "%s", option->zero);
+    }
     return buffer;
 }

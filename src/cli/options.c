@@ -11,11 +11,13 @@ enum { QUOTE_LENGTH = 64 };
 
 const char *option_quote(const char *text, char *buffer, size_t size) {
     size_t length = 0;
-    for (; text[length] && length + 4 < size; length++)
+    for (; text[length] && length + 4 < size; length++) {
         buffer[length] = (unsigned char)text[length] < ' ' || text[length] == 127 ? '?' : text[length];
+    }
     buffer[length] = '\0';
-    if (text[length])
+    if (text[length]) {
         memcpy(buffer + length, "...", 4);
+    }
     return buffer;
 }
 
@@ -25,18 +27,22 @@ static const struct option *find_long(struct option_table table, const char *nam
         const char *known = table.options[i].name;
         size_t same = 0;
         while (same < length && known[same] &&
-               (known[same] == name[same] || (loosely && name[same] == '_' && known[same] == '-')))
+               (known[same] == name[same] || (loosely && name[same] == '_' && known[same] == '-'))) {
             same++;
-        if (same == length && !known[same])
+        }
+        if (same == length && !known[same]) {
             return &table.options[i];
+        }
     }
     return NULL;
 }
 
 static const struct option *find_short(struct option_table table, char letter) {
-    for (size_t i = 0; i < table.count; i++)
-        if (table.options[i].letter == letter)
+    for (size_t i = 0; i < table.count; i++) {
+        if (table.options[i].letter == letter) {
             return &table.options[i];
+        }
+    }
     return NULL;
 }
 
@@ -44,16 +50,21 @@ static const struct option *find_short(struct option_table table, char letter) {
 static const char *suggest(struct option_table table, const char *given) {
     size_t length = strlen(given);
     const struct option *same = find_long(table, given, length, true);
-    if (same)
+    if (same) {
         return same->name;
-    for (size_t i = 0; i < table.count && length >= 3; i++)
-        if (strncmp(table.options[i].name, given, length) == 0)
+    }
+    for (size_t i = 0; i < table.count && length >= 3; i++) {
+        if (strncmp(table.options[i].name, given, length) == 0) {
             return table.options[i].name;
+        }
+    }
     const char **names = malloc(table.count * sizeof *names);
-    if (!names)
+    if (!names) {
         return NULL;
-    for (size_t i = 0; i < table.count; i++)
+    }
+    for (size_t i = 0; i < table.count; i++) {
         names[i] = table.options[i].name;
+    }
     const char *nearest = text_nearest(given, names, table.count);
     free(names);
     return nearest;
@@ -64,12 +75,14 @@ static nst_status fail_unknown(struct option_table table, const char *argument, 
     char quoted[QUOTE_LENGTH], name[QUOTE_LENGTH];
     option_quote(argument, quoted, sizeof quoted);
     char *equals = strchr(quoted, '=');
-    if (equals)
+    if (equals) {
         *equals = '\0';
+    }
     strcpy(name, quoted + strspn(quoted, "-"));
     const char *nearest = suggest(table, name);
-    if (nearest)
+    if (nearest) {
         return fail(error, NST_ERROR_ARGUMENT, "unknown option '%s'; did you mean --%s?", quoted, nearest);
+    }
     return fail(error, NST_ERROR_ARGUMENT, "unknown option '%s'; --help lists them", quoted);
 }
 
@@ -83,19 +96,23 @@ struct parser {
 /* Notes an option. `text` is what stood behind it in the same argument, or NULL: then a value is the next argument. */
 static nst_status take(struct parser *parser, const struct option *option, const char *text, nst_error *error) {
     struct arguments *arguments = parser->arguments;
-    if (!option->argument && text)
+    if (!option->argument && text) {
         return fail(error, NST_ERROR_ARGUMENT, "--%s takes no value", option->name);
+    }
     if (option->argument && !text) {
-        if (parser->next == arguments->argc)
+        if (parser->next == arguments->argc) {
             return fail(error, NST_ERROR_ARGUMENT, "--%s: expected its value %s, found nothing", option->name,
                         option->argument);
+        }
         text = arguments->argv[parser->next++];
-        if (strncmp(text, "--", 2) == 0 && find_long(parser->table, text + 2, strcspn(text + 2, "="), false))
+        if (strncmp(text, "--", 2) == 0 && find_long(parser->table, text + 2, strcspn(text + 2, "="), false)) {
             return fail(error, NST_ERROR_ARGUMENT, "--%s: expected its value %s, found the option %.*s", option->name,
                         option->argument, (int)strcspn(text, "="), text);
+        }
     }
-    if (option->kind == OPTION_HELP)
+    if (option->kind == OPTION_HELP) {
         arguments->help = true;
+    }
     arguments->given[arguments->given_count++] = (struct option_given){option, text};
     return NST_OK;
 }
@@ -104,25 +121,30 @@ static nst_status parse_long(struct parser *parser, const char *argument, nst_er
     const char *name = argument + 2, *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const struct option *option = find_long(parser->table, name, length, false);
-    if (!option)
+    if (!option) {
         return fail_unknown(parser->table, argument, error);
+    }
     return take(parser, option, equals ? equals + 1 : NULL, error);
 }
 
 static nst_status parse_short(struct parser *parser, const char *argument, nst_error *error) {
     /* "-size 512" is a long option with a dash too few, as other programs spell theirs, not -s with the value "ize". */
     const char *name = argument + 1;
-    if (name[1] && find_long(parser->table, name, strcspn(name, "="), true))
+    if (name[1] && find_long(parser->table, name, strcspn(name, "="), true)) {
         return fail_unknown(parser->table, argument, error);
+    }
     for (const char *letter = name; *letter; letter++) {
         const struct option *option = find_short(parser->table, *letter);
-        if (!option)
+        if (!option) {
             return fail_unknown(parser->table, argument, error);
-        if (option->argument)
+        }
+        if (option->argument) {
             return take(parser, option, letter[1] ? letter + 1 : NULL, error);
+        }
         nst_status status = take(parser, option, NULL, error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
     }
     return NST_OK;
 }
@@ -131,30 +153,34 @@ nst_status arguments_parse(struct option_table table, int argc, char **argv, int
                            nst_error *error) {
     /* A group of letters holds at most as many options as it has characters. */
     size_t most = 1;
-    for (int i = first; i < argc; i++)
+    for (int i = first; i < argc; i++) {
         most += strlen(argv[i]) + 1;
+    }
     *arguments = (struct arguments){.argc = argc, .argv = argv};
     arguments->given = calloc(most, sizeof *arguments->given);
     arguments->operands = calloc((size_t)argc + 1, sizeof *arguments->operands);
     nst_status status = NST_OK;
-    if (!arguments->given || !arguments->operands)
+    if (!arguments->given || !arguments->operands) {
         status = fail_memory(error, most * sizeof *arguments->given, "the command line");
+    }
 
     struct parser parser = {table, arguments, first};
     bool options_end = false;
     while (status == NST_OK && parser.next < argc) {
         char *argument = argv[parser.next++];
-        if (options_end || argument[0] != '-' || !argument[1])
+        if (options_end || argument[0] != '-' || !argument[1]) {
             arguments->operands[arguments->operand_count++] = argument;
-        else if (strcmp(argument, "--") == 0)
+        } else if (strcmp(argument, "--") == 0) {
             options_end = true;
-        else if (argument[1] == '-')
+        } else if (argument[1] == '-') {
             status = parse_long(&parser, argument, error);
-        else
+        } else {
             status = parse_short(&parser, argument, error);
+        }
     }
-    if (status != NST_OK)
+    if (status != NST_OK) {
         arguments_free(arguments);
+    }
     return status;
 }
 
@@ -165,8 +191,10 @@ void arguments_free(struct arguments *arguments) {
 }
 
 const char *arguments_text(const struct arguments *arguments, const char *name) {
-    for (size_t i = arguments->given_count; i-- > 0;)
-        if (strcmp(arguments->given[i].option->name, name) == 0)
+    for (size_t i = arguments->given_count; i-- > 0;) {
+        if (strcmp(arguments->given[i].option->name, name) == 0) {
             return arguments->given[i].text;
+        }
+    }
     return NULL;
 }

@@ -11,8 +11,9 @@ static const double REDRAW_SECONDS = 0.1;
 
 static int terminal_columns(FILE *stream) {
     struct winsize size;
-    if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         return size.ws_col;
+    }
     return 80;
 }
 
@@ -28,10 +29,11 @@ const char *progress_duration(double seconds, char *buffer, size_t size) {
         snprintf(buffer, size, seconds < 9.995 ? "%.2f s" : "%.1f s", seconds);
     } else {
         long whole = (long)(seconds + 0.5);
-        if (whole < 3600)
+        if (whole < 3600) {
             snprintf(buffer, size, "%ld min %02ld s", whole / 60, whole % 60);
-        else
+        } else {
             snprintf(buffer, size, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+        }
     }
     return buffer;
 }
@@ -54,17 +56,19 @@ static double share_done(const nst_progress *progress) {
 static const char *timing(const nst_progress *progress, const char *format, char *buffer, size_t size) {
     char left[32];
     *buffer = 0;
-    if (progress->iteration > 1)
+    if (progress->iteration > 1) {
         snprintf(buffer, size, format, progress->seconds_per_iteration,
                  progress_duration(progress->seconds_left, left, sizeof left));
+    }
     return buffer;
 }
 
 const char *progress_line(const nst_progress *progress, int columns, char *buffer, size_t size) {
     /* The last column stays free: some terminals wrap when it is written. */
     size_t room = columns > 1 ? (size_t)columns - 1 : 0;
-    if (room > size - 1)
+    if (room > size - 1) {
         room = size - 1;
+    }
     char front[64], back[128], times[64];
     snprintf(front, sizeof front, "scale %d/%d %dx%d ", progress->scale + 1, progress->scale_count, progress->width,
              progress->height);
@@ -72,8 +76,9 @@ const char *progress_line(const nst_progress *progress, int columns, char *buffe
              timing(progress, "  %.3g s/it  %s left", times, sizeof times));
     size_t texts = strlen(front) + strlen(back) + 2;
     int bar = room > texts ? (int)(room - texts) : 0;
-    if (bar > BAR_MOST)
+    if (bar > BAR_MOST) {
         bar = BAR_MOST;
+    }
     char whole[LINE_LENGTH] = "";
     if (bar < BAR_LEAST) {
         snprintf(whole, sizeof whole, "%s%s", front, back + 1);
@@ -96,13 +101,15 @@ static void draw(struct progress_display *display, const char *line) {
 void progress_message(struct progress_display *display, const char *text) {
     char line[LINE_LENGTH];
     snprintf(line, sizeof line, "%.*s", terminal_columns(display->stream) - 1, text);
-    if (!display->quiet && display->terminal)
+    if (!display->quiet && display->terminal) {
         draw(display, line);
+    }
 }
 
 void progress_clear(struct progress_display *display) {
-    if (display->shown)
+    if (display->shown) {
         fprintf(display->stream, "\r%*s\r", display->shown, "");
+    }
     fflush(display->stream);
     display->shown = 0;
     display->shown_at = -1;
@@ -117,8 +124,9 @@ static void print_line(const struct progress_display *display, const nst_progres
 }
 
 void progress_show(struct progress_display *display, const nst_progress *progress) {
-    if (display->quiet)
+    if (display->quiet) {
         return;
+    }
     if (progress->note) {
         progress_clear(display);
         fprintf(display->stream, "nst: %s\n", progress->note);

@@ -34,14 +34,17 @@ static char *append_quoted(char *end, const char *argument) {
 
 char *record_command_line(int argc, char *const *argv) {
     size_t most = 1;
-    for (int i = 0; i < argc; i++)
-        most += 4 * strlen(argv[i]) + 3;
-    char *line = malloc(most), *end = line;
-    if (!line)
-        return NULL;
     for (int i = 0; i < argc; i++) {
-        if (i > 0)
+        most += 4 * strlen(argv[i]) + 3;
+    }
+    char *line = malloc(most), *end = line;
+    if (!line) {
+        return NULL;
+    }
+    for (int i = 0; i < argc; i++) {
+        if (i > 0) {
             *end++ = ' ';
+        }
         end = append_quoted(end, argv[i]);
     }
     *end = '\0';
@@ -55,15 +58,17 @@ static json_t *list_json(const struct option *option, const void *values) {
     if (option->kind == OPTION_LAYERS) {
         const nst_layer_list *list = (const nst_layer_list *)field;
         json_t *object = json_object();
-        for (int i = 0; i < list->count; i++)
+        for (int i = 0; i < list->count; i++) {
             json_object_set_new(object, list->layers[i].name, json_real(list->layers[i].weight));
+        }
         return object;
     }
     int count = *(const int *)((const char *)values + option->count_offset);
     json_t *array = json_array();
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         json_array_append_new(array, option->kind == OPTION_INTEGERS ? json_integer(((const int *)field)[i])
                                                                      : json_real(((const double *)field)[i]));
+    }
     return array;
 }
 
@@ -71,8 +76,9 @@ static json_t *value_json(const struct option *option, const void *values) {
     const char *field = (const char *)values + option->offset;
     char text[1024];
     option_format(option, values, text, sizeof text);
-    if (option->zero && strcmp(text, option->zero) == 0)
+    if (option->zero && strcmp(text, option->zero) == 0) {
         return json_string(text);
+    }
     switch (option->kind) {
     case OPTION_FLAG:
         return json_boolean(*(const bool *)field);
@@ -97,9 +103,11 @@ static json_t *value_json(const struct option *option, const void *values) {
 
 char *record_settings(struct option_table table, const void *values) {
     json_t *object = json_object();
-    for (size_t i = 0; i < table.count; i++)
-        if (table.options[i].recorded)
+    for (size_t i = 0; i < table.count; i++) {
+        if (table.options[i].recorded) {
             json_object_set_new(object, table.options[i].name, value_json(&table.options[i], values));
+        }
+    }
     char *text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     json_decref(object);
     return text;
@@ -135,16 +143,18 @@ nst_status record_create(const struct arguments *arguments, const struct stylize
     add(record, "Precision", format_text("%s", precision == NST_PRECISION_HALF ? "half" : "single"));
     add(record, "Seed", format_text("%" PRIu64, options->settings.seed));
     add(record, "Settings", record_settings(stylize_table, options));
-    for (int i = 0; i < record->count; i++)
+    for (int i = 0; i < record->count; i++) {
         if (!record->values[i]) {
             record_free(record);
             return fail_memory(error, 1024, "the record of the command");
         }
+    }
     return NST_OK;
 }
 
 void record_free(struct picture_record *record) {
-    for (int i = 0; i < record->count; i++)
+    for (int i = 0; i < record->count; i++) {
         free(record->values[i]);
+    }
     *record = (struct picture_record){0};
 }

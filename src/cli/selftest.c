@@ -87,16 +87,18 @@ static nst_status run_all(const struct selftest_options *values, bool *fine, nst
         struct known_answers answers;
         status = known_answers_run(names.pointers[i], values->no_cache, &answers, error);
         *fine = *fine && known_answers_fine(&answers);
-        if (status == NST_OK && values->json)
+        if (status == NST_OK && values->json) {
             json_array_append_new(devices, answers_json(&answers, names.pointers[i]));
-        else if (status == NST_OK)
+        } else if (status == NST_OK) {
             print_text(&answers, names.pointers[i]);
+        }
         known_answers_free(&answers);
     }
-    if (status == NST_OK && values->json)
+    if (status == NST_OK && values->json) {
         return print_json(json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", BENCH_SCHEMA, "version",
                                     NST_VERSION, "devices", devices),
                           "the results", stdout, error);
+    }
     json_decref(devices);
     return status;
 }
@@ -106,12 +108,15 @@ static int selftest(const struct arguments *arguments) {
     nst_error error;
     bool fine = true;
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = command_take_no_operands("selftest", arguments, &error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = run_all(&values, &fine, &error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         return command_error(&error);
+    }
     return fine ? EXIT_FINE : EXIT_FAILED;
 }
 

@@ -53,16 +53,18 @@ static nst_status read_pictures(struct run *run, nst_error *error) {
         status = nst_picture_read(operands[i], &run->styles[run->style_count], error);
         run->style_count += status == NST_OK;
     }
-    if (status == NST_OK && run->options.settings.init == NST_INIT_PICTURE)
+    if (status == NST_OK && run->options.settings.init == NST_INIT_PICTURE) {
         status = nst_picture_read(run->options.init, &run->init, error);
+    }
     return status;
 }
 
 static void free_pictures(struct run *run) {
     nst_picture_free(&run->content);
     nst_picture_free(&run->init);
-    for (int i = 0; i < run->style_count; i++)
+    for (int i = 0; i < run->style_count; i++) {
         nst_picture_free(&run->styles[i]);
+    }
     run->style_count = 0;
 }
 
@@ -81,9 +83,10 @@ static nst_status open_device(struct run *run, nst_error *error) {
 static nst_status open_network(struct run *run, nst_error *error) {
     nst_status status = network_choice_open(run->options.network, run->options.input_convention, &run->options.settings,
                                             &run->network, error);
-    if (status == NST_OK && run->options.verbose)
+    if (status == NST_OK && run->options.verbose) {
         fprintf(stderr, "network %s, %s, sha256 %s\n", nst_network_name(run->network), nst_network_path(run->network),
                 nst_network_sha256(run->network));
+    }
     return status;
 }
 
@@ -95,8 +98,9 @@ static nst_status create_job(struct run *run, nst_error *error) {
     nst_status status = nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
     free_pictures(run); /* the job has its own copies */
     if (status == NST_OK && run->options.settings.precision == NST_PRECISION_AUTO && !run->options.quiet &&
-        nst_job_precision(run->job) == NST_PRECISION_HALF)
+        nst_job_precision(run->job) == NST_PRECISION_HALF) {
         fprintf(stderr, "nst: in half precision: in single the job does not fit into the device's memory\n");
+    }
     if (status == NST_OK && run->options.verbose) {
         char bytes[32];
         fprintf(stderr, "memory  %s on the device\n", text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));
@@ -108,21 +112,27 @@ static nst_status create_job(struct run *run, nst_error *error) {
 /* Everything up to the job. What is cheap to check comes first. */
 static nst_status prepare(struct run *run, nst_error *error) {
     nst_status status = stylize_options_read(run->arguments, &run->options, error);
-    if (status == NST_OK && run->options.output)
+    if (status == NST_OK && run->options.output) {
         status = nst_picture_check_writable(run->options.output, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_pictures(run, error);
+    }
     run->display = progress_begin(stderr, status != NST_OK || run->options.quiet);
     progress_message(&run->display, "preparing: kernels are compiled the first time");
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = open_device(run, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = open_network(run, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = create_job(run, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = record_create(run->arguments, &run->options, run->network, run->context, nst_job_precision(run->job),
                                &run->record, error);
+    }
     nst_network_destroy(run->network); /* its weights are on the device by now */
     run->network = NULL;
     return status;
@@ -143,12 +153,14 @@ static nst_status write_picture(struct run *run, const char *path, nst_picture *
 static nst_status save_on_the_way(struct run *run, int iterations, nst_error *error) {
     const char *output = run->options.output;
     const char *ending = strrchr(output, '.');
-    if (!ending)
+    if (!ending) {
         ending = output + strlen(output);
+    }
     size_t size = strlen(output) + 16;
     char *path = malloc(size);
-    if (!path)
+    if (!path) {
         return fail_memory(error, size, "the name of a picture on the way");
+    }
     snprintf(path, size, "%.*s-%04d%s", (int)(ending - output), output, iterations, ending);
     nst_picture picture = {0};
     nst_status status = write_picture(run, path, &picture, error);
@@ -163,16 +175,18 @@ static nst_status save_on_the_way(struct run *run, int iterations, nst_error *er
 
 static void on_progress(const nst_progress *progress, void *user) {
     struct run *run = user;
-    if (progress->scale != run->scale)
+    if (progress->scale != run->scale) {
         run->earlier_iterations += run->scale_iterations;
+    }
     run->scale = progress->scale;
     run->scale_iterations = progress->iteration;
     int iterations = run->earlier_iterations + run->scale_iterations;
     progress_show(&run->display, progress);
 
     /* A full disk must not cost hours of work: it is reported when the picture is safe. */
-    if (run->side_error.status != NST_OK)
+    if (run->side_error.status != NST_OK) {
         return;
+    }
     nst_status status = log_write(&run->log, progress, &run->side_error);
     int every = run->options.save_every;
     if (status == NST_OK && every > 0 && iterations % every == 0 && iterations != run->saved_at) {
@@ -187,8 +201,9 @@ static void print_summary(const struct run *run, const nst_picture *picture, boo
     char duration[32];
     int iterations = run->earlier_iterations + run->scale_iterations;
     progress_duration(clock_seconds() - run->started, duration, sizeof duration);
-    if (interrupted)
+    if (interrupted) {
         printf("interrupted after %d iterations; this is the picture as it was then:\n", iterations);
+    }
     printf("%s: %d x %d pixels, %d iterations, %s on %s\n", run->options.output, picture->width, picture->height,
            iterations, duration, nst_context_device(run->context)->name);
 }
@@ -203,20 +218,25 @@ static int paint(struct run *run) {
     interrupt_catch();
     nst_status status = nst_job_run(run->job, on_progress, run, interrupt_flag(), &error);
     progress_clear(&run->display);
-    if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) != NST_OK && !run->side_error.status)
+    if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) != NST_OK && !run->side_error.status) {
         run->side_error.status = NST_ERROR_FILE;
+    }
 
     bool interrupted = status == NST_CANCELLED;
     nst_picture picture = {0};
-    if (status == NST_OK || interrupted)
+    if (status == NST_OK || interrupted) {
         status = write_picture(run, run->options.output, &picture, &error);
-    if (status == NST_OK && !run->options.quiet)
+    }
+    if (status == NST_OK && !run->options.quiet) {
         print_summary(run, &picture, interrupted);
+    }
     nst_picture_free(&picture);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return command_error(&error);
-    if (run->side_error.status != NST_OK)
+    }
+    if (run->side_error.status != NST_OK) {
         return command_error(&run->side_error);
+    }
     return interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
 }
 
@@ -231,14 +251,16 @@ static int stylize(const struct arguments *arguments) {
     run->started = clock_seconds();
     int exit_status = EXIT_FINE;
     nst_status status = prepare(run, &error);
-    if (status != NST_OK || run->options.plan)
+    if (status != NST_OK || run->options.plan) {
         progress_clear(&run->display);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         exit_status = command_error(&error);
-    else if (run->options.plan)
+    } else if (run->options.plan) {
         nst_job_print_plan(run->job, stdout);
-    else
+    } else {
         exit_status = paint(run);
+    }
     free_pictures(run);
     record_free(&run->record);
     nst_job_destroy(run->job);

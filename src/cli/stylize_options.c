@@ -106,23 +106,27 @@ nst_status stylize_defaults(void *values, const char *preset, nst_error *error) 
 static nst_status read_init(struct stylize_options *options, nst_error *error) {
     static const char *const names[] = {"content", "random"};
     options->settings.init = NST_INIT_PICTURE;
-    if (strcmp(options->init, "content") == 0)
+    if (strcmp(options->init, "content") == 0) {
         options->settings.init = NST_INIT_CONTENT;
-    if (strcmp(options->init, "random") == 0)
+    }
+    if (strcmp(options->init, "random") == 0) {
         options->settings.init = NST_INIT_RANDOM;
+    }
     const char *nearest = text_nearest(options->init, names, 2);
     char quoted[64];
-    if (options->settings.init == NST_INIT_PICTURE && nearest && !file_exists(options->init))
+    if (options->settings.init == NST_INIT_PICTURE && nearest && !file_exists(options->init)) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "--init: expected content, random or a file, found '%s'; did you mean %s?",
                     option_quote(options->init, quoted, sizeof quoted), nearest);
+    }
     return NST_OK;
 }
 
 static double sum(const double *values, int count) {
     double total = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         total += values[i];
+    }
     return total;
 }
 
@@ -131,43 +135,55 @@ static nst_status check_together(const struct arguments *arguments, const struct
                                  nst_error *error) {
     const nst_settings *settings = &options->settings;
     int styles = arguments->operand_count - 1;
-    if (arguments->operand_count < 2)
+    if (arguments->operand_count < 2) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "expected a content and at least one style picture, found %s; 'nst help' shows how",
                     styles < 0 ? "none" : "only one");
-    if (styles > NST_MAX_STYLES)
+    }
+    if (styles > NST_MAX_STYLES) {
         return fail(error, NST_ERROR_ARGUMENT, "expected at most %d style pictures, found %d", NST_MAX_STYLES, styles);
-    if (!options->output && !options->plan)
+    }
+    if (!options->output && !options->plan) {
         return fail(error, NST_ERROR_ARGUMENT, "expected -o FILE, where to write the result; found none");
-    if (settings->style_blend_count && settings->style_blend_count != styles)
+    }
+    if (settings->style_blend_count && settings->style_blend_count != styles) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "--style-blend: expected one number for each of the %d style pictures, found %d", styles,
                     settings->style_blend_count);
-    if (settings->style_blend_count && sum(settings->style_blend, styles) <= 0)
+    }
+    if (settings->style_blend_count && sum(settings->style_blend, styles) <= 0) {
         return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected a number above 0 among them, found none");
+    }
     if (arguments_text(arguments, "iterations") && settings->iteration_count > 1 && settings->scale_count &&
-        settings->iteration_count != settings->scale_count)
+        settings->iteration_count != settings->scale_count) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "--iterations: expected one number or one for each of the %d scales, found %d",
                     settings->scale_count, settings->iteration_count);
-    if (options->log && options->output && strcmp(options->log, options->output) == 0)
+    }
+    if (options->log && options->output && strcmp(options->log, options->output) == 0) {
         return fail(error, NST_ERROR_ARGUMENT, "--log and --output: expected two files, found the same name twice");
-    if (options->quiet && options->verbose)
+    }
+    if (options->quiet && options->verbose) {
         return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");
+    }
     return NST_OK;
 }
 
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {
     nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = arguments_store(arguments, options, error);
+    }
     /* A number of iterations for each scale says how many scales there are. */
     if (status == NST_OK && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
-        options->settings.iteration_count > 1)
+        options->settings.iteration_count > 1) {
         options->settings.scale_count = options->settings.iteration_count;
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_init(options, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = check_together(arguments, options, error);
+    }
     return status;
 }

@@ -7,8 +7,9 @@
 
 bool table_begin(struct table *table, const char *heading) {
     *table = (struct table){.columns = 1};
-    for (const char *c = heading; *c; c++)
+    for (const char *c = heading; *c; c++) {
         table->columns += *c == '|' && table->columns < TABLE_MOST_COLUMNS;
+    }
     table_row(table);
     for (int column = 0; column < table->columns; column++) {
         size_t length = strcspn(heading, "|");
@@ -29,8 +30,9 @@ void table_row(struct table *table) {
         int capacity = table->capacity ? 2 * table->capacity : 16;
         size_t bytes = (size_t)capacity * (size_t)table->columns * sizeof *table->cells;
         void *larger = realloc(table->cells, bytes);
-        if (!larger)
+        if (!larger) {
             return;
+        }
         table->cells = larger;
         table->capacity = capacity;
     }
@@ -40,8 +42,9 @@ void table_row(struct table *table) {
 
 void table_cell(struct table *table, int column, const char *format, ...) {
     va_list arguments;
-    if (table->rows == 0 || column >= table->columns)
+    if (table->rows == 0 || column >= table->columns) {
         return;
+    }
     va_start(arguments, format);
     vsnprintf(table->cells[(table->rows - 1) * table->columns + column], TABLE_CELL_LENGTH, format, arguments);
     va_end(arguments);
@@ -58,8 +61,9 @@ static int width_of(const struct table *table, int column) {
 
 void table_print_text(const struct table *table, int indent, FILE *stream) {
     int widths[TABLE_MOST_COLUMNS];
-    for (int column = 0; column < table->columns; column++)
+    for (int column = 0; column < table->columns; column++) {
         widths[column] = width_of(table, column);
+    }
     for (int row = 0; row < table->rows; row++) {
         fprintf(stream, "%*s", indent, "");
         for (int column = 0; column < table->columns; column++) {
@@ -75,13 +79,16 @@ void table_print_markdown(const struct table *table, FILE *stream) {
     for (int row = 0; row < table->rows; row++) {
         for (int column = 0; column < table->columns; column++) {
             fputs(column ? " | " : "| ", stream);
-            for (const char *c = table->cells[row * table->columns + column]; *c; c++)
+            for (const char *c = table->cells[row * table->columns + column]; *c; c++) {
                 fprintf(stream, *c == '|' ? "\\%c" : "%c", *c);
+            }
         }
         fputs(" |\n", stream);
-        for (int column = 0; row == 0 && column < table->columns; column++)
+        for (int column = 0; row == 0 && column < table->columns; column++) {
             fputs(table->left[column] ? "|---" : "|--:", stream);
-        if (row == 0)
+        }
+        if (row == 0) {
             fputs("|\n", stream);
+        }
     }
 }

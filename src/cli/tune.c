@@ -59,8 +59,9 @@ static void show(const struct tune_progress *progress, void *user) {
     enum { BAR_WIDTH = 20 };
     struct view *view = user;
     char line[256], bar[BAR_WIDTH + 1], left[32] = "";
-    if (progress->seconds_left >= 0)
+    if (progress->seconds_left >= 0) {
         progress_duration(progress->seconds_left, left, sizeof left);
+    }
     if (view->display.terminal) {
         snprintf(line, sizeof line, "%s [%s] %d/%d%s%s%s  %s", view->device,
                  progress_bar(progress->share, BAR_WIDTH, bar), progress->done, progress->total, *left ? "  " : "",
@@ -94,8 +95,9 @@ static void print_text(const struct tune_report *report, const char *device) {
         table_cell(&table, 2, "%.3f", 1e-6 * (double)row->default_ns);
         table_cell(&table, 3, "%s", is_better || line->is_earlier ? row->choice : "the same");
         table_cell(&table, 4, "%.3f", 1e-6 * (double)row->time_ns);
-        if (is_better)
+        if (is_better) {
             table_cell(&table, 5, "%.2f x", (double)row->default_ns / (double)row->time_ns);
+        }
         if (!line->is_earlier) {
             table_cell(&table, 6, "%d", line->tried);
             table_cell(&table, 7, "%d", line->wrong);
@@ -150,14 +152,15 @@ static nst_status tune_device(const struct tune_command_options *values, const n
     struct tune_report report;
     nst_status status = tune_run(device, &wanted, &report, error);
     progress_clear(&view.display);
-    if (status == NST_CANCELLED)
+    if (status == NST_CANCELLED) {
         fail(error, status,
              report.is_kept ? "stopped; what was found is kept: the same command goes on from there"
                             : "stopped; what was found is kept nowhere, for the folder of the cache cannot be written");
-    else if (status == NST_OK && all)
+    } else if (status == NST_OK && all) {
         json_array_append_new(all, report_json(&report, device));
-    else if (status == NST_OK)
+    } else if (status == NST_OK) {
         print_text(&report, device);
+    }
     tune_report_free(&report);
     return status;
 }
@@ -167,14 +170,18 @@ static nst_status tune_devices(const struct tune_command_options *values, nst_er
     nst_network *network = NULL;
     json_t *all = values->json ? json_array() : NULL;
     nst_status status = device_names_find(values->device, &names, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = network_choice_open_measured(values->network, values->input_convention, &network, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         interrupt_catch();
-    for (int i = 0; status == NST_OK && i < names.count; i++)
+    }
+    for (int i = 0; status == NST_OK && i < names.count; i++) {
         status = tune_device(values, network, names.pointers[i], all, error);
-    if (status == NST_OK && all)
+    }
+    if (status == NST_OK && all) {
         status = print_json(json_incref(all), "the choices", stdout, error);
+    }
     json_decref(all);
     nst_network_destroy(network);
     return status;
@@ -185,12 +192,15 @@ static int tune(const struct arguments *arguments) {
     nst_error error;
     set_defaults(&values, NULL, NULL);
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = command_take_no_operands("tune", arguments, &error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = tune_devices(&values, &error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         return EXIT_FINE;
+    }
     int exit_status = command_error(&error);
     return status == NST_CANCELLED ? 128 + *interrupt_flag() : exit_status;
 }

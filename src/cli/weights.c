@@ -35,8 +35,9 @@ static nst_status list(char **operands, const struct weights_options *values, ns
     (void)operands, (void)values;
     struct weights_list found;
     nst_status status = weights_list_create(&found, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     weights_list_print(&found, stdout);
     weights_list_free(&found);
     return NST_OK;
@@ -51,12 +52,14 @@ static nst_status convert(char **operands, const struct weights_options *values,
     const nst_network_options options = network_options(values);
     struct weights_conversion conversion;
     nst_status status = weights_convert(operands[0], operands[1], &options, values->storage, &conversion, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     printf("%s\n", operands[1]);
-    if (conversion.worst_error > 0)
+    if (conversion.worst_error > 0) {
         printf("largest error of a layer's weights, relative to their size: %.2g %% (%s)\n",
                100 * conversion.worst_error, conversion.worst_layer);
+    }
     return NST_OK;
 }
 
@@ -78,25 +81,28 @@ static const struct action {
 enum { ACTION_COUNT = sizeof actions / sizeof actions[0] };
 
 static nst_status find_action(const struct arguments *arguments, const struct action **action, nst_error *error) {
-    if (arguments->operand_count == 0)
+    if (arguments->operand_count == 0) {
         return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert behind it, found nothing");
+    }
     const char *names[ACTION_COUNT], *given = arguments->operands[0];
     char quoted[64];
     for (int i = 0; i < ACTION_COUNT; i++) {
         names[i] = actions[i].name;
         if (strcmp(given, names[i]) == 0) {
             *action = &actions[i];
-            if (arguments->operand_count - 1 != actions[i].operand_count)
+            if (arguments->operand_count - 1 != actions[i].operand_count) {
                 return fail(error, NST_ERROR_ARGUMENT, "weights %s: expected %s behind it, found %d operands", names[i],
                             actions[i].operands, arguments->operand_count - 1);
+            }
             return NST_OK;
         }
     }
     option_quote(given, quoted, sizeof quoted);
     const char *nearest = text_nearest(given, names, ACTION_COUNT);
-    if (nearest)
+    if (nearest) {
         return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert, found '%s'; did you mean %s?",
                     quoted, nearest);
+    }
     return fail(error, NST_ERROR_ARGUMENT, "weights: expected list, info or convert, found '%s'", quoted);
 }
 
@@ -104,10 +110,12 @@ static nst_status find_action(const struct arguments *arguments, const struct ac
 static nst_status check_options(const struct arguments *arguments, const struct action *action, nst_error *error) {
     for (size_t i = 0; i < arguments->given_count; i++) {
         const char *const *taken = action->options, *given = arguments->given[i].option->name;
-        while (*taken != NULL && strcmp(*taken, given) != 0)
+        while (*taken != NULL && strcmp(*taken, given) != 0) {
             taken++;
-        if (*taken == NULL)
+        }
+        if (*taken == NULL) {
             return fail(error, NST_ERROR_ARGUMENT, "weights %s takes no --%s", action->name, given);
+        }
     }
     return NST_OK;
 }
@@ -117,12 +125,15 @@ static int weights(const struct arguments *arguments) {
     const struct action *action = NULL;
     nst_error error;
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = find_action(arguments, &action, &error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = check_options(arguments, action, &error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = action->run(arguments->operands + 1, &values, &error);
+    }
     return status == NST_OK ? EXIT_FINE : command_error(&error);
 }
 

@@ -34,8 +34,9 @@ static void take_error(j_common_ptr common) {
 
 /* Warnings (level -1) that mean that part of the picture is lost are errors; odd but harmless things are ignored. */
 static void take_message(j_common_ptr common, int level) {
-    if (level >= 0)
+    if (level >= 0) {
         return;
+    }
     switch (common->err->msg_code) {
     case JWRN_JPEG_EOF:      /* premature end of file */
     case JWRN_HIT_MARKER:    /* premature end of data segment */
@@ -67,33 +68,38 @@ struct jpeg_reader {
 
 static void limit_scans(j_common_ptr common) {
     struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
-    if (((j_decompress_ptr)common)->input_scan_number <= MAX_SCANS)
+    if (((j_decompress_ptr)common)->input_scan_number <= MAX_SCANS) {
         return;
+    }
     snprintf(trap->text, sizeof trap->text, "it has more than %d scans", MAX_SCANS);
     longjmp(trap->escape, 1);
 }
 
 static int read_orientation(const struct jpeg_decompress_struct *info) {
     static const char identifier[6] = "Exif\0"; /* and the array's own zero */
-    for (jpeg_saved_marker_ptr marker = info->marker_list; marker; marker = marker->next)
+    for (jpeg_saved_marker_ptr marker = info->marker_list; marker; marker = marker->next) {
         if (marker->marker == EXIF_MARKER && marker->data_length > sizeof identifier &&
-            memcmp(marker->data, identifier, sizeof identifier) == 0)
+            memcmp(marker->data, identifier, sizeof identifier) == 0) {
             return exif_orientation(marker->data + sizeof identifier, marker->data_length - sizeof identifier);
+        }
+    }
     return 1;
 }
 
 /* Red is (1 - C) (1 - K), and so on. Adobe's files are inverted: they hold 1 - C, 1 - M, 1 - Y and 1 - K. */
 static void convert_cmyk_row(const JSAMPLE *row, bool inverted, int width, float *values) {
-    for (int x = 0; x < width; x++, row += 4, values += 3)
+    for (int x = 0; x < width; x++, row += 4, values += 3) {
         for (int channel = 0; channel < 3; channel++) {
             int reflected = inverted ? row[channel] : 255 - row[channel], key = inverted ? row[3] : 255 - row[3];
             values[channel] = (float)(reflected * key) / (255.0f * 255.0f);
         }
+    }
 }
 
 static void convert_rgb_row(const JSAMPLE *row, int width, float *values) {
-    for (size_t i = 0; i < 3 * (size_t)width; i++)
+    for (size_t i = 0; i < 3 * (size_t)width; i++) {
         values[i] = (float)row[i] / 255.0f;
+    }
 }
 
 static void read_rows(struct jpeg_reader *reader) {
@@ -105,18 +111,20 @@ static void read_rows(struct jpeg_reader *reader) {
     for (size_t y = 0; y < info->output_height; y++) {
         float *values = reader->picture.values + y * (size_t)width * 3;
         jpeg_read_scanlines(info, row, 1);
-        if (cmyk)
+        if (cmyk) {
             convert_cmyk_row(row[0], info->saw_Adobe_marker, width, values);
-        else
+        } else {
             convert_rgb_row(row[0], width, values);
+        }
     }
 }
 
 static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     struct jpeg_decompress_struct *info = &reader->info;
     const struct picture_source *source = reader->source;
-    if (setjmp(reader->trap.escape))
+    if (setjmp(reader->trap.escape)) {
         return fail(error, NST_ERROR_FORMAT, "%s is a damaged JPEG picture: %s", source->path, reader->trap.text);
+    }
     jpeg_create_decompress(info);
     reader->progress.progress_monitor = limit_scans;
     info->progress = &reader->progress;
@@ -125,15 +133,18 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     jpeg_read_header(info, TRUE);
 
     nst_status status = picture_check_header(source->path, info->image_width, info->image_height, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
-    if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4)
+    }
+    if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4) {
         return fail(error, NST_ERROR_FORMAT, "%s is a JPEG picture of %d components: expected 1 (gray), 3 or 4 (CMYK)",
                     source->path, info->num_components);
+    }
     info->out_color_space = info->num_components == 4 ? JCS_CMYK : JCS_RGB;
     status = picture_create((int)info->image_width, (int)info->image_height, 3, &reader->picture, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     reader->orientation = read_orientation(info);
     jpeg_start_decompress(info);
     read_rows(reader);
@@ -145,13 +156,15 @@ nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *p
     struct jpeg_reader reader = {.source = source};
     reader.info.err = set_trap(&reader.trap);
     nst_status status = decode(&reader, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = picture_orient(&reader.picture, reader.orientation, error);
+    }
     jpeg_destroy_decompress(&reader.info);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         *picture = reader.picture;
-    else
+    } else {
         nst_picture_free(&reader.picture);
+    }
     return status;
 }
 
@@ -172,8 +185,9 @@ static void set_parameters(struct jpeg_compress_struct *info, const nst_picture 
     jpeg_set_defaults(info);
     jpeg_set_quality(info, quality, TRUE);
     info->optimize_coding = TRUE;
-    if (quality >= 90) /* 4:4:4: no chroma is thrown away */
+    if (quality >= 90) { /* 4:4:4: no chroma is thrown away */
         info->comp_info[0].h_samp_factor = info->comp_info[0].v_samp_factor = 1;
+    }
 }
 
 static void write_rows(struct jpeg_compress_struct *info, const nst_picture *picture) {
@@ -181,17 +195,20 @@ static void write_rows(struct jpeg_compress_struct *info, const nst_picture *pic
     JSAMPARRAY row = info->mem->alloc_sarray((j_common_ptr)info, JPOOL_IMAGE, info->image_width * 3, 1);
     for (size_t y = 0; y < (size_t)picture->height; y++) {
         const float *values = picture->values + y * width * channels;
-        for (size_t x = 0; x < width; x++)
-            for (size_t channel = 0; channel < 3; channel++)
+        for (size_t x = 0; x < width; x++) {
+            for (size_t channel = 0; channel < 3; channel++) {
                 row[0][3 * x + channel] = (JSAMPLE)picture_quantize(values[x * channels + channel], 255);
+            }
+        }
         jpeg_write_scanlines(info, row, 1);
     }
 }
 
 static nst_status encode(struct jpeg_writer *writer, nst_error *error) {
     if (setjmp(writer->trap.escape)) {
-        if (ferror(writer->target->stream))
+        if (ferror(writer->target->stream)) {
             return fail(error, NST_ERROR_FILE, "cannot write %s: %s", writer->target->path, strerror(errno));
+        }
         return fail(error, NST_ERROR_FILE, "cannot write %s: %s", writer->target->path, writer->trap.text);
     }
     jpeg_create_compress(&writer->info);
@@ -205,8 +222,9 @@ static nst_status encode(struct jpeg_writer *writer, nst_error *error) {
 
 nst_status picture_write_jpeg(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
     int quality = target->format->jpeg_quality;
-    if (quality < 1 || quality > 100)
+    if (quality < 1 || quality > 100) {
         return fail(error, NST_ERROR_ARGUMENT, "a JPEG picture cannot have quality %d: expected 1 to 100", quality);
+    }
     struct jpeg_writer writer = {.picture = picture, .target = target};
     writer.info.err = set_trap(&writer.trap);
     nst_status status = encode(&writer, error);

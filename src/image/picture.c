@@ -20,23 +20,27 @@ static bool size_is_valid(int64_t width, int64_t height) {
 
 nst_status picture_create(int width, int height, int channels, nst_picture *picture, nst_error *error) {
     memset(picture, 0, sizeof *picture);
-    if (!size_is_valid(width, height))
+    if (!size_is_valid(width, height)) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "a picture of %d x %d pixels cannot be made: expected 1 to %d on each side and at most %lld in all",
                     width, height, PICTURE_MAX_SIDE_PX, (long long)PICTURE_MAX_PIXELS);
-    if (channels != 3 && channels != 4)
+    }
+    if (channels != 3 && channels != 4) {
         return fail(error, NST_ERROR_ARGUMENT, "a picture of %d channels cannot be made: expected 3 or 4", channels);
+    }
     size_t count = (size_t)width * (size_t)height * (size_t)channels;
     float *values = count <= SIZE_MAX / sizeof *values ? calloc(count, sizeof *values) : NULL;
-    if (!values)
+    if (!values) {
         return fail_memory(error, count * sizeof *values, "a picture");
+    }
     *picture = (nst_picture){width, height, channels, values};
     return NST_OK;
 }
 
 void nst_picture_free(nst_picture *picture) {
-    if (!picture)
+    if (!picture) {
         return;
+    }
     free(picture->values);
     memset(picture, 0, sizeof *picture);
 }
@@ -53,8 +57,9 @@ void picture_fit(const nst_picture *picture, int size_px, int *width, int *heigh
 }
 
 unsigned picture_quantize(float value, unsigned max) {
-    if (!(value > 0))
+    if (!(value > 0)) {
         return 0;
+    }
     return value >= 1 ? max : (unsigned)((double)value * max + 0.5);
 }
 
@@ -104,24 +109,30 @@ static bool matches(const struct picture_source *source, const struct signature 
 }
 
 nst_status picture_check_header(const char *path, uint32_t width, uint32_t height, nst_error *error) {
-    if (size_is_valid(width, height))
+    if (size_is_valid(width, height)) {
         return NST_OK;
+    }
     return fail(error, NST_ERROR_MEMORY,
                 "%s promises %lu x %lu pixels: the limit is %d on each side and %lld in all; make it smaller first",
                 path, (unsigned long)width, (unsigned long)height, PICTURE_MAX_SIDE_PX, (long long)PICTURE_MAX_PIXELS);
 }
 
 static nst_status decode(const struct picture_source *source, nst_picture *picture, nst_error *error) {
-    if (source->bytes == 0)
+    if (source->bytes == 0) {
         return fail(error, NST_ERROR_FORMAT, "%s is empty: expected a PNG or JPEG picture", source->path);
-    if (matches(source, &png_signature))
+    }
+    if (matches(source, &png_signature)) {
         return picture_read_png(source, picture, error);
-    if (matches(source, &jpeg_signature))
+    }
+    if (matches(source, &jpeg_signature)) {
         return picture_read_jpeg(source, picture, error);
-    for (size_t i = 0; i < sizeof other_signatures / sizeof *other_signatures; i++)
-        if (matches(source, &other_signatures[i]))
+    }
+    for (size_t i = 0; i < sizeof other_signatures / sizeof *other_signatures; i++) {
+        if (matches(source, &other_signatures[i])) {
             return fail(error, NST_ERROR_FORMAT, "%s is a %s; convert it to PNG or JPEG", source->path,
                         other_signatures[i].name);
+        }
+    }
     return fail(error, NST_ERROR_FORMAT, "%s is not a picture that can be read: expected PNG or JPEG", source->path);
 }
 
@@ -130,8 +141,9 @@ nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *e
     unsigned char *data = NULL;
     size_t bytes = 0;
     nst_status status = file_read(path, "picture", FILE_LIMIT_BYTES, &data, &bytes, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     struct picture_source source = {path, data, bytes};
     status = decode(&source, picture, error);
     free(data);
@@ -153,12 +165,15 @@ static char lower(char letter) {
 
 static bool ends_with(const char *path, const char *ending) {
     size_t path_length = strlen(path), length = strlen(ending);
-    if (path_length <= length)
+    if (path_length <= length) {
         return false;
+    }
     const char *tail = path + path_length - length;
-    for (size_t i = 0; i < length; i++)
-        if (lower(tail[i]) != ending[i])
+    for (size_t i = 0; i < length; i++) {
+        if (lower(tail[i]) != ending[i]) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -177,21 +192,25 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
                              nst_error *error) {
     picture_encoder *encode = NULL;
     nst_status status = find_encoder(path, &encode, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     if (!picture->values || !size_is_valid(picture->width, picture->height) ||
-        (picture->channels != 3 && picture->channels != 4))
+        (picture->channels != 3 && picture->channels != 4)) {
         return fail(error, NST_ERROR_ARGUMENT, "%s cannot be written: %d x %d pixels with %d channels are no picture",
                     path, picture->width, picture->height, picture->channels);
+    }
 
     struct file_replacement replacement = {0};
     status = file_replacement_begin(&replacement, path, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     struct picture_target target = {path, replacement.stream, format};
     status = encode(picture, &target, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = file_replacement_commit(&replacement, error);
+    }
     file_replacement_abort(&replacement);
     return status;
 }
@@ -199,8 +218,9 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
 nst_status nst_picture_check_writable(const char *path, nst_error *error) {
     picture_encoder *encode = NULL;
     nst_status status = find_encoder(path, &encode, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     /* Beginning to write is the one test that knows about permissions, read-only disks and all else. */
     struct file_replacement replacement = {0};
     status = file_replacement_begin(&replacement, path, error);

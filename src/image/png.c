@@ -41,16 +41,18 @@ struct png_reader {
 
 static void read_bytes(png_structp png, png_bytep to, size_t bytes) {
     struct png_reader *reader = png_get_io_ptr(png);
-    if (bytes > reader->source->bytes - reader->position)
+    if (bytes > reader->source->bytes - reader->position) {
         png_error(png, "the file ends too early");
+    }
     memcpy(to, reader->source->data + reader->position, bytes);
     reader->position += bytes;
 }
 
 /* One row of 8-bit or (big-endian) 16-bit values as float. */
 static void convert_row(const unsigned char *row, int depth_bits, size_t count, float *values) {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         values[i] = depth_bits == 16 ? (float)(row[2 * i] << 8 | row[2 * i + 1]) / 65535.0f : (float)row[i] / 255.0f;
+    }
 }
 
 /* Asks libpng for RGB or RGBA of 8 or 16 bits, whatever the file has. */
@@ -70,8 +72,9 @@ static void read_rows(struct png_reader *reader) {
         for (size_t y = 0; y < (size_t)reader->picture.height; y++) {
             unsigned char *row = reader->rows + (passes > 1 ? y * row_bytes : 0);
             png_read_row(reader->png, row, NULL);
-            if (pass == passes - 1)
+            if (pass == passes - 1) {
                 convert_row(row, depth_bits, row_values, reader->picture.values + y * row_values);
+            }
         }
     }
 }
@@ -80,8 +83,9 @@ static int read_orientation(struct png_reader *reader) {
 #ifdef PNG_eXIf_SUPPORTED
     png_uint_32 bytes = 0;
     png_bytep exif = NULL;
-    if (png_get_eXIf_1(reader->png, reader->info, &bytes, &exif) && exif)
+    if (png_get_eXIf_1(reader->png, reader->info, &bytes, &exif) && exif) {
         return exif_orientation(exif, bytes);
+    }
 #endif
     (void)reader;
     return 1;
@@ -89,26 +93,30 @@ static int read_orientation(struct png_reader *reader) {
 
 static nst_status decode(struct png_reader *reader, nst_error *error) {
     png_structp png = reader->png;
-    if (setjmp(png_jmpbuf(png)))
+    if (setjmp(png_jmpbuf(png))) {
         return fail(error, NST_ERROR_FORMAT, "%s is a damaged PNG picture: %s", reader->source->path,
                     reader->message.text);
+    }
     png_set_read_fn(png, reader, read_bytes);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours is checked below, and names the size */
     png_read_info(png, reader->info);
 
     const png_uint_32 width = png_get_image_width(png, reader->info), height = png_get_image_height(png, reader->info);
     nst_status status = picture_check_header(reader->source->path, width, height, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     set_transformations(png, reader->info);
     status = picture_create((int)width, (int)height, png_get_channels(png, reader->info), &reader->picture, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     bool interlaced = png_get_interlace_type(png, reader->info) != PNG_INTERLACE_NONE;
     const size_t rows_bytes = png_get_rowbytes(png, reader->info) * (interlaced ? height : 1);
     reader->rows = calloc(rows_bytes, 1);
-    if (!reader->rows)
+    if (!reader->rows) {
         return fail_memory(error, rows_bytes, "decoding a picture");
+    }
     read_rows(reader);
     png_read_end(png, reader->info);
     return picture_orient(&reader->picture, read_orientation(reader), error);
@@ -119,16 +127,18 @@ nst_status picture_read_png(const struct picture_source *source, nst_picture *pi
     struct png_reader reader = {.source = source};
     reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader.message, take_error, ignore_warning);
     reader.info = reader.png ? png_create_info_struct(reader.png) : NULL;
-    if (reader.info)
+    if (reader.info) {
         status = decode(&reader, error);
-    else
+    } else {
         fail(error, status, "not enough memory to read %s", source->path);
+    }
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
     free(reader.rows);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         *picture = reader.picture;
-    else
+    } else {
         nst_picture_free(&reader.picture);
+    }
     return status;
 }
 
@@ -145,8 +155,9 @@ struct png_writer {
 };
 
 static bool is_ascii(const char *text) {
-    while (*text && (unsigned char)*text < 0x80)
+    while (*text && (unsigned char)*text < 0x80) {
         text++;
+    }
     return *text == '\0';
 }
 
@@ -154,11 +165,14 @@ static bool is_ascii(const char *text) {
 static bool is_utf8(const char *text) {
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         int following = *at < 0x80 ? 0 : *at >= 0xc2 && *at < 0xe0 ? 1 : *at >= 0xe0 && *at < 0xf0 ? 2 : 3;
-        if (*at >= 0xf5 || (*at >= 0x80 && *at < 0xc2))
+        if (*at >= 0xf5 || (*at >= 0x80 && *at < 0xc2)) {
             return false;
-        for (at++; following > 0; following--, at++)
-            if ((*at & 0xc0) != 0x80)
+        }
+        for (at++; following > 0; following--, at++) {
+            if ((*at & 0xc0) != 0x80) {
                 return false;
+            }
+        }
     }
     return true;
 }
@@ -167,18 +181,21 @@ static bool is_utf8(const char *text) {
  * another encoding) is kept byte by byte in a tEXt chunk. */
 static nst_status prepare_texts(struct png_writer *writer, nst_error *error) {
     const nst_picture_format *format = writer->target->format;
-    if (format->text_count <= 0)
+    if (format->text_count <= 0) {
         return NST_OK;
+    }
     size_t count = (size_t)format->text_count;
     writer->texts = calloc(count, sizeof *writer->texts);
-    if (!writer->texts)
+    if (!writer->texts) {
         return fail_memory(error, count * sizeof *writer->texts, "the texts in a picture");
+    }
     for (size_t i = 0; i < count; i++) {
         const nst_picture_text *text = &format->texts[i];
         size_t length = strlen(text->keyword);
-        if (length < 1 || length > 79 || !is_ascii(text->keyword))
+        if (length < 1 || length > 79 || !is_ascii(text->keyword)) {
             return fail(error, NST_ERROR_ARGUMENT,
                         "\"%s\" cannot be a keyword in a PNG file: expected 1 to 79 ASCII letters", text->keyword);
+        }
         bool international = !is_ascii(text->value) && is_utf8(text->value);
         writer->texts[i].compression = international ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE;
         writer->texts[i].key = (char *)text->keyword; /* libpng copies them */
@@ -204,8 +221,9 @@ static nst_status encode(struct png_writer *writer, nst_error *error) {
     const nst_picture *picture = writer->picture;
     const nst_picture_format *format = writer->target->format;
     if (setjmp(png_jmpbuf(png))) {
-        if (ferror(writer->target->stream))
+        if (ferror(writer->target->stream)) {
             return fail(error, NST_ERROR_FILE, "cannot write %s: %s", writer->target->path, strerror(errno));
+        }
         return fail(error, NST_ERROR_FILE, "cannot write %s: %s", writer->target->path, writer->message.text);
     }
     png_init_io(png, writer->target->stream);
@@ -213,8 +231,9 @@ static nst_status encode(struct png_writer *writer, nst_error *error) {
                  picture->channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_sRGB(png, writer->info, PNG_sRGB_INTENT_PERCEPTUAL);
-    if (writer->texts)
+    if (writer->texts) {
         png_set_text(png, writer->info, writer->texts, format->text_count);
+    }
     png_write_info(png, writer->info);
     size_t row_values = (size_t)picture->width * (size_t)picture->channels;
     for (size_t y = 0; y < (size_t)picture->height; y++) {
@@ -227,20 +246,23 @@ static nst_status encode(struct png_writer *writer, nst_error *error) {
 
 nst_status picture_write_png(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
     int depth_bits = target->format->depth_bits;
-    if (depth_bits != 8 && depth_bits != 16)
+    if (depth_bits != 8 && depth_bits != 16) {
         return fail(error, NST_ERROR_ARGUMENT, "a PNG picture cannot have %d bits per value: expected 8 or 16",
                     depth_bits);
+    }
     struct png_writer writer = {.picture = picture, .target = target};
     nst_status status = prepare_texts(&writer, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         goto cleanup;
+    }
     writer.row = malloc((size_t)picture->width * (size_t)picture->channels * 2);
     writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer.message, take_error, ignore_warning);
     writer.info = writer.png ? png_create_info_struct(writer.png) : NULL;
-    if (writer.row && writer.info)
+    if (writer.row && writer.info) {
         status = encode(&writer, error);
-    else
+    } else {
         status = fail(error, NST_ERROR_MEMORY, "not enough memory to write %s", target->path);
+    }
 cleanup:
     png_destroy_write_struct(&writer.png, &writer.info);
     free(writer.texts);

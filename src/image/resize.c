@@ -48,10 +48,12 @@ static void compute_weights(struct kernel *kernel, int i, int source_size, enum 
     int count = end - first < kernel->taps ? end - first : kernel->taps;
     float *weights = kernel->weights + (size_t)i * (size_t)kernel->taps;
     double sum = 0;
-    for (int k = 0; k < count; k++)
+    for (int k = 0; k < count; k++) {
         sum += function((first + k + 0.5 - center) / filter_scale);
-    for (int k = 0; k < count; k++)
+    }
+    for (int k = 0; k < count; k++) {
         weights[k] = (float)(function((first + k + 0.5 - center) / filter_scale) / sum);
+    }
     kernel->firsts[i] = first;
     kernel->counts[i] = count;
 }
@@ -66,10 +68,12 @@ static nst_status kernel_create(int source_size, int size, enum resize_filter fi
     kernel->firsts = malloc(count * sizeof *kernel->firsts);
     kernel->counts = malloc(count * sizeof *kernel->counts);
     kernel->weights = malloc(count * (size_t)kernel->taps * sizeof *kernel->weights);
-    if (!kernel->firsts || !kernel->counts || !kernel->weights)
+    if (!kernel->firsts || !kernel->counts || !kernel->weights) {
         return fail_memory(error, count * (size_t)kernel->taps * sizeof *kernel->weights, "resizing a picture");
-    for (int i = 0; i < size; i++)
+    }
+    for (int i = 0; i < size; i++) {
         compute_weights(kernel, i, source_size, filter);
+    }
     return NST_OK;
 }
 
@@ -83,9 +87,11 @@ static void resize_columns(const nst_picture *source, const struct kernel *kerne
         for (int x = 0; x < kernel->size; x++, to += channels) {
             const float *weights = kernel->weights + (size_t)x * (size_t)kernel->taps;
             const float *pixel = from + (size_t)kernel->firsts[x] * channels;
-            for (int k = 0; k < kernel->counts[x]; k++, pixel += channels)
-                for (size_t channel = 0; channel < channels; channel++)
+            for (int k = 0; k < kernel->counts[x]; k++, pixel += channels) {
+                for (size_t channel = 0; channel < channels; channel++) {
                     to[channel] += weights[k] * pixel[channel];
+                }
+            }
         }
     }
 }
@@ -96,9 +102,11 @@ static void resize_rows(const nst_picture *source, const struct kernel *kernel, 
         const float *weights = kernel->weights + (size_t)y * (size_t)kernel->taps;
         const float *from = source->values + (size_t)kernel->firsts[y] * row_values;
         float *to = result->values + (size_t)y * row_values;
-        for (int k = 0; k < kernel->counts[y]; k++, from += row_values)
-            for (size_t i = 0; i < row_values; i++)
+        for (int k = 0; k < kernel->counts[y]; k++, from += row_values) {
+            for (size_t i = 0; i < row_values; i++) {
                 to[i] += weights[k] * from[i];
+            }
+        }
     }
 }
 
@@ -109,17 +117,21 @@ static nst_status resize_both(const nst_picture *source, int width, int height, 
     struct kernel columns = {0}, rows = {0};
     nst_picture between = {0};
     nst_status status = kernel_create(source->width, width, filter, &columns, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = kernel_create(source->height, height, filter, &rows, error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         goto cleanup;
+    }
     bool columns_first = (int64_t)width * source->height <= (int64_t)source->width * height;
     status = columns_first ? picture_create(width, source->height, source->channels, &between, error)
                            : picture_create(source->width, height, source->channels, &between, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = picture_create(width, height, source->channels, result, error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         goto cleanup;
+    }
     if (columns_first) {
         resize_columns(source, &columns, &between);
         resize_rows(&between, &rows, result);
@@ -138,17 +150,21 @@ cleanup:
 
 static void multiply_by_alpha(nst_picture *picture) {
     size_t pixels = (size_t)picture->width * (size_t)picture->height;
-    for (float *value = picture->values; pixels > 0; pixels--, value += 4)
-        for (int channel = 0; channel < 3; channel++)
+    for (float *value = picture->values; pixels > 0; pixels--, value += 4) {
+        for (int channel = 0; channel < 3; channel++) {
             value[channel] *= value[3];
+        }
+    }
 }
 
 /* Where nothing is left of a pixel, its color is lost, and becomes black. */
 static void divide_by_alpha(nst_picture *picture) {
     size_t pixels = (size_t)picture->width * (size_t)picture->height;
-    for (float *value = picture->values; pixels > 0; pixels--, value += 4)
-        for (int channel = 0; channel < 3; channel++)
+    for (float *value = picture->values; pixels > 0; pixels--, value += 4) {
+        for (int channel = 0; channel < 3; channel++) {
             value[channel] = value[3] > 1e-6f ? value[channel] / value[3] : 0;
+        }
+    }
 }
 
 static void clamp_values(nst_picture *picture) {
@@ -161,9 +177,10 @@ static void clamp_values(nst_picture *picture) {
 
 static nst_status copy_picture(const nst_picture *source, nst_picture *result, nst_error *error) {
     nst_status status = picture_create(source->width, source->height, source->channels, result, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         memcpy(result->values, source->values,
                (size_t)source->width * (size_t)source->height * (size_t)source->channels * sizeof *source->values);
+    }
     return status;
 }
 
@@ -180,15 +197,18 @@ nst_status picture_resize(const nst_picture *source, int width, int height, enum
     } else {
         nst_picture premultiplied;
         status = copy_picture(source, &premultiplied, error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
         multiply_by_alpha(&premultiplied);
         status = resize_both(&premultiplied, width, height, filter, result, error);
         nst_picture_free(&premultiplied);
-        if (status == NST_OK)
+        if (status == NST_OK) {
             divide_by_alpha(result);
+        }
     }
-    if (status == NST_OK)
+    if (status == NST_OK) {
         clamp_values(result);
+    }
     return status;
 }

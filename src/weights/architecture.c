@@ -47,8 +47,9 @@ static const struct naming namings[] = {
 const struct tensor *layer_tensor(const struct tensor_list *list, const struct described_layer *layer,
                                   const char *suffix) {
     char name[TENSOR_NAME_LENGTH + 32];
-    if (suffix == NULL)
+    if (suffix == NULL) {
         return NULL;
+    }
     snprintf(name, sizeof name, "%s%s", layer->tensor, suffix);
     return tensor_find(list, name);
 }
@@ -58,8 +59,9 @@ const struct tensor *convolution_tensor(const struct tensor_list *list, const st
     const struct tensor_suffixes *suffixes = description->suffixes;
     const char *const forms[] = {suffixes->weight, suffixes->codes, suffixes->packed};
     const struct tensor *tensor = NULL;
-    for (size_t i = 0; i < COUNT(forms) && tensor == NULL; i++)
+    for (size_t i = 0; i < COUNT(forms) && tensor == NULL; i++) {
         tensor = layer_tensor(list, layer, forms[i]);
+    }
     return tensor;
 }
 
@@ -115,9 +117,10 @@ static bool has_first(const struct tensor_list *list, const struct naming *namin
 /* How many of its convolutions are in the file. */
 static int count_present(const struct tensor_list *list, const struct description *candidate) {
     int present = 0;
-    for (int i = 0; i < candidate->layer_count; i++)
+    for (int i = 0; i < candidate->layer_count; i++) {
         present += candidate->layers[i].kind == LAYER_CONVOLUTION &&
                    convolution_tensor(list, candidate, &candidate->layers[i]) != NULL;
+    }
     return present;
 }
 
@@ -125,17 +128,20 @@ static int count_present(const struct tensor_list *list, const struct descriptio
 static nst_status find_end(const struct tensor_list *list, struct description *description, nst_error *error) {
     int last = -1, missing = -1;
     for (int i = 0; i < description->layer_count; i++) {
-        if (description->layers[i].kind != LAYER_CONVOLUTION)
+        if (description->layers[i].kind != LAYER_CONVOLUTION) {
             continue;
-        if (convolution_tensor(list, description, &description->layers[i]) != NULL)
+        }
+        if (convolution_tensor(list, description, &description->layers[i]) != NULL) {
             last = i;
-        else if (missing < 0)
+        } else if (missing < 0) {
             missing = i;
+        }
     }
-    if (missing >= 0 && missing < last)
+    if (missing >= 0 && missing < last) {
         return fail(error, NST_ERROR_NETWORK, "%s: as %s it lacks the layer %s (the tensor %s%s); get it again",
                     list->path, description->architecture, description->layers[missing].name,
                     description->layers[missing].tensor, description->suffixes->weight);
+    }
     /* A shorter network ends with the ReLU of its last convolution: what follows it, only the architecture knows. */
     description->present_layers = missing < 0 ? description->layer_count : last + 2;
     return NST_OK;
@@ -144,12 +150,13 @@ static nst_status find_end(const struct tensor_list *list, struct description *d
 nst_status architecture_recognize(const struct tensor_list *list, struct description *description, nst_error *error) {
     int best = 0;
     struct described_layer *layers = calloc(MOST_LAYERS, sizeof *layers);
-    if (layers == NULL)
+    if (layers == NULL) {
         return fail_memory(error, MOST_LAYERS * sizeof *layers, "the layers of a network");
+    }
     description->layers = layers;
     const struct naming *naming = NULL;
     const struct vgg *vgg = NULL;
-    for (size_t n = 0; n < COUNT(namings); n++)
+    for (size_t n = 0; n < COUNT(namings); n++) {
         for (size_t a = 0; a < COUNT(architectures) && has_first(list, &namings[n]); a++) {
             struct description candidate = {.suffixes = namings[n].suffixes, .layers = layers};
             candidate.layer_count = list_layers(&architectures[a], &namings[n], layers);
@@ -160,13 +167,15 @@ nst_status architecture_recognize(const struct tensor_list *list, struct descrip
                 vgg = &architectures[a];
             }
         }
-    if (vgg == NULL)
+    }
+    if (vgg == NULL) {
         return fail(
             error, NST_ERROR_NETWORK,
             "%s: its %zu tensors%s%s%s are not named as those of a network that nst knows (features.0.weight or "
             "conv1_1.weight ...); describe its layers in a JSON file next to it, see weights/README.md",
             list->path, list->count, list->count > 0 ? " (" : "", list->count > 0 ? list->tensors[0].name : "",
             list->count > 0 ? ", ...)" : "");
+    }
     description->layer_count = list_layers(vgg, naming, layers);
     description->suffixes = naming->suffixes;
     strcpy(description->architecture, vgg->name);

@@ -7,16 +7,19 @@
 nst_status codebook_read(const struct tensor_list *list, const struct tensor *codes, const struct tensor *codebook,
                          float **values, nst_error *error) {
     char shape[80];
-    if (codes->type != TENSOR_U8)
+    if (codes->type != TENSOR_U8) {
         return fail(error, NST_ERROR_FORMAT, "%s: the codes %s have the type %s, expected U8", list->path, codes->name,
                     tensor_type_info(codes->type)->name);
-    if (codebook->dimensions != 1 || codebook->count == 0 || codebook->count > CODEBOOK_MAX)
+    }
+    if (codebook->dimensions != 1 || codebook->count == 0 || codebook->count > CODEBOOK_MAX) {
         return fail(error, NST_ERROR_FORMAT, "%s: the codebook %s has the shape %s, expected 1 to %d values",
                     list->path, codebook->name, tensor_shape_text(codebook, shape, sizeof shape), CODEBOOK_MAX);
+    }
     float *table = NULL;
     nst_status status = tensor_read(list, codebook, &table, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = tensor_read(list, codes, values, error);
+    }
     for (uint64_t i = 0; status == NST_OK && i < codes->count; i++) {
         int code = (int)(*values)[i];
         if ((uint64_t)code >= codebook->count) {
@@ -36,8 +39,9 @@ nst_status codebook_read(const struct tensor_list *list, const struct tensor *co
 
 int codebook_bits(int size) {
     int bits = 1;
-    while (1 << bits < size)
+    while (1 << bits < size) {
         bits++;
+    }
     return bits;
 }
 
@@ -49,20 +53,23 @@ nst_status codebook_check_packed(const struct tensor_list *list, const struct te
                                  const struct tensor *codebook, uint64_t count, int *bits, nst_error *error) {
     char shape[80];
     uint64_t size = codebook->dimensions == 1 ? codebook->count : 0;
-    if (size < 2 || size > CODEBOOK_MAX / 2 || (size & (size - 1)) != 0)
+    if (size < 2 || size > CODEBOOK_MAX / 2 || (size & (size - 1)) != 0) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s: the codebook %s of packed codes has the shape %s, expected 2, 4, 8, ... or %d values",
                     list->path, codebook->name, tensor_shape_text(codebook, shape, sizeof shape), CODEBOOK_MAX / 2);
+    }
     *bits = codebook_bits((int)size);
-    if (packed->type != TENSOR_U8)
+    if (packed->type != TENSOR_U8) {
         return fail(error, NST_ERROR_FORMAT, "%s: the packed codes %s have the type %s, expected U8", list->path,
                     packed->name, tensor_type_info(packed->type)->name);
+    }
     uint64_t bytes = codebook_packed_bytes(count, *bits);
-    if (packed->dimensions != 1 || packed->count != bytes)
+    if (packed->dimensions != 1 || packed->count != bytes) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s: the packed codes %s have the shape %s, expected %llu bytes: %llu codes of %d bits", list->path,
                     packed->name, tensor_shape_text(packed, shape, sizeof shape), (unsigned long long)bytes,
                     (unsigned long long)count, *bits);
+    }
     return NST_OK;
 }
 
@@ -79,18 +86,23 @@ nst_status codebook_read_packed(const struct tensor_list *list, const struct ten
     int bits = 0;
     *values = NULL;
     nst_status status = codebook_check_packed(list, packed, codebook, count, &bits, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = tensor_read(list, codebook, &table, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = tensor_read(list, packed, &bytes, error);
+    }
     int used_bits = (int)((count * (uint64_t)bits) % 8); /* of the last byte; 0: all */
-    if (status == NST_OK && used_bits != 0 && (int)bytes[packed->count - 1] >> used_bits != 0)
+    if (status == NST_OK && used_bits != 0 && (int)bytes[packed->count - 1] >> used_bits != 0) {
         status = fail(error, NST_ERROR_FORMAT, "%s is damaged: the bits behind the last code of %s are not zero",
                       list->path, packed->name);
-    if (status == NST_OK && (*values = malloc((size_t)count * sizeof **values)) == NULL)
+    }
+    if (status == NST_OK && (*values = malloc((size_t)count * sizeof **values)) == NULL) {
         status = fail_memory(error, (size_t)count * sizeof **values, packed->name);
-    for (uint64_t i = 0; status == NST_OK && i < count; i++)
+    }
+    for (uint64_t i = 0; status == NST_OK && i < count; i++) {
         (*values)[i] = table[unpack(bytes, packed->count, i, bits)];
+    }
     free(bytes);
     free(table);
     return status;
@@ -102,8 +114,9 @@ void codebook_pack(const unsigned char *codes, size_t count, int bits, unsigned 
         size_t bit = i * (size_t)bits;
         int pair = codes[i] << bit % 8;
         packed[bit / 8] |= (unsigned char)pair;
-        if (pair > 255)
+        if (pair > 255) {
             packed[bit / 8 + 1] |= (unsigned char)(pair >> 8);
+        }
     }
 }
 
@@ -122,16 +135,18 @@ static struct bucket *find_bucket(struct bucket *buckets, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     uint32_t place = bits * 2654435769u >> 22;
-    while (buckets[place].used && buckets[place].bits != bits)
+    while (buckets[place].used && buckets[place].bits != bits) {
         place = (place + 1) % BUCKETS;
+    }
     buckets[place].bits = bits;
     return &buckets[place];
 }
 
 static int compare_floats(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
-    if (x != y)
+    if (x != y) {
         return x < y ? -1 : 1;
+    }
     return memcmp(a, b, sizeof x); /* 0 and -0 */
 }
 
@@ -140,17 +155,21 @@ int codebook_make(const float *values, size_t count, unsigned char *codes, float
     int size = 0;
     for (size_t i = 0; i < count; i++) {
         struct bucket *bucket = find_bucket(buckets, values[i]);
-        if (bucket->used)
+        if (bucket->used) {
             continue;
-        if (size == CODEBOOK_MAX)
+        }
+        if (size == CODEBOOK_MAX) {
             return 0;
+        }
         bucket->used = true;
         codebook[size++] = values[i];
     }
     qsort(codebook, (size_t)size, sizeof *codebook, compare_floats);
-    for (int i = 0; i < size; i++)
+    for (int i = 0; i < size; i++) {
         find_bucket(buckets, codebook[i])->code = (unsigned char)i;
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         codes[i] = find_bucket(buckets, values[i])->code;
+    }
     return size;
 }

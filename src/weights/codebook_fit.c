@@ -31,8 +31,9 @@ static nst_status sort_values(const float *values, size_t count, struct sorted *
     sorted->values = malloc(count * sizeof *sorted->values);
     sorted->sums = calloc(count + 1, sizeof *sorted->sums);
     sorted->squares = calloc(count + 1, sizeof *sorted->squares);
-    if (sorted->values == NULL || sorted->sums == NULL || sorted->squares == NULL)
+    if (sorted->values == NULL || sorted->sums == NULL || sorted->squares == NULL) {
         return fail_memory(error, count * 20, "the codebook of a layer");
+    }
     memcpy(sorted->values, values, count * sizeof *values);
     qsort(sorted->values, count, sizeof *sorted->values, compare_floats);
     for (size_t i = 0; i < count; i++) {
@@ -64,10 +65,11 @@ static double squared_error(const struct sorted *sorted, struct cluster cluster)
 static size_t find(const struct sorted *sorted, struct cluster cluster, double limit) {
     while (cluster.start < cluster.end) {
         size_t middle = cluster.start + (cluster.end - cluster.start) / 2;
-        if ((double)sorted->values[middle] < limit)
+        if ((double)sorted->values[middle] < limit) {
             cluster.start = middle + 1;
-        else
+        } else {
             cluster.end = middle;
+        }
     }
     return cluster.start;
 }
@@ -89,8 +91,9 @@ static int split(const struct sorted *sorted, int most_clusters, struct cluster 
         }
         struct cluster cluster = clusters[worst];
         size_t middle = find(sorted, cluster, mean(sorted, cluster));
-        if (most < 0 || middle == cluster.start || middle == cluster.end)
+        if (most < 0 || middle == cluster.start || middle == cluster.end) {
             break; /* every cluster has one value only, or two that differ by less than their sums can tell */
+        }
         memmove(clusters + worst + 1, clusters + worst, (size_t)(count - worst) * sizeof *clusters);
         clusters[worst].end = clusters[worst + 1].start = middle;
         count++;
@@ -107,8 +110,9 @@ static bool improve(const struct sorted *sorted, struct cluster *clusters, int c
         struct cluster both = {clusters[i].start, clusters[i + 1].end};
         size_t border = find(sorted, both, (left + right) / 2);
         left = right;
-        if (border == clusters[i].end || border == both.start || border == both.end)
+        if (border == clusters[i].end || border == both.start || border == both.end) {
             continue; /* no cluster is left empty */
+        }
         clusters[i].end = clusters[i + 1].start = border;
         moved = true;
     }
@@ -120,10 +124,11 @@ static unsigned char nearest(const float *codebook, int size, float value) {
     int low = 0, high = size - 1;
     while (high - low > 1) {
         int middle = (low + high) / 2;
-        if (codebook[middle] <= value)
+        if (codebook[middle] <= value) {
             low = middle;
-        else
+        } else {
             high = middle;
+        }
     }
     return (unsigned char)(fabsf(value - codebook[low]) <= fabsf(codebook[high] - value) ? low : high);
 }
@@ -135,12 +140,15 @@ int codebook_fit(const float *values, size_t count, int most, unsigned char *cod
     int size = 0;
     if (sort_values(values, count, &sorted, error) == NST_OK) {
         size = split(&sorted, most, clusters);
-        for (int round = 0; round < MAX_ROUNDS && improve(&sorted, clusters, size); round++)
+        for (int round = 0; round < MAX_ROUNDS && improve(&sorted, clusters, size); round++) {
             ;
-        for (int i = 0; i < size; i++)
+        }
+        for (int i = 0; i < size; i++) {
             codebook[i] = (float)mean(&sorted, clusters[i]);
-        for (size_t i = 0; i < count; i++)
+        }
+        for (size_t i = 0; i < count; i++) {
             codes[i] = nearest(codebook, size, values[i]);
+        }
     }
     free_sorted(&sorted);
     return size;

@@ -40,11 +40,13 @@ static void add_filters(struct output *output, const struct layer *layer, const 
 /* Notes the error of a layer if it is the largest so far. `square_error` is the sum over its weights. */
 static void note_error(struct output *output, const struct layer *layer, double square_error) {
     double squares = 0;
-    for (size_t i = 0; i < layer_weight_count(layer); i++)
+    for (size_t i = 0; i < layer_weight_count(layer); i++) {
         squares += (double)layer->weights[i] * (double)layer->weights[i];
+    }
     double relative = squares > 0 ? sqrt(square_error / squares) : 0;
-    if (relative <= output->conversion->worst_error)
+    if (relative <= output->conversion->worst_error) {
         return;
+    }
     output->conversion->worst_error = relative;
     strcpy(output->conversion->worst_layer, layer->name);
 }
@@ -52,10 +54,11 @@ static void note_error(struct output *output, const struct layer *layer, double 
 /* Room that is freed with the output, or NULL. */
 static void *add_block(struct output *output, size_t bytes, nst_error *error) {
     void *block = malloc(bytes);
-    if (block == NULL)
+    if (block == NULL) {
         fail_memory(error, bytes, "the weights of a layer to write");
-    else
+    } else {
         output->blocks[output->block_count++] = block;
+    }
     return block;
 }
 
@@ -69,11 +72,13 @@ static nst_status add_codes(struct output *output, const struct layer *layer, un
     if (bits < CODEBOOK_MAX_BITS) {
         size_t bytes = (size_t)codebook_packed_bytes(count, bits);
         unsigned char *packed = add_block(output, bytes, error);
-        if (packed == NULL)
+        if (packed == NULL) {
             return NST_ERROR_MEMORY;
+        }
         codebook_pack(codes, count, bits, packed);
-        for (; size < 1 << bits; size++)
+        for (; size < 1 << bits; size++) {
             codebook[size] = codebook[size - 1];
+        }
         add_item(output, layer, tensor_suffixes_default.packed, TENSOR_U8, packed);
         output->items[output->count - 1].shape[0] = (int)bytes;
     } else {
@@ -89,23 +94,28 @@ static nst_status add_codes(struct output *output, const struct layer *layer, un
 static nst_status add_coded(struct output *output, const struct layer *layer, bool *added, nst_error *error) {
     size_t count = layer_weight_count(layer);
     *added = false;
-    if (count <= 2 * CODEBOOK_MAX) /* the codebook itself would take more than is saved */
+    if (count <= 2 * CODEBOOK_MAX) { /* the codebook itself would take more than is saved */
         return NST_OK;
+    }
     unsigned char *codes = add_block(output, count, error);
     float *codebook = codes == NULL ? NULL : add_block(output, CODEBOOK_MAX * sizeof *codebook, error);
-    if (codebook == NULL)
+    if (codebook == NULL) {
         return NST_ERROR_MEMORY;
+    }
     int size = codebook_make(layer->weights, count, codes, codebook);
     int most = output->storage == WEIGHTS_LOSSLESS ? CODEBOOK_MAX : 1 << (int)output->storage;
-    if (size == 0 && output->storage == WEIGHTS_LOSSLESS)
+    if (size == 0 && output->storage == WEIGHTS_LOSSLESS) {
         return NST_OK;
+    }
     if (size == 0 || size > most) {
         size = codebook_fit(layer->weights, count, most, codes, codebook, error);
-        if (size == 0)
+        if (size == 0) {
             return NST_ERROR_MEMORY;
+        }
         double square_error = 0;
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             square_error += pow((double)codebook[codes[i]] - (double)layer->weights[i], 2);
+        }
         note_error(output, layer, square_error);
     }
     *added = true;
@@ -134,8 +144,9 @@ static nst_status add_rounded(struct output *output, const struct layer *layer, 
     size_t bytes = 2 * layer_weight_count(layer);
     unsigned char *half = add_block(output, bytes, error);
     unsigned char *bfloat16 = half == NULL ? NULL : add_block(output, bytes, error);
-    if (bfloat16 == NULL)
+    if (bfloat16 == NULL) {
         return NST_ERROR_MEMORY;
+    }
     double half_error = round_weights(layer, TENSOR_F16, half);
     double bfloat16_error = round_weights(layer, TENSOR_BF16, bfloat16);
     bool takes_half = half_error <= bfloat16_error;
@@ -150,14 +161,18 @@ static nst_status add_rounded(struct output *output, const struct layer *layer, 
 static nst_status add_convolution(struct output *output, const struct layer *layer, nst_error *error) {
     bool added = false;
     nst_status status = NST_OK;
-    if (layer->bias != NULL)
+    if (layer->bias != NULL) {
         add_item(output, layer, tensor_suffixes_default.bias, TENSOR_F32, layer->bias);
-    if (output->storage <= WEIGHTS_8_BITS)
+    }
+    if (output->storage <= WEIGHTS_8_BITS) {
         status = add_coded(output, layer, &added, error);
-    if (status == NST_OK && output->storage == WEIGHTS_16_BITS)
+    }
+    if (status == NST_OK && output->storage == WEIGHTS_16_BITS) {
         return add_rounded(output, layer, error);
-    if (status == NST_OK && !added)
+    }
+    if (status == NST_OK && !added) {
         add_filters(output, layer, tensor_suffixes_default.weight, TENSOR_F32, layer->weights);
+    }
     return status;
 }
 
@@ -165,8 +180,9 @@ static nst_status add_convolution(struct output *output, const struct layer *lay
 static int compare_types(const void *a, const void *b) {
     const struct safetensors_item *x = a, *y = b;
     size_t x_bytes = tensor_type_info(x->type)->bytes, y_bytes = tensor_type_info(y->type)->bytes;
-    if (x_bytes != y_bytes)
+    if (x_bytes != y_bytes) {
         return x_bytes > y_bytes ? -1 : 1;
+    }
     return strcmp(x->name, y->name);
 }
 
@@ -179,17 +195,21 @@ static nst_status write_network(const nst_network *network, const struct descrip
     output.blocks = calloc(3 * layers, sizeof *output.blocks);
     char *text = description_text(network, description->name, description->input);
     json_t *metadata = text == NULL ? NULL : json_pack("{s:s}", DESCRIPTION_KEY, text);
-    if (output.items == NULL || output.blocks == NULL || metadata == NULL)
+    if (output.items == NULL || output.blocks == NULL || metadata == NULL) {
         status = fail_memory(error, 3 * layers * sizeof *output.items, "the network to write");
-    for (size_t i = 0; i < layers && status == NST_OK; i++)
-        if (network->layers[i].kind == LAYER_CONVOLUTION)
+    }
+    for (size_t i = 0; i < layers && status == NST_OK; i++) {
+        if (network->layers[i].kind == LAYER_CONVOLUTION) {
             status = add_convolution(&output, &network->layers[i], error);
+        }
+    }
     if (status == NST_OK) {
         qsort(output.items, output.count, sizeof *output.items, compare_types);
         status = safetensors_write(path, output.items, output.count, metadata, error);
     }
-    for (size_t i = 0; i < output.block_count; i++)
+    for (size_t i = 0; i < output.block_count; i++) {
         free(output.blocks[i]);
+    }
     free(output.blocks);
     free(output.items);
     json_decref(metadata);
@@ -199,8 +219,9 @@ static nst_status write_network(const nst_network *network, const struct descrip
 
 static nst_status make_folder_of(const char *path, nst_error *error) {
     char *folder = strdup(path);
-    if (folder == NULL)
+    if (folder == NULL) {
         return fail_memory(error, strlen(path), "a file name");
+    }
     char *slash = strrchr(folder, '/');
     nst_status status = NST_OK;
     if (slash != NULL && slash != folder) {
@@ -216,16 +237,19 @@ nst_status weights_convert(const char *in, const char *out, const nst_network_op
     static const char ending[] = ".safetensors";
     size_t length = strlen(out);
     *conversion = (struct weights_conversion){0};
-    if (length < sizeof ending || strcmp(out + length - (sizeof ending - 1), ending) != 0)
+    if (length < sizeof ending || strcmp(out + length - (sizeof ending - 1), ending) != 0) {
         return fail(error, NST_ERROR_ARGUMENT, "cannot convert to %s: the name must end in %s", out, ending);
+    }
     nst_network *network = NULL;
     struct description description;
     nst_status status = network_open_described(in, options, false, &network, &description, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     status = make_folder_of(out, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = write_network(network, &description, out, storage, conversion, error);
+    }
     nst_network_destroy(network);
     description_free(&description);
     return status;

@@ -29,8 +29,9 @@ struct reader {
 };
 
 static nst_status malformed(const struct reader *reader, const char *key, const char *expected, nst_error *error) {
-    if (reader->layer == 0)
+    if (reader->layer == 0) {
         return fail(error, NST_ERROR_FORMAT, "%s: the description's \"%s\" must be %s", reader->source, key, expected);
+    }
     return fail(error, NST_ERROR_FORMAT, "%s: in layer %d of the description, \"%s\" must be %s", reader->source,
                 reader->layer, key, expected);
 }
@@ -39,11 +40,13 @@ static nst_status malformed(const struct reader *reader, const char *key, const 
 static nst_status read_text(const struct reader *reader, const json_t *object, const char *key, char *buffer,
                             size_t size, nst_error *error) {
     const json_t *value = json_object_get(object, key);
-    if (value == NULL)
+    if (value == NULL) {
         return NST_OK;
+    }
     const char *text = json_string_value(value);
-    if (text == NULL || strlen(text) >= size || text[0] == 0)
+    if (text == NULL || strlen(text) >= size || text[0] == 0) {
         return malformed(reader, key, "a text, not empty and not too long", error);
+    }
     printable(text, strlen(text), buffer, size);
     return NST_OK;
 }
@@ -52,8 +55,9 @@ static nst_status read_integer(const struct reader *reader, const json_t *object
                                int *number, nst_error *error) {
     const json_t *value = json_object_get(object, key);
     char expected[64];
-    if (value == NULL)
+    if (value == NULL) {
         return NST_OK;
+    }
     if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most) {
         snprintf(expected, sizeof expected, "a whole number from %d to %d", least, most);
         return malformed(reader, key, expected, error);
@@ -65,13 +69,15 @@ static nst_status read_integer(const struct reader *reader, const json_t *object
 static nst_status read_padding_mode(const struct reader *reader, const json_t *object, enum padding_mode *mode,
                                     nst_error *error) {
     const json_t *value = json_object_get(object, "padding_mode");
-    if (value == NULL)
+    if (value == NULL) {
         return NST_OK;
-    for (int i = 0; i < 3 && json_is_string(value); i++)
+    }
+    for (int i = 0; i < 3 && json_is_string(value); i++) {
         if (strcmp(json_string_value(value), padding_mode_names[i]) == 0) {
             *mode = (enum padding_mode)i;
             return NST_OK;
         }
+    }
     return malformed(reader, "padding_mode", "\"zero\", \"reflect\" or \"replicate\"", error);
 }
 
@@ -81,21 +87,27 @@ static nst_status read_convolution(const struct reader *reader, const json_t *ob
     layer->kernel_size = 3;
     layer->has_bias = true;
     nst_status status = read_text(reader, object, "tensor", layer->tensor, sizeof layer->tensor, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = read_integer(reader, object, "channels", 1, 16384, &layer->channels, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_integer(reader, object, "kernel", 1, DESCRIPTION_MAX_KERNEL, &layer->kernel_size, error);
-    if (status == NST_OK && layer->kernel_size % 2 == 0)
+    }
+    if (status == NST_OK && layer->kernel_size % 2 == 0) {
         status = malformed(reader, "kernel", "odd", error);
+    }
     layer->padding = layer->kernel_size / 2;
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = read_integer(reader, object, "padding", 0, layer->kernel_size - 1, &layer->padding, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_padding_mode(reader, object, &layer->padding_mode, error);
+    }
     const json_t *bias = json_object_get(object, "bias");
     if (status == NST_OK && bias != NULL) {
-        if (!json_is_boolean(bias))
+        if (!json_is_boolean(bias)) {
             return malformed(reader, "bias", "true or false", error);
+        }
         layer->has_bias = json_is_true(bias);
     }
     return status;
@@ -107,12 +119,14 @@ static nst_status read_layer(const struct reader *reader, const json_t *object, 
         [LAYER_CONVOLUTION] = "convolution", [LAYER_RELU] = "relu", [LAYER_POOLING] = "pooling"};
     *layer = (struct described_layer){0};
     for (int kind = 0; kind < 3; kind++) {
-        if (json_object_get(object, kinds[kind]) == NULL)
+        if (json_object_get(object, kinds[kind]) == NULL) {
             continue;
+        }
         layer->kind = (enum layer_kind)kind;
         nst_status status = read_text(reader, object, kinds[kind], layer->name, sizeof layer->name, error);
-        if (status == NST_OK && kind == LAYER_CONVOLUTION)
+        if (status == NST_OK && kind == LAYER_CONVOLUTION) {
             status = read_convolution(reader, object, layer, error);
+        }
         return status;
     }
     return fail(error, NST_ERROR_FORMAT,
@@ -123,20 +137,25 @@ static nst_status read_layer(const struct reader *reader, const json_t *object, 
 static nst_status read_layers(struct reader *reader, const json_t *layers, struct description *description,
                               nst_error *error) {
     size_t count = json_array_size(layers);
-    if (!json_is_array(layers) || count == 0 || count > DESCRIPTION_MAX_LAYERS)
+    if (!json_is_array(layers) || count == 0 || count > DESCRIPTION_MAX_LAYERS) {
         return malformed(reader, "layers", "a list of 1 to 256 layers", error);
+    }
     description->layers = calloc(count, sizeof *description->layers);
-    if (description->layers == NULL)
+    if (description->layers == NULL) {
         return fail_memory(error, count * sizeof *description->layers, "the layers of a network");
+    }
     for (size_t i = 0; i < count; i++) {
         reader->layer = (int)i + 1;
         nst_status status = read_layer(reader, json_array_get(layers, i), &description->layers[i], error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(description->layers[j].name, description->layers[i].name) == 0)
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(description->layers[j].name, description->layers[i].name) == 0) {
                 return fail(error, NST_ERROR_FORMAT, "%s: the description names two layers %s", reader->source,
                             description->layers[i].name);
+            }
+        }
     }
     description->layer_count = description->present_layers = (int)count;
     return NST_OK;
@@ -146,8 +165,9 @@ static nst_status read_free_text(const struct reader *reader, const json_t *obje
                                  nst_error *error) {
     char buffer[1024] = "";
     nst_status status = read_text(reader, object, key, buffer, sizeof buffer, error);
-    if (status != NST_OK || buffer[0] == 0)
+    if (status != NST_OK || buffer[0] == 0) {
         return status;
+    }
     *text = strdup(buffer);
     return *text == NULL ? fail_memory(error, strlen(buffer) + 1, key) : NST_OK;
 }
@@ -165,21 +185,28 @@ nst_status description_parse(const char *source, const char *text, size_t length
         status = fail(error, NST_ERROR_FORMAT, "%s: the description of the network is not valid JSON: %s", source,
                       printable(reason, strlen(reason), shown, sizeof shown));
     }
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = read_integer(&reader, object, "format", 0, 1 << 30, &format, error);
-    if (status == NST_OK && format != DESCRIPTION_FORMAT)
+    }
+    if (status == NST_OK && format != DESCRIPTION_FORMAT) {
         status = fail(error, NST_ERROR_FORMAT, "%s: the description's \"format\" is %d; this nst reads %d", source,
                       format, DESCRIPTION_FORMAT);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_text(&reader, object, "name", description->name, sizeof description->name, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_text(&reader, object, "input", description->input, sizeof description->input, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_free_text(&reader, object, "licence", &description->licence, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_free_text(&reader, object, "origin", &description->origin, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = read_layers(&reader, json_object_get(object, "layers"), description, error);
+    }
     json_decref(object);
     return status;
 }
@@ -189,28 +216,33 @@ nst_status description_parse(const char *source, const char *text, size_t length
 /* DIR/NAME.json for DIR/NAME.ENDING; from malloc. */
 static char *sidecar_path(const char *path) {
     char *sidecar = malloc(strlen(path) + sizeof ".json");
-    if (sidecar == NULL)
+    if (sidecar == NULL) {
         return NULL;
+    }
     strcpy(sidecar, path);
     char *slash = strrchr(sidecar, '/');
     char *dot = strrchr(sidecar, '.');
-    if (dot != NULL && (slash == NULL || dot > slash + 1))
+    if (dot != NULL && (slash == NULL || dot > slash + 1)) {
         *dot = 0;
+    }
     return strcat(sidecar, ".json");
 }
 
 static nst_status read_sidecar(const char *path, struct description *description, bool *found, nst_error *error) {
     char *sidecar = sidecar_path(path);
-    if (sidecar == NULL)
+    if (sidecar == NULL) {
         return fail_memory(error, strlen(path), "a file name");
+    }
     unsigned char *data = NULL;
     size_t bytes = 0;
     nst_status status = NST_OK;
     *found = file_exists(sidecar);
-    if (*found)
+    if (*found) {
         status = file_read(sidecar, "description of a network", SIDECAR_LIMIT_BYTES, &data, &bytes, error);
-    if (*found && status == NST_OK)
+    }
+    if (*found && status == NST_OK) {
         status = description_parse(sidecar, (const char *)data, bytes, description, error);
+    }
     free(data);
     free(sidecar);
     return status;
@@ -220,10 +252,12 @@ static nst_status read_sidecar(const char *path, struct description *description
 static void read_plain_metadata(const struct tensor_list *list, struct description *description) {
     const char *input = json_string_value(json_object_get(list->metadata, "input"));
     const char *origin = json_string_value(json_object_get(list->metadata, "source"));
-    if (input != NULL && description->input[0] == 0)
+    if (input != NULL && description->input[0] == 0) {
         printable(input, strlen(input), description->input, sizeof description->input);
-    if (origin != NULL && description->origin == NULL && (description->origin = malloc(strlen(origin) + 1)) != NULL)
+    }
+    if (origin != NULL && description->origin == NULL && (description->origin = malloc(strlen(origin) + 1)) != NULL) {
         printable(origin, strlen(origin), description->origin, strlen(origin) + 1);
+    }
 }
 
 nst_status description_find(const struct tensor_list *list, struct description *description, nst_error *error) {
@@ -231,21 +265,27 @@ nst_status description_find(const struct tensor_list *list, struct description *
     const json_t *own = json_object_get(list->metadata, DESCRIPTION_KEY);
     nst_status status = NST_OK;
     bool found = own != NULL;
-    if (found && !json_is_string(own))
+    if (found && !json_is_string(own)) {
         return fail(error, NST_ERROR_FORMAT, "%s: the metadata's " DESCRIPTION_KEY " is not a text", list->path);
-    if (found)
+    }
+    if (found) {
         status = description_parse(list->path, json_string_value(own), json_string_length(own), description, error);
-    else if (list->memory == NULL)
+    } else if (list->memory == NULL) {
         status = read_sidecar(list->path, description, &found, error);
-    if (status == NST_OK && !found)
+    }
+    if (status == NST_OK && !found) {
         status = architecture_recognize(list, description, error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         return status;
+    }
     read_plain_metadata(list, description);
-    if (description->licence == NULL)
+    if (description->licence == NULL) {
         description->licence = strdup("");
-    if (description->origin == NULL)
+    }
+    if (description->origin == NULL) {
         description->origin = strdup("");
+    }
     return description->licence == NULL || description->origin == NULL
                ? fail_memory(error, 1, "the description of a network")
                : NST_OK;
@@ -254,10 +294,12 @@ nst_status description_find(const struct tensor_list *list, struct description *
 /* ---- Writing --------------------------------------------------------------------------------------------------- */
 
 static json_t *layer_object(const struct layer *layer) {
-    if (layer->kind == LAYER_RELU)
+    if (layer->kind == LAYER_RELU) {
         return json_pack("{s:s}", "relu", layer->name);
-    if (layer->kind == LAYER_POOLING)
+    }
+    if (layer->kind == LAYER_POOLING) {
         return json_pack("{s:s}", "pooling", layer->name);
+    }
     return json_pack("{s:s, s:i, s:i, s:i, s:s, s:b}", "convolution", layer->name, "channels", layer->out_channels,
                      "kernel", layer->kernel_size, "padding", layer->padding, "padding_mode",
                      padding_mode_names[layer->padding_mode], "bias", layer->bias != NULL);
@@ -265,15 +307,19 @@ static json_t *layer_object(const struct layer *layer) {
 
 char *description_text(const nst_network *network, const char *name, const char *input) {
     json_t *layers = json_array();
-    for (int i = 0; i < network->layer_count; i++)
+    for (int i = 0; i < network->layer_count; i++) {
         json_array_append_new(layers, layer_object(&network->layers[i]));
+    }
     json_t *object = json_pack("{s:i, s:s}", "format", DESCRIPTION_FORMAT, "input", input);
-    if (object != NULL && name[0] != 0)
+    if (object != NULL && name[0] != 0) {
         json_object_set_new(object, "name", json_string(name));
-    if (object != NULL && network->licence[0] != 0)
+    }
+    if (object != NULL && network->licence[0] != 0) {
         json_object_set_new(object, "licence", json_string(network->licence));
-    if (object != NULL && network->origin[0] != 0)
+    }
+    if (object != NULL && network->origin[0] != 0) {
         json_object_set_new(object, "origin", json_string(network->origin));
+    }
     json_object_set_new(object, "layers", layers);
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);

@@ -42,11 +42,12 @@ static struct statistics measure(const float *values, size_t count) {
 }
 
 static void print_statistics(const struct statistics *found, FILE *stream) {
-    if (found->not_finite == found->count)
+    if (found->not_finite == found->count) {
         fprintf(stream, "\n");
-    else
+    } else {
         fprintf(stream, "  min %9.4g  max %9.4g  mean %9.5f  deviation %9.5f\n", found->least, found->most, found->mean,
                 found->deviation);
+    }
 }
 
 static int count_zero_channels(const struct layer *layer) {
@@ -55,8 +56,9 @@ static int count_zero_channels(const struct layer *layer) {
     for (int channel = 0; channel < layer->out_channels; channel++) {
         const float *weights = layer->weights + (size_t)channel * each;
         size_t i = 0;
-        while (i < each && weights[i] == 0)
+        while (i < each && weights[i] == 0) {
             i++;
+        }
         zero_channels += i == each;
     }
     return zero_channels;
@@ -75,33 +77,39 @@ __attribute__((format(printf, 2, 3))) static int suspect(FILE *stream, const cha
 
 /* Prints what looks broken about values, and returns how many things do. */
 static int suspect_values(const struct statistics *found, const char *what, FILE *stream) {
-    if (found->not_finite > 0)
+    if (found->not_finite > 0) {
         return suspect(stream, "%zu of %zu %s are not finite", found->not_finite, found->count, what);
-    if (found->count > 1 && found->least == found->most && found->most != 0)
+    }
+    if (found->count > 1 && found->least == found->most && found->most != 0) {
         return suspect(stream, "all %s are %g", what, found->most);
+    }
     return 0;
 }
 
 static int suspect_weights(const struct layer *layer, const struct statistics *found, FILE *stream) {
     int zero_channels = count_zero_channels(layer), suspects = suspect_values(found, "weights", stream);
-    if (zero_channels > 0)
+    if (zero_channels > 0) {
         suspects += suspect(stream, "%d of %d channels are all zero", zero_channels, layer->out_channels);
+    }
     double size = sqrt(found->deviation * found->deviation + found->mean * found->mean);
     double gain = size * sqrt((double)(layer_weight_count(layer) / (size_t)layer->out_channels));
-    if (size > 0 && (gain < LEAST_GAIN || gain > MOST_GAIN))
+    if (size > 0 && (gain < LEAST_GAIN || gain > MOST_GAIN)) {
         suspects +=
             suspect(stream, "the weights' size is absurd: the layer would multiply its input by about %.0e", gain);
+    }
     double largest = fmax(fabs(found->least), fabs(found->most));
-    if (size > 0 && largest > MOST_OUTLIER * size)
+    if (size > 0 && largest > MOST_OUTLIER * size) {
         suspects += suspect(stream, "one weight is %.0f times as large as they are on average", largest / size);
+    }
     return suspects;
 }
 
 static int suspect_bias(const struct statistics *found, FILE *stream) {
     int suspects = suspect_values(found, "biases", stream);
     double largest = fmax(fabs(found->least), fabs(found->most));
-    if (found->not_finite < found->count && largest > MOST_BIAS)
+    if (found->not_finite < found->count && largest > MOST_BIAS) {
         suspects += suspect(stream, "the biases' size is absurd: up to %.0e", largest);
+    }
     return suspects;
 }
 
@@ -137,15 +145,17 @@ static struct findings print_network(const nst_network *network, FILE *stream) {
     const struct input_convention *input = &network->input;
     fprintf(stream, "name     %s\nfile     %s\nsha256   %s\n", network->name, network->path, network->sha256);
     fprintf(stream, "input    %s:", input->name[0] == 0 ? "given by numbers" : input->name);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         fprintf(stream, "%s %c x %g %+g", i == 0 ? "" : ",", channels[input->order[i]], (double)input->scale[i],
                 (double)input->offset[i]);
+    }
     fprintf(stream, " of pixels 0..255\nlicence  %s\norigin   %s\nlayers   %d\n",
             network->licence[0] == 0 ? "not told" : network->licence,
             network->origin[0] == 0 ? "not told" : network->origin, network->layer_count);
     struct findings findings = {0};
-    for (int i = 0; i < network->layer_count; i++)
+    for (int i = 0; i < network->layer_count; i++) {
         print_layer(&network->layers[i], &findings, stream);
+    }
     fprintf(stream, "suspect  %s\n", findings.suspects == 0 ? "nothing" : "the lines marked so above");
     return findings;
 }
@@ -154,13 +164,15 @@ nst_status weights_info(const char *name_or_path, const nst_network_options *opt
     nst_network *network;
     struct description description;
     nst_status status = network_open_described(name_or_path, options, true, &network, &description, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     struct findings findings = print_network(network, stream);
-    if (findings.not_finite > 0)
+    if (findings.not_finite > 0) {
         status =
             fail(error, NST_ERROR_FORMAT, "%s holds %zu values that are not finite; the file is damaged, get it again",
                  network->path, findings.not_finite);
+    }
     nst_network_destroy(network);
     description_free(&description);
     return status;

@@ -55,14 +55,16 @@ static bool find_type(hid_t dataset, enum tensor_type *found) {
                  {H5T_INTEGER, 8, TENSOR_I64}}; /* counters of optimizers, listed and never read */
     bool known = false;
     hid_t type = H5Dget_type(dataset);
-    if (type < 0)
+    if (type < 0) {
         return false;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    }
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (H5Tget_class(type) == types[i].class && H5Tget_size(type) == types[i].bytes &&
             H5Tget_order(type) == H5T_ORDER_LE) {
             *found = types[i].type;
             known = true;
         }
+    }
     H5Tclose(type);
     return known;
 }
@@ -76,17 +78,20 @@ static bool find_shape(hid_t dataset, struct tensor *tensor) {
     int dimensions = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
     bool read = dimensions >= 0 && dimensions <= TENSOR_MAX_DIMENSIONS &&
                 H5Sget_simple_extent_dims(space, shape, NULL) == dimensions;
-    if (space >= 0)
+    if (space >= 0) {
         H5Sclose(space);
-    if (!read)
+    }
+    if (!read) {
         return false;
+    }
     tensor->dimensions = dimensions;
     for (int i = dimensions - 1; i >= 0; i--) {
         int place = dimensions == 4 ? turned[i] : i;
         tensor->shape[place] = shape[i];
         tensor->strides[place] = stride;
-        if (shape[i] > 0 && stride > UINT64_MAX / 8 / shape[i])
+        if (shape[i] > 0 && stride > UINT64_MAX / 8 / shape[i]) {
             return false;
+        }
         stride *= shape[i];
     }
     return tensor_measure(tensor, false);
@@ -96,8 +101,9 @@ static bool find_shape(hid_t dataset, struct tensor *tensor) {
 static bool find_place(hid_t dataset, uint64_t *offset_bytes) {
     hid_t creation = H5Dget_create_plist(dataset);
     bool plain = creation >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0;
-    if (creation >= 0)
+    if (creation >= 0) {
         H5Pclose(creation);
+    }
     haddr_t address = plain ? H5Dget_offset(dataset) : HADDR_UNDEF;
     *offset_bytes = address;
     return address != HADDR_UNDEF;
@@ -109,16 +115,19 @@ static nst_status add_dataset(struct walk *walk, hid_t dataset) {
     struct tensor tensor = {.zip_entry = -1};
     char shown[80];
     printable(name, strlen(name), shown, sizeof shown);
-    if (!find_type(dataset, &tensor.type))
+    if (!find_type(dataset, &tensor.type)) {
         return NST_OK; /* texts and the like */
-    if (!find_shape(dataset, &tensor))
+    }
+    if (!find_shape(dataset, &tensor)) {
         return fail(walk->error, NST_ERROR_FORMAT, "%s: the shape of the dataset %s is impossibly large", list->path,
                     shown);
-    if (tensor.count > 0 && !find_place(dataset, &tensor.offset_bytes))
+    }
+    if (tensor.count > 0 && !find_place(dataset, &tensor.offset_bytes)) {
         return fail(walk->error, NST_ERROR_FORMAT,
                     "%s: the values of the dataset %s are missing, or stored in pieces or compressed; save it without "
                     "compression",
                     list->path, shown);
+    }
     return tensor_list_add(list, name, &tensor, walk->error);
 }
 
@@ -126,15 +135,18 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
 
 static nst_status visit_object(struct walk *walk, hid_t object) {
     nst_status status = NST_OK;
-    if (H5Iget_type(object) == H5I_DATASET)
+    if (H5Iget_type(object) == H5I_DATASET) {
         return add_dataset(walk, object);
-    if (H5Iget_type(object) != H5I_GROUP || walk->depth == MAX_DEPTH)
+    }
+    if (H5Iget_type(object) != H5I_GROUP || walk->depth == MAX_DEPTH) {
         return NST_OK;
+    }
     walk->depth++;
     strcat(walk->path, "/");
-    if (H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, walk) < 0)
+    if (H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, walk) < 0) {
         status = fail(walk->error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 cannot list the group %s; get it again",
                       walk->list->path, walk->path);
+    }
     walk->depth--;
     return walk->status != NST_OK ? walk->status : status;
 }
@@ -145,8 +157,9 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
     size_t length = strlen(walk->path);
     char shown[80];
     printable(name, strlen(name), shown, sizeof shown);
-    if (link->type != H5L_TYPE_HARD)
+    if (link->type != H5L_TYPE_HARD) {
         return 0;
+    }
     if (++walk->objects > MAX_OBJECTS || length + strlen(name) + 2 > sizeof walk->path) {
         walk->status =
             fail(walk->error, NST_ERROR_FORMAT, "%s is no network: more than %d objects, or the long name %s",
@@ -170,13 +183,16 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
 static hid_t open_file(const struct tensor_list *list) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
     bool ready = access >= 0;
-    if (ready && list->memory != NULL) /* the image is copied; it is not written back */
+    if (ready && list->memory != NULL) { /* the image is copied; it is not written back */
         ready = H5Pset_fapl_core(access, 65536, false) >= 0 &&
                 H5Pset_file_image(access, (void *)list->memory, (size_t)list->file_bytes) >= 0;
-    if (ready)
+    }
+    if (ready) {
         file = H5Fopen(list->path, H5F_ACC_RDONLY, access);
-    if (access >= 0)
+    }
+    if (access >= 0) {
         H5Pclose(access);
+    }
     return file;
 }
 
@@ -197,22 +213,26 @@ static nst_status walk_file(struct tensor_list *list, nst_error *error) {
     struct walk walk = {.list = list, .error = error, .status = NST_OK};
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* libhdf5 prints its errors; here they are returned */
     hid_t file = open_file(list);
-    if (file < 0)
+    if (file < 0) {
         return fail(error, NST_ERROR_FORMAT, "%s is truncated or damaged: libhdf5 cannot open it; get it again",
                     list->path);
-    if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &walk) < 0 && walk.status == NST_OK)
+    }
+    if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &walk) < 0 && walk.status == NST_OK) {
         return fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 cannot list what is in it; get it again",
                     list->path);
+    }
     return walk.status;
 }
 
 static void send_bytes(int pipe_end, const void *data, size_t bytes) {
     for (const char *next = data; bytes > 0;) {
         ssize_t written = write(pipe_end, next, bytes);
-        if (written < 0 && errno == EINTR)
+        if (written < 0 && errno == EINTR) {
             continue;
-        if (written <= 0)
+        }
+        if (written <= 0) {
             _exit(1);
+        }
         next += written;
         bytes -= (size_t)written;
     }
@@ -240,10 +260,12 @@ static void run_child(struct tensor_list *list, int pipe_end) {
 static bool receive_bytes(int pipe_end, void *data, size_t bytes) {
     for (char *next = data; bytes > 0;) {
         ssize_t got = read(pipe_end, next, bytes);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR) {
             continue;
-        if (got <= 0)
+        }
+        if (got <= 0) {
             return false;
+        }
         next += got;
         bytes -= (size_t)got;
     }
@@ -256,14 +278,16 @@ static nst_status add_found(struct tensor_list *list, struct found *found, nst_e
     found->name[TENSOR_NAME_LENGTH] = 0;
     tensor->zip_entry = -1;
     if ((unsigned)tensor->type >= TENSOR_TYPE_COUNT || tensor->dimensions < 0 ||
-        tensor->dimensions > TENSOR_MAX_DIMENSIONS || !tensor_measure(tensor, false))
+        tensor->dimensions > TENSOR_MAX_DIMENSIONS || !tensor_measure(tensor, false)) {
         return fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 describes an impossible dataset", list->path);
+    }
     uint64_t bytes = tensor->span * tensor_type_info(tensor->type)->bytes; /* span <= 2^61: see tensor_measure */
-    if (tensor->offset_bytes > list->file_bytes || bytes > list->file_bytes - tensor->offset_bytes)
+    if (tensor->offset_bytes > list->file_bytes || bytes > list->file_bytes - tensor->offset_bytes) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s is truncated: the dataset %s needs %llu bytes at %llu, the file has %llu; get it again",
                     list->path, found->name, (unsigned long long)bytes, (unsigned long long)tensor->offset_bytes,
                     (unsigned long long)list->file_bytes);
+    }
     return tensor_list_add(list, found->name, tensor, error);
 }
 
@@ -272,14 +296,16 @@ static nst_status receive_list(struct tensor_list *list, int pipe_end, nst_error
     struct report report;
     bool arrived = receive_bytes(pipe_end, &report, sizeof report);
     report.error.message[NST_ERROR_LENGTH - 1] = 0;
-    if (arrived && report.error.status != NST_OK)
+    if (arrived && report.error.status != NST_OK) {
         return fail(error, report.error.status, "%s", report.error.message);
+    }
     for (size_t i = 0; arrived && i < report.count; i++) {
         struct found found;
         arrived = receive_bytes(pipe_end, &found, sizeof found);
         nst_status status = arrived ? add_found(list, &found, error) : NST_OK;
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
     }
     return arrived
                ? NST_OK
@@ -289,8 +315,9 @@ static nst_status receive_list(struct tensor_list *list, int pipe_end, nst_error
 
 nst_status keras_list(struct tensor_list *list, nst_error *error) {
     int ends[2];
-    if (pipe(ends) != 0)
+    if (pipe(ends) != 0) {
         return fail(error, NST_ERROR_FILE, "%s: cannot make a pipe to read it: %s", list->path, strerror(errno));
+    }
     pid_t process = fork();
     if (process == 0) {
         close(ends[0]);
@@ -302,8 +329,9 @@ nst_status keras_list(struct tensor_list *list, nst_error *error) {
                                            list->path, strerror(code))
                                     : receive_list(list, ends[0], error);
     close(ends[0]); /* a child that is still writing ends by that */
-    while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR)
+    while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR) {
         ;
+    }
     return status;
 }
 

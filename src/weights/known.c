@@ -27,16 +27,20 @@ static const struct known_name names[] = {
 };
 
 const struct known_file *known_file_find(const char *sha256) {
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (strncmp(sha256, files[i].sha256_start, strlen(files[i].sha256_start)) == 0)
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (strncmp(sha256, files[i].sha256_start, strlen(files[i].sha256_start)) == 0) {
             return &files[i];
+        }
+    }
     return NULL;
 }
 
 const struct known_name *known_name_find(const char *name) {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i].name) == 0)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i].name) == 0) {
             return &names[i];
+        }
+    }
     return NULL;
 }
 
@@ -48,13 +52,15 @@ nst_status known_sha256(const struct tensor_list *list, char sha256[65], nst_err
         uint64_t left = list->file_bytes - done;
         size_t bytes = left < sizeof chunk ? (size_t)left : sizeof chunk;
         nst_status status = tensor_list_read(list, done, chunk, bytes, "the checksum", error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
         sha256_update(&context, bytes, chunk);
         done += bytes;
     }
     sha256_digest(&context, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
+    for (size_t i = 0; i < sizeof digest; i++) {
         snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
+    }
     return NST_OK;
 }

@@ -14,15 +14,18 @@ void weights_list_free(struct weights_list *list) {
         free(list->files[i].path);
     }
     free(list->files);
-    for (int i = 0; i < list->folder_count; i++)
+    for (int i = 0; i < list->folder_count; i++) {
         free(list->folders[i]);
+    }
     *list = (struct weights_list){0};
 }
 
 static bool has_name(const struct weights_list *list, const char *name) {
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->files[i].name, name) == 0)
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->files[i].name, name) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -62,23 +65,27 @@ static nst_status add_folder(struct weights_list *list, int folder, nst_error *e
     size_t count = 0;
     nst_status status = NST_OK;
     DIR *directory = opendir(list->folders[folder]);
-    if (directory == NULL)
+    if (directory == NULL) {
         return NST_OK;
+    }
     for (struct dirent *entry;
          status == NST_OK && count + list->count < WEIGHTS_LIST_MAX && (entry = readdir(directory)) != NULL;) {
-        if (!network_has_ending(entry->d_name) || entry->d_name[0] == '.')
+        if (!network_has_ending(entry->d_name) || entry->d_name[0] == '.') {
             continue;
+        }
         names[count] = strdup(entry->d_name);
-        if (names[count] == NULL)
+        if (names[count] == NULL) {
             status = fail_memory(error, strlen(entry->d_name) + 1, "a file name");
-        else
+        } else {
             count++;
+        }
     }
     closedir(directory);
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 0; i < count; i++) {
-        if (status == NST_OK)
+        if (status == NST_OK) {
             status = add_file(list, folder, names[i], error);
+        }
         free(names[i]);
     }
     return status;
@@ -88,28 +95,33 @@ nst_status weights_list_create(struct weights_list *list, nst_error *error) {
     struct network_folders folders;
     *list = (struct weights_list){0};
     nst_status status = network_folders_find(&folders, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     for (int i = 0; i < folders.count; i++) { /* the list takes the paths over */
         list->folders[i] = folders.paths[i];
         list->folder_titles[i] = folders.titles[i];
     }
     list->folder_count = folders.count;
     list->files = calloc(WEIGHTS_LIST_MAX, sizeof *list->files);
-    if (list->files == NULL)
+    if (list->files == NULL) {
         status = fail_memory(error, WEIGHTS_LIST_MAX * sizeof *list->files, "the list of networks");
-    for (int i = 0; i < list->folder_count && status == NST_OK; i++)
+    }
+    for (int i = 0; i < list->folder_count && status == NST_OK; i++) {
         status = add_folder(list, i, error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         weights_list_free(list);
+    }
     return status;
 }
 
 void weights_list_print(const struct weights_list *list, FILE *stream) {
     int width = 4;
     char size[32];
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         width = (int)strlen(list->files[i].name) > width ? (int)strlen(list->files[i].name) : width;
+    }
     for (size_t i = 0; i < list->count; i++) {
         const struct weights_file *file = &list->files[i];
         fprintf(stream, "%-*s  %9s  %s%s\n", width, file->name, text_bytes(file->bytes, size, sizeof size), file->path,
@@ -117,10 +129,12 @@ void weights_list_print(const struct weights_list *list, FILE *stream) {
                 : file->is_hidden ? "  (hidden by the same name above)"
                                   : "");
     }
-    if (list->count == 0)
+    if (list->count == 0) {
         fprintf(stream, "no networks here: reinstall nst for the default one, " WEIGHTS_DEFAULT_NAME
                         ", or get one with weights/get.sh\n");
+    }
     fprintf(stream, "looked for in this order:\n");
-    for (int i = 0; i < list->folder_count; i++)
+    for (int i = 0; i < list->folder_count; i++) {
         fprintf(stream, "  %s  (%s)\n", list->folders[i], list->folder_titles[i]);
+    }
 }

@@ -29,8 +29,9 @@ bool network_has_ending(const char *file_name) {
     size_t length = strlen(file_name);
     for (size_t i = 0; i < COUNT(endings); i++) {
         size_t ending = strlen(endings[i]);
-        if (length > ending && strcmp(file_name + length - ending, endings[i]) == 0)
+        if (length > ending && strcmp(file_name + length - ending, endings[i]) == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -39,23 +40,26 @@ void network_base_name(const char *path, char *name, size_t size) {
     const char *slash = strrchr(path, '/');
     snprintf(name, size, "%s", slash == NULL ? path : slash + 1);
     char *dot = strrchr(name, '.');
-    if (dot != NULL && dot != name)
+    if (dot != NULL && dot != name) {
         *dot = 0;
+    }
 }
 
 static char *join(const char *folder, const char *file, const char *ending) {
     size_t size = strlen(folder) + strlen(file) + strlen(ending) + 2;
     char *path = malloc(size);
-    if (path != NULL)
+    if (path != NULL) {
         snprintf(path, size, "%s/%s%s", folder, file, ending);
+    }
     return path;
 }
 
 static nst_status add_folder(struct network_folders *folders, const char *base, const char *below, const char *title,
                              nst_error *error) {
     char *path = below[0] == 0 ? strdup(base) : join(base, below, "");
-    if (path == NULL)
+    if (path == NULL) {
         return fail_memory(error, strlen(base), "a file name");
+    }
     folders->titles[folders->count] = title;
     folders->paths[folders->count++] = path;
     return NST_OK;
@@ -65,22 +69,27 @@ nst_status network_folders_find(struct network_folders *folders, nst_error *erro
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     nst_status status = NST_OK;
     *folders = (struct network_folders){0};
-    if (data != NULL && data[0] == '/') /* the XDG specification: a relative path is to be ignored */
+    if (data != NULL && data[0] == '/') { /* the XDG specification: a relative path is to be ignored */
         status = add_folder(folders, data, "nst/weights", "yours", error);
-    else if (home != NULL && home[0] != 0)
+    } else if (home != NULL && home[0] != 0) {
         status = add_folder(folders, home, ".local/share/nst/weights", "yours", error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = add_folder(folders, NST_SHARE_WEIGHTS_DIR, "", "installed", error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = add_folder(folders, NST_SOURCE_WEIGHTS_DIR, "", "source tree", error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         network_folders_free(folders);
+    }
     return status;
 }
 
 void network_folders_free(struct network_folders *folders) {
-    for (int i = 0; i < folders->count; i++)
+    for (int i = 0; i < folders->count; i++) {
         free(folders->paths[i]);
+    }
     *folders = (struct network_folders){0};
 }
 
@@ -95,8 +104,9 @@ static char *find_in_folder(const char *folder, const char *name) {
         }
     }
     for (size_t i = 0; i < COUNT(published) && path == NULL; i++) {
-        if (strcmp(published[i].name, name) != 0)
+        if (strcmp(published[i].name, name) != 0) {
             continue;
+        }
         path = join(folder, published[i].file, "");
         if (path != NULL && !file_exists(path)) {
             free(path);
@@ -112,14 +122,18 @@ static nst_status fail_unknown(const char *name, const struct network_folders *f
     const char *nearest = NULL, *names[COUNT(published) + WEIGHTS_LIST_MAX];
     size_t count = 0;
     char shown[64], where[600] = "";
-    if (weights_list_create(&list, NULL) == NST_OK)
-        for (size_t i = 0; i < list.count; i++)
+    if (weights_list_create(&list, NULL) == NST_OK) {
+        for (size_t i = 0; i < list.count; i++) {
             names[count++] = list.files[i].name;
-    for (size_t i = 0; i < COUNT(published); i++)
+        }
+    }
+    for (size_t i = 0; i < COUNT(published); i++) {
         names[count++] = published[i].name;
+    }
     nearest = text_nearest(name, names, count);
-    if (nearest != NULL && strcmp(nearest, name) == 0)
+    if (nearest != NULL && strcmp(nearest, name) == 0) {
         nearest = NULL;
+    }
     for (int i = 0; i < folders->count; i++) {
         size_t used = strlen(where);
         snprintf(where + used, sizeof where - used, "%s%s", i == 0 ? "" : ", ", folders->paths[i]);
@@ -136,12 +150,15 @@ nst_status network_locate(const char *name, char **path, nst_error *error) {
     struct network_folders folders;
     *path = NULL;
     nst_status status = network_folders_find(&folders, error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
-    for (int i = 0; i < folders.count && *path == NULL; i++)
+    }
+    for (int i = 0; i < folders.count && *path == NULL; i++) {
         *path = find_in_folder(folders.paths[i], name);
-    if (*path == NULL)
+    }
+    if (*path == NULL) {
         status = fail_unknown(name, &folders, error);
+    }
     network_folders_free(&folders);
     return status;
 }

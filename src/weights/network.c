@@ -33,15 +33,18 @@ uint64_t layer_weight_count(const struct layer *layer) {
 }
 
 int network_find_layer(const nst_network *network, const char *name) {
-    for (int i = 0; i < network->layer_count; i++)
-        if (strcmp(network->layers[i].name, name) == 0)
+    for (int i = 0; i < network->layer_count; i++) {
+        if (strcmp(network->layers[i].name, name) == 0) {
             return i;
+        }
+    }
     return -1;
 }
 
 void nst_network_destroy(nst_network *network) {
-    if (network == NULL)
+    if (network == NULL) {
         return;
+    }
     for (int i = 0; i < network->layer_count; i++) {
         free(network->layers[i].weights);
         free(network->layers[i].bias);
@@ -66,8 +69,9 @@ nst_status nst_network_open(const char *name_or_path, const nst_network_options 
 static nst_status fail_no_layer(const struct tensor_list *list, const struct description *description,
                                 const char *until, nst_error *error) {
     const char *names[DESCRIPTION_MAX_LAYERS];
-    for (int i = 0; i < description->layer_count; i++)
+    for (int i = 0; i < description->layer_count; i++) {
         names[i] = description->layers[i].name;
+    }
     const char *nearest = text_nearest(until, names, (size_t)description->layer_count);
     return fail(error, NST_ERROR_NETWORK, "%s: its network has no layer %.40s; the layers go from %s to %s%s%s%s",
                 list->path, until, names[0], names[description->layer_count - 1],
@@ -78,22 +82,28 @@ static nst_status fail_no_layer(const struct tensor_list *list, const struct des
 static nst_status count_layers(const struct tensor_list *list, const struct description *description, const char *until,
                                int *count, nst_error *error) {
     *count = description->present_layers;
-    if (until == NULL)
+    if (until == NULL) {
         return NST_OK;
+    }
     int last = 0;
-    while (last < description->layer_count && strcmp(description->layers[last].name, until) != 0)
+    while (last < description->layer_count && strcmp(description->layers[last].name, until) != 0) {
         last++;
-    if (last == description->layer_count)
+    }
+    if (last == description->layer_count) {
         return fail_no_layer(list, description, until, error);
+    }
     *count = last + 1;
-    if (*count <= description->present_layers)
+    if (*count <= description->present_layers) {
         return NST_OK;
+    }
     int missing = description->present_layers;
-    while (missing < last && description->layers[missing].kind != LAYER_CONVOLUTION)
+    while (missing < last && description->layers[missing].kind != LAYER_CONVOLUTION) {
         missing++;
-    if (description->layers[missing].kind != LAYER_CONVOLUTION)
+    }
+    if (description->layers[missing].kind != LAYER_CONVOLUTION) {
         return fail(error, NST_ERROR_NETWORK, "%s ends with the layer %s; %s is not in it", list->path,
                     description->layers[description->present_layers - 1].name, until);
+    }
     return fail(error, NST_ERROR_NETWORK, "%s ends with the layer %s; %s needs %s (the tensor %s%s), which is missing",
                 list->path, description->layers[description->present_layers - 1].name, until,
                 description->layers[missing].name, description->layers[missing].tensor, description->suffixes->weight);
@@ -105,25 +115,31 @@ static nst_status count_layers(const struct tensor_list *list, const struct desc
 static nst_status decide_input(const char *path, const struct known_file *known, const char *given,
                                struct description *description, struct input_convention *input, nst_error *error) {
     struct input_convention asked;
-    if (given != NULL && !convention_from_text(given, &asked))
+    if (given != NULL && !convention_from_text(given, &asked)) {
         return fail(error, NST_ERROR_ARGUMENT, "unknown input convention %.60s; expected caffe or torchvision", given);
-    if (description->input[0] == 0 && known != NULL)
+    }
+    if (description->input[0] == 0 && known != NULL) {
         strcpy(description->input, known->input);
-    if (description->input[0] == 0 && given == NULL)
+    }
+    if (description->input[0] == 0 && given == NULL) {
         return fail(error, NST_ERROR_NETWORK,
                     "%s does not tell what input it expects; say so with --input-convention caffe (BGR, 0..255, minus "
                     "the mean) or --input-convention torchvision (RGB, normalized)",
                     path);
-    if (description->input[0] == 0)
+    }
+    if (description->input[0] == 0) {
         snprintf(description->input, sizeof description->input, "%s", given);
-    if (!convention_from_text(description->input, input))
+    }
+    if (!convention_from_text(description->input, input)) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s: its input convention \"%s\" is not understood; expected caffe, "
                     "torchvision, or ORDER, 0..RANGE, minus (A, B, C), over (A, B, C)",
                     path, description->input);
-    if (given != NULL && !convention_equal(&asked, input))
+    }
+    if (given != NULL && !convention_equal(&asked, input)) {
         return fail(error, NST_ERROR_ARGUMENT, "%s expects the input %s, which --input-convention %s contradicts", path,
                     input->name[0] != 0 ? input->name : description->input, given);
+    }
     return NST_OK;
 }
 
@@ -133,38 +149,45 @@ static nst_status decide_input(const char *path, const struct known_file *known,
 static nst_status check_name(const char *path, const char *name, const struct description *description,
                              const struct input_convention *input, nst_error *error) {
     const struct known_name *known = known_name_find(name);
-    if (known == NULL)
+    if (known == NULL) {
         return NST_OK;
-    if (description->name[0] != 0 && strcmp(description->name, name) != 0)
+    }
+    if (description->name[0] != 0 && strcmp(description->name, name) != 0) {
         return fail(error, NST_ERROR_NETWORK, "%s is the network %s, not %s; rename it", path, description->name, name);
-    if (description->architecture[0] != 0 && strcmp(description->architecture, known->architecture) != 0)
+    }
+    if (description->architecture[0] != 0 && strcmp(description->architecture, known->architecture) != 0) {
         return fail(error, NST_ERROR_NETWORK, "%s is a %s, not %s; rename it", path, description->architecture, name);
-    if (strcmp(input->name, known->input) != 0)
+    }
+    if (strcmp(input->name, known->input) != 0) {
         return fail(error, NST_ERROR_NETWORK,
                     "%s expects the input %s, but %s is the network that expects %s; they are different: rename it",
                     path, input->name[0] != 0 ? input->name : description->input, name, known->input);
+    }
     return NST_OK;
 }
 
 /* The name of a file that does not tell one: its base name, unless that is the name of another network. */
 static void name_from_file(nst_network *network, const struct description *description) {
     network_base_name(network->path, network->name, sizeof network->name);
-    if (check_name(network->path, network->name, description, &network->input, NULL) != NST_OK)
+    if (check_name(network->path, network->name, description, &network->input, NULL) != NST_OK) {
         snprintf(network->name, sizeof network->name, "%s-%s", description->architecture,
                  network->input.name[0] == 0 ? "other" : network->input.name);
+    }
 }
 
 /* Name, origin and licence, from the description or the known file. */
 static nst_status identify(nst_network *network, const struct known_file *known, const char *asked_name,
                            struct description *description, nst_error *error) {
-    if (description->name[0] == 0 && known != NULL)
+    if (description->name[0] == 0 && known != NULL) {
         strcpy(description->name, known->name);
-    if (asked_name != NULL)
+    }
+    if (asked_name != NULL) {
         snprintf(network->name, sizeof network->name, "%s", asked_name);
-    else if (description->name[0] != 0)
+    } else if (description->name[0] != 0) {
         strcpy(network->name, description->name);
-    else
+    } else {
         name_from_file(network, description);
+    }
     bool told = known != NULL && description->origin[0] == 0;
     network->origin = strdup(told ? known->origin : description->origin);
     told = known != NULL && description->licence[0] == 0;
@@ -192,12 +215,14 @@ static nst_status measure_packed(const struct tensor_list *list, const struct de
                                  const struct described_layer *described, const struct tensor *packed,
                                  struct layer *layer, nst_error *error) {
     const struct tensor *codebook = layer_tensor(list, described, description->suffixes->codebook);
-    if (codebook == NULL)
+    if (codebook == NULL) {
         return fail_missing(list, described, description->suffixes->codebook, error);
-    if (described->channels == 0)
+    }
+    if (described->channels == 0) {
         return fail(error, NST_ERROR_NETWORK,
                     "%s: the description of the layer %s lacks \"channels\", which its packed codes %s need",
                     list->path, described->name, packed->name);
+    }
     layer->out_channels = described->channels;
     return codebook_check_packed(list, packed, codebook, layer_weight_count(layer), &layer->stored_bits, error);
 }
@@ -206,15 +231,17 @@ static nst_status measure_shaped(const struct tensor_list *list, const struct de
                                  const struct tensor *weights, struct layer *layer, nst_error *error) {
     char expected[120], channels[24] = "channels";
     int in_channels = layer->in_channels;
-    if (described->channels > 0)
+    if (described->channels > 0) {
         snprintf(channels, sizeof channels, "%d", described->channels);
+    }
     snprintf(expected, sizeof expected, "%s x %d x %d x %d", channels, in_channels, described->kernel_size,
              described->kernel_size);
     uint64_t kernel_size = (uint64_t)described->kernel_size;
     if (weights->dimensions != 4 || weights->shape[1] != (uint64_t)in_channels || weights->shape[2] != kernel_size ||
         weights->shape[3] != kernel_size || weights->shape[0] == 0 || weights->shape[0] > MAX_CHANNELS ||
-        (described->channels > 0 && weights->shape[0] != (uint64_t)described->channels))
+        (described->channels > 0 && weights->shape[0] != (uint64_t)described->channels)) {
         return fail_shape(list, weights, expected, error);
+    }
     layer->out_channels = (int)weights->shape[0];
     layer->stored_bits = 8 * (int)tensor_type_info(weights->type)->bytes;
     return NST_OK;
@@ -226,8 +253,9 @@ static nst_status measure_convolution(const struct tensor_list *list, const stru
                                       nst_error *error) {
     const struct tensor_suffixes *suffixes = description->suffixes;
     const struct tensor *weights = convolution_tensor(list, description, described);
-    if (weights == NULL)
+    if (weights == NULL) {
         return fail_missing(list, described, suffixes->weight, error);
+    }
     layer->in_channels = in_channels;
     layer->kernel_size = described->kernel_size;
     layer->padding = described->padding;
@@ -235,11 +263,13 @@ static nst_status measure_convolution(const struct tensor_list *list, const stru
     nst_status status = weights == layer_tensor(list, described, suffixes->packed)
                             ? measure_packed(list, description, described, weights, layer, error)
                             : measure_shaped(list, described, weights, layer, error);
-    if (status != NST_OK || !described->has_bias)
+    if (status != NST_OK || !described->has_bias) {
         return status;
+    }
     const struct tensor *bias = layer_tensor(list, described, suffixes->bias);
-    if (bias == NULL)
+    if (bias == NULL) {
         return fail_missing(list, described, suffixes->bias, error);
+    }
     if (bias->dimensions != 1 || bias->shape[0] != (uint64_t)layer->out_channels) {
         char expected[24];
         snprintf(expected, sizeof expected, "%d", layer->out_channels);
@@ -253,24 +283,28 @@ static nst_status measure_layers(const struct tensor_list *list, const struct de
                                  nst_network *network, nst_error *error) {
     int channels = 3;
     uint64_t total = 0;
-    if (description->layers[0].kind != LAYER_CONVOLUTION)
+    if (description->layers[0].kind != LAYER_CONVOLUTION) {
         return fail(error, NST_ERROR_NETWORK, "%s: its first layer, %s, is not a convolution", list->path,
                     description->layers[0].name);
+    }
     for (int i = 0; i < network->layer_count; i++) {
         const struct described_layer *described = &description->layers[i];
         struct layer *layer = &network->layers[i];
         layer->kind = described->kind;
         strcpy(layer->name, described->name);
-        if (layer->kind != LAYER_CONVOLUTION)
+        if (layer->kind != LAYER_CONVOLUTION) {
             continue;
+        }
         nst_status status = measure_convolution(list, description, described, channels, layer, error);
-        if (status != NST_OK)
+        if (status != NST_OK) {
             return status;
+        }
         channels = layer->out_channels;
         total += layer_weight_count(layer);
-        if (total > MAX_WEIGHTS)
+        if (total > MAX_WEIGHTS) {
             return fail(error, NST_ERROR_MEMORY, "%s: up to the layer %s it has %llu weights, nst takes at most %llu",
                         list->path, layer->name, (unsigned long long)total, (unsigned long long)MAX_WEIGHTS);
+        }
     }
     return NST_OK;
 }
@@ -281,16 +315,18 @@ static nst_status read_convolution(const struct tensor_list *list, const struct 
     const struct tensor *weights = convolution_tensor(list, description, described);
     const struct tensor *codebook = layer_tensor(list, described, suffixes->codebook);
     nst_status status;
-    if (weights == layer_tensor(list, described, suffixes->weight))
+    if (weights == layer_tensor(list, described, suffixes->weight)) {
         status = tensor_read(list, weights, &layer->weights, error);
-    else if (codebook == NULL)
+    } else if (codebook == NULL) {
         status = fail_missing(list, described, suffixes->codebook, error);
-    else if (weights == layer_tensor(list, described, suffixes->codes))
+    } else if (weights == layer_tensor(list, described, suffixes->codes)) {
         status = codebook_read(list, weights, codebook, &layer->weights, error);
-    else
+    } else {
         status = codebook_read_packed(list, weights, codebook, layer_weight_count(layer), &layer->weights, error);
-    if (status == NST_OK && described->has_bias)
+    }
+    if (status == NST_OK && described->has_bias) {
         status = tensor_read(list, layer_tensor(list, described, suffixes->bias), &layer->bias, error);
+    }
     return status;
 }
 
@@ -300,27 +336,36 @@ static nst_status assemble(const struct tensor_list *list, const nst_network_opt
                            nst_network *network, struct description *description, nst_error *error) {
     int count = 0;
     nst_status status = description_find(list, description, error);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = count_layers(list, description, options->until, &count, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = known_sha256(list, network->sha256, error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         return status;
+    }
     network->layers = calloc((size_t)count, sizeof *network->layers);
-    if (network->layers == NULL)
+    if (network->layers == NULL) {
         return fail_memory(error, (size_t)count * sizeof *network->layers, "the layers of a network");
+    }
     network->layer_count = count;
     status = measure_layers(list, description, network, error);
     const struct known_file *known = known_file_find(network->sha256);
-    if (status == NST_OK)
+    if (status == NST_OK) {
         status = decide_input(network->path, known, options->input_convention, description, &network->input, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = identify(network, known, asked_name, description, error);
-    if (status == NST_OK && asked_name != NULL)
+    }
+    if (status == NST_OK && asked_name != NULL) {
         status = check_name(network->path, asked_name, description, &network->input, error);
-    for (int i = 0; i < count && status == NST_OK; i++)
-        if (network->layers[i].kind == LAYER_CONVOLUTION)
+    }
+    for (int i = 0; i < count && status == NST_OK; i++) {
+        if (network->layers[i].kind == LAYER_CONVOLUTION) {
             status = read_convolution(list, description, &description->layers[i], &network->layers[i], error);
+        }
+    }
     return status;
 }
 
@@ -330,14 +375,17 @@ nst_status network_read(const struct tensor_list *list, const nst_network_option
     *network = NULL;
     *description = (struct description){0};
     nst_network *opened = calloc(1, sizeof *opened);
-    if (opened == NULL)
+    if (opened == NULL) {
         return fail_memory(error, sizeof *opened, "a network");
+    }
     nst_status status = NST_OK;
     opened->path = strdup(list->path);
-    if (opened->path == NULL)
+    if (opened->path == NULL) {
         status = fail_memory(error, strlen(list->path) + 1, "a file name");
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = assemble(list, options == NULL ? &defaults : options, asked_name, opened, description, error);
+    }
     if (status != NST_OK) {
         nst_network_destroy(opened);
         description_free(description);
@@ -355,15 +403,19 @@ nst_status network_open_described(const char *name_or_path, const nst_network_op
     nst_status status = NST_OK;
     *network = NULL;
     *description = (struct description){0};
-    if (name_or_path[0] == 0)
+    if (name_or_path[0] == 0) {
         return fail(error, NST_ERROR_ARGUMENT, "the name of the network is empty");
-    if (!is_path)
+    }
+    if (!is_path) {
         status = network_locate(name_or_path, &path, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = tensor_list_open(is_path ? name_or_path : path, &list, error);
+    }
     free(path);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
+    }
     list.accept_not_finite = accept_not_finite;
     status = network_read(&list, options, is_path ? NULL : name_or_path, network, description, error);
     tensor_list_close(&list);

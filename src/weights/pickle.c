@@ -54,12 +54,14 @@ enum opcode {
 /* ---- Memory ---------------------------------------------------------------------------------------------------- */
 
 bool pickle_reserve(void **array, size_t count, size_t *capacity, size_t element_bytes) {
-    if (count < *capacity)
+    if (count < *capacity) {
         return true;
+    }
     size_t larger = *capacity == 0 ? 16 : 2 * *capacity;
     void *moved = realloc(*array, larger * element_bytes);
-    if (moved == NULL)
+    if (moved == NULL) {
         return false;
+    }
     *array = moved;
     *capacity = larger;
     return true;
@@ -68,8 +70,9 @@ bool pickle_reserve(void **array, size_t count, size_t *capacity, size_t element
 void pickle_free(struct pickle *pickle) {
     for (size_t i = 0; i < pickle->value_count; i++) {
         struct pickle_value *value = &pickle->values[i];
-        if (value->kind == PICKLE_TUPLE || value->kind == PICKLE_LIST || value->kind == PICKLE_DICTIONARY)
+        if (value->kind == PICKLE_TUPLE || value->kind == PICKLE_LIST || value->kind == PICKLE_DICTIONARY) {
             free(value->as.sequence.items);
+        }
     }
     free(pickle->values);
     free(pickle->stack);
@@ -87,10 +90,12 @@ static nst_status damaged(const struct pickle *pickle, const char *reason, nst_e
 }
 
 static nst_status push_index(struct pickle *pickle, uint32_t index, nst_error *error) {
-    if (pickle->stack_count == PICKLE_MAX_STACK)
+    if (pickle->stack_count == PICKLE_MAX_STACK) {
         return damaged(pickle, "its stack grows too large", error);
-    if (!pickle_reserve((void **)&pickle->stack, pickle->stack_count, &pickle->stack_capacity, sizeof *pickle->stack))
+    }
+    if (!pickle_reserve((void **)&pickle->stack, pickle->stack_count, &pickle->stack_capacity, sizeof *pickle->stack)) {
         return fail_memory(error, 0, "the stack of a pickle");
+    }
     pickle->stack[pickle->stack_count++] = index;
     return NST_OK;
 }
@@ -99,8 +104,9 @@ static nst_status push_index(struct pickle *pickle, uint32_t index, nst_error *e
 static nst_status push(struct pickle *pickle, struct pickle_value value, nst_error *error) {
     if (!pickle_reserve((void **)&pickle->values, pickle->value_count, &pickle->value_capacity,
                         sizeof *pickle->values)) {
-        if (value.kind == PICKLE_TUPLE || value.kind == PICKLE_LIST || value.kind == PICKLE_DICTIONARY)
+        if (value.kind == PICKLE_TUPLE || value.kind == PICKLE_LIST || value.kind == PICKLE_DICTIONARY) {
             free(value.as.sequence.items);
+        }
         return fail_memory(error, 0, "the values of a pickle");
     }
     pickle->values[pickle->value_count++] = value;
@@ -109,32 +115,37 @@ static nst_status push(struct pickle *pickle, struct pickle_value value, nst_err
 
 /* The value `depth` places below the top; NULL if the stack is not that deep or a mark lies there. */
 static struct pickle_value *peek(struct pickle *pickle, size_t depth) {
-    if (depth >= pickle->stack_count)
+    if (depth >= pickle->stack_count) {
         return NULL;
+    }
     struct pickle_value *value = &pickle->values[pickle->stack[pickle->stack_count - 1 - depth]];
     return value->kind == PICKLE_MARK ? NULL : value;
 }
 
 /* How many values lie above the topmost mark; false if there is no mark. */
 static bool count_above_mark(const struct pickle *pickle, size_t *count) {
-    for (size_t i = pickle->stack_count; i-- > 0;)
+    for (size_t i = pickle->stack_count; i-- > 0;) {
         if (pickle->values[pickle->stack[i]].kind == PICKLE_MARK) {
             *count = pickle->stack_count - 1 - i;
             return true;
         }
+    }
     return false;
 }
 
 /* Replaces the top `count` values (and, if `with_mark`, the mark below) by one sequence of them. */
 static nst_status gather(struct pickle *pickle, enum pickle_kind kind, size_t count, bool with_mark, nst_error *error) {
-    for (size_t i = 0; i < count; i++)
-        if (peek(pickle, i) == NULL)
+    for (size_t i = 0; i < count; i++) {
+        if (peek(pickle, i) == NULL) {
             return damaged(pickle, "too few values on the stack", error);
+        }
+    }
     struct pickle_value value = {.kind = kind};
     if (count > 0) {
         value.as.sequence.items = malloc(count * sizeof(uint32_t));
-        if (value.as.sequence.items == NULL)
+        if (value.as.sequence.items == NULL) {
             return fail_memory(error, count * sizeof(uint32_t), "a list in a pickle");
+        }
         memcpy(value.as.sequence.items, pickle->stack + pickle->stack_count - count, count * sizeof(uint32_t));
         value.as.sequence.count = value.as.sequence.capacity = count;
     }
@@ -144,8 +155,9 @@ static nst_status gather(struct pickle *pickle, enum pickle_kind kind, size_t co
 
 static nst_status gather_from_mark(struct pickle *pickle, enum pickle_kind kind, nst_error *error) {
     size_t count;
-    if (!count_above_mark(pickle, &count) || (kind == PICKLE_DICTIONARY && count % 2 != 0))
+    if (!count_above_mark(pickle, &count) || (kind == PICKLE_DICTIONARY && count % 2 != 0)) {
         return damaged(pickle, "no mark, or a key without a value", error);
+    }
     return gather(pickle, kind, count, true, error);
 }
 
@@ -153,14 +165,17 @@ static nst_status gather_from_mark(struct pickle *pickle, enum pickle_kind kind,
 static nst_status extend(struct pickle *pickle, enum pickle_kind kind, size_t count, bool with_mark, nst_error *error) {
     size_t below = count + (with_mark ? 1 : 0);
     struct pickle_value *target = peek(pickle, below);
-    if (target == NULL || target->kind != kind || (kind == PICKLE_DICTIONARY && count % 2 != 0))
+    if (target == NULL || target->kind != kind || (kind == PICKLE_DICTIONARY && count % 2 != 0)) {
         return damaged(pickle, "nothing to put the values into", error);
+    }
     for (size_t i = 0; i < count; i++) {
-        if (peek(pickle, i) == NULL)
+        if (peek(pickle, i) == NULL) {
             return damaged(pickle, "a mark among the values", error);
+        }
         if (!pickle_reserve((void **)&target->as.sequence.items, target->as.sequence.count,
-                            &target->as.sequence.capacity, sizeof(uint32_t)))
+                            &target->as.sequence.capacity, sizeof(uint32_t))) {
             return fail_memory(error, 0, "a list in a pickle");
+        }
         target->as.sequence.items[target->as.sequence.count++] = pickle->stack[pickle->stack_count - count + i];
     }
     pickle->stack_count -= below;
@@ -169,25 +184,30 @@ static nst_status extend(struct pickle *pickle, enum pickle_kind kind, size_t co
 
 static nst_status extend_from_mark(struct pickle *pickle, enum pickle_kind kind, nst_error *error) {
     size_t count;
-    if (!count_above_mark(pickle, &count))
+    if (!count_above_mark(pickle, &count)) {
         return damaged(pickle, "no mark", error);
+    }
     return extend(pickle, kind, count, true, error);
 }
 
 /* ---- The memo -------------------------------------------------------------------------------------------------- */
 
 static nst_status memo_put(struct pickle *pickle, uint64_t slot, nst_error *error) {
-    if (peek(pickle, 0) == NULL || slot >= PICKLE_MAX_MEMO)
+    if (peek(pickle, 0) == NULL || slot >= PICKLE_MAX_MEMO) {
         return damaged(pickle, "nothing to remember, or too much", error);
+    }
     if (slot >= pickle->memo_count) {
         size_t count = pickle->memo_count == 0 ? 64 : pickle->memo_count;
-        while (count <= slot)
+        while (count <= slot) {
             count *= 2;
+        }
         uint32_t *memo = realloc(pickle->memo, count * sizeof *memo);
-        if (memo == NULL)
+        if (memo == NULL) {
             return fail_memory(error, count * sizeof *memo, "the memo of a pickle");
-        for (size_t i = pickle->memo_count; i < count; i++)
+        }
+        for (size_t i = pickle->memo_count; i < count; i++) {
             memo[i] = UINT32_MAX;
+        }
         pickle->memo = memo;
         pickle->memo_count = count;
     }
@@ -196,15 +216,17 @@ static nst_status memo_put(struct pickle *pickle, uint64_t slot, nst_error *erro
 }
 
 static nst_status memo_get(struct pickle *pickle, uint64_t slot, nst_error *error) {
-    if (slot >= pickle->memo_count || pickle->memo[slot] == UINT32_MAX)
+    if (slot >= pickle->memo_count || pickle->memo[slot] == UINT32_MAX) {
         return damaged(pickle, "it recalls what was never stored", error);
+    }
     return push_index(pickle, pickle->memo[slot], error);
 }
 
 /* The next slot for MEMOIZE, which takes the number of values stored so far: the first empty one. */
 static size_t memo_next(const struct pickle *pickle, size_t *hint) {
-    while (*hint < pickle->memo_count && pickle->memo[*hint] != UINT32_MAX)
+    while (*hint < pickle->memo_count && pickle->memo[*hint] != UINT32_MAX) {
         ++*hint;
+    }
     return *hint;
 }
 
@@ -212,8 +234,9 @@ static size_t memo_next(const struct pickle *pickle, size_t *hint) {
 
 /* The next `count` bytes, or NULL at the end of the stream. */
 static const unsigned char *take(struct pickle *pickle, uint64_t count) {
-    if (count > pickle->bytes - pickle->position)
+    if (count > pickle->bytes - pickle->position) {
         return NULL;
+    }
     const unsigned char *bytes = pickle->data + pickle->position;
     pickle->position += (size_t)count;
     return bytes;
@@ -222,11 +245,13 @@ static const unsigned char *take(struct pickle *pickle, uint64_t count) {
 /* A little-endian number of `count` bytes; false at the end of the stream. */
 static bool take_number(struct pickle *pickle, size_t count, uint64_t *number) {
     const unsigned char *bytes = take(pickle, count);
-    if (bytes == NULL)
+    if (bytes == NULL) {
         return false;
+    }
     *number = 0;
-    for (size_t i = count; i-- > 0;)
+    for (size_t i = count; i-- > 0;) {
         *number = *number << 8 | bytes[i];
+    }
     return true;
 }
 
@@ -247,21 +272,25 @@ static nst_status push_kind(struct pickle *pickle, enum pickle_kind kind, int64_
 static nst_status read_long(struct pickle *pickle, nst_error *error) {
     uint64_t length;
     const unsigned char *bytes = NULL;
-    if (!take_number(pickle, 1, &length) || (bytes = take(pickle, length)) == NULL)
+    if (!take_number(pickle, 1, &length) || (bytes = take(pickle, length)) == NULL) {
         return truncated(pickle, error);
-    if (length > 8)
+    }
+    if (length > 8) {
         return push_kind(pickle, PICKLE_LARGE_INTEGER, 0, error);
+    }
     uint64_t number = length > 0 && bytes[length - 1] >= 128 ? UINT64_MAX : 0;
-    for (size_t i = (size_t)length; i-- > 0;)
+    for (size_t i = (size_t)length; i-- > 0;) {
         number = number << 8 | bytes[i];
+    }
     return push_integer(pickle, (int64_t)number, error);
 }
 
 static nst_status read_text(struct pickle *pickle, size_t length_bytes, nst_error *error) {
     uint64_t length;
     const unsigned char *bytes = NULL;
-    if (!take_number(pickle, length_bytes, &length) || (bytes = take(pickle, length)) == NULL)
+    if (!take_number(pickle, length_bytes, &length) || (bytes = take(pickle, length)) == NULL) {
         return truncated(pickle, error);
+    }
     struct pickle_value value = {.kind = PICKLE_TEXT};
     value.as.text.bytes = (const char *)bytes;
     value.as.text.length = (size_t)length;
@@ -278,8 +307,9 @@ static nst_status read_global(struct pickle *pickle, nst_error *error) {
     for (int i = 0; i < 2; i++) {
         const unsigned char *start = pickle->data + pickle->position;
         const unsigned char *end = memchr(start, '\n', pickle->bytes - pickle->position);
-        if (end == NULL)
+        if (end == NULL) {
             return truncated(pickle, error);
+        }
         lines[i] = (const char *)start;
         lengths[i] = (size_t)(end - start);
         pickle->position += lengths[i] + 1;
@@ -291,8 +321,9 @@ static nst_status read_global(struct pickle *pickle, nst_error *error) {
 
 static nst_status stack_global(struct pickle *pickle, nst_error *error) {
     const struct pickle_value *name = peek(pickle, 0), *module = peek(pickle, 1);
-    if (name == NULL || module == NULL || name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT)
+    if (name == NULL || module == NULL || name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT) {
         return damaged(pickle, "a name that is not a text", error);
+    }
     struct pickle_value value;
     nst_status status = pickle_resolve_global(pickle, module->as.text.bytes, module->as.text.length,
                                               name->as.text.bytes, name->as.text.length, &value, error);
@@ -302,8 +333,9 @@ static nst_status stack_global(struct pickle *pickle, nst_error *error) {
 
 static nst_status reduce(struct pickle *pickle, nst_error *error) {
     const struct pickle_value *arguments = peek(pickle, 0), *function = peek(pickle, 1);
-    if (arguments == NULL || function == NULL || arguments->kind != PICKLE_TUPLE || function->kind != PICKLE_GLOBAL)
+    if (arguments == NULL || function == NULL || arguments->kind != PICKLE_TUPLE || function->kind != PICKLE_GLOBAL) {
         return damaged(pickle, "a call of something that is not a function", error);
+    }
     struct pickle_value value;
     nst_status status = pickle_call(pickle, function, arguments, &value, error);
     pickle->stack_count -= 2;
@@ -312,8 +344,9 @@ static nst_status reduce(struct pickle *pickle, nst_error *error) {
 
 static nst_status persistent(struct pickle *pickle, nst_error *error) {
     const struct pickle_value *id = peek(pickle, 0);
-    if (id == NULL)
+    if (id == NULL) {
         return damaged(pickle, "too few values on the stack", error);
+    }
     struct pickle_value value;
     nst_status status = pickle_persistent(pickle, id, &value, error);
     pickle->stack_count -= 1;
@@ -323,15 +356,17 @@ static nst_status persistent(struct pickle *pickle, nst_error *error) {
 /* BUILD sets attributes; a state_dict has one, _metadata, which nobody here needs. */
 static nst_status build(struct pickle *pickle, nst_error *error) {
     const struct pickle_value *state = peek(pickle, 0), *object = peek(pickle, 1);
-    if (state == NULL || object == NULL || object->kind != PICKLE_DICTIONARY || state->kind != PICKLE_DICTIONARY)
+    if (state == NULL || object == NULL || object->kind != PICKLE_DICTIONARY || state->kind != PICKLE_DICTIONARY) {
         return damaged(pickle, "attributes of something that is not a dictionary", error);
+    }
     pickle->stack_count -= 1;
     return NST_OK;
 }
 
 static nst_status drop(struct pickle *pickle, size_t count, nst_error *error) {
-    if (count > pickle->stack_count)
+    if (count > pickle->stack_count) {
         return damaged(pickle, "too few values on the stack", error);
+    }
     pickle->stack_count -= count;
     return NST_OK;
 }
@@ -445,23 +480,29 @@ nst_status pickle_read(struct pickle *pickle, const char *path, const unsigned c
     *pickle = (struct pickle){.path = path, .data = data, .bytes = bytes};
     for (;;) {
         const unsigned char *opcode = take(pickle, 1);
-        if (opcode == NULL)
+        if (opcode == NULL) {
             return truncated(pickle, error);
-        if (*opcode == OP_STOP)
+        }
+        if (*opcode == OP_STOP) {
             break;
+        }
         bool known = true;
         nst_status status;
-        if (*opcode == OP_MEMOIZE)
+        if (*opcode == OP_MEMOIZE) {
             status = memo_put(pickle, memo_next(pickle, &memo_hint), error);
-        else
+        } else {
             status = step_stack(pickle, *opcode, &known, error);
-        if (status == NST_OK && !known)
+        }
+        if (status == NST_OK && !known) {
             status = step_argument(pickle, *opcode, error);
-        if (status != NST_OK)
+        }
+        if (status != NST_OK) {
             return status;
+        }
     }
-    if (pickle->stack_count != 1 || peek(pickle, 0) == NULL)
+    if (pickle->stack_count != 1 || peek(pickle, 0) == NULL) {
         return damaged(pickle, "it ends with something else than one value", error);
+    }
     *root = pickle->stack[0];
     return NST_OK;
 }
@@ -472,8 +513,9 @@ const struct pickle_value *pickle_find(const struct pickle *pickle, const struct
     for (size_t i = 0; i + 1 < dictionary->as.sequence.count; i += 2) {
         const struct pickle_value *name = &pickle->values[dictionary->as.sequence.items[i]];
         if (name->kind == PICKLE_TEXT && name->as.text.length == length &&
-            memcmp(name->as.text.bytes, key, length) == 0)
+            memcmp(name->as.text.bytes, key, length) == 0) {
             return &pickle->values[dictionary->as.sequence.items[i + 1]];
+        }
     }
     return NULL;
 }

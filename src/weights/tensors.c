@@ -29,26 +29,33 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static nst_status sort_names(struct tensor_list *list, nst_error *error) {
-    if (list->count > 1)
+    if (list->count > 1) {
         qsort(list->tensors, list->count, sizeof *list->tensors, compare_names);
-    for (size_t i = 1; i < list->count; i++)
-        if (strcmp(list->tensors[i - 1].name, list->tensors[i].name) == 0)
+    }
+    for (size_t i = 1; i < list->count; i++) {
+        if (strcmp(list->tensors[i - 1].name, list->tensors[i].name) == 0) {
             return fail(error, NST_ERROR_FORMAT, "%s: two tensors are named %s", list->path, list->tensors[i].name);
+        }
+    }
     return NST_OK;
 }
 
 static nst_status open_stream(struct tensor_list *list, nst_error *error) {
     struct stat status;
-    if (stat(list->path, &status) != 0)
+    if (stat(list->path, &status) != 0) {
         return fail(error, NST_ERROR_FILE, "cannot open the network %s: %s", list->path, strerror(errno));
-    if (S_ISDIR(status.st_mode))
+    }
+    if (S_ISDIR(status.st_mode)) {
         return fail(error, NST_ERROR_FILE, "cannot open the network %s: it is a folder", list->path);
-    if (!S_ISREG(status.st_mode))
+    }
+    if (!S_ISREG(status.st_mode)) {
         return fail(error, NST_ERROR_FILE, "cannot open the network %s: it is not a regular file", list->path);
+    }
     list->file_bytes = (uint64_t)status.st_size;
     list->stream = fopen(list->path, "rb");
-    if (list->stream == NULL)
+    if (list->stream == NULL) {
         return fail(error, NST_ERROR_FILE, "cannot open the network %s: %s", list->path, strerror(errno));
+    }
     return NST_OK;
 }
 
@@ -59,26 +66,33 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
                                                  0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
     static const unsigned char hdf5_magic[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     unsigned char start[16] = {0}, tar[5];
-    if (list->file_bytes == 0)
+    if (list->file_bytes == 0) {
         return fail(error, NST_ERROR_FORMAT, "%s is empty; expected a network (safetensors, torch.save or Keras)",
                     list->path);
+    }
     size_t length = list->file_bytes < sizeof start ? (size_t)list->file_bytes : sizeof start;
     nst_status status = tensor_list_read(list, 0, start, length, "the start of the file", error);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         return status;
-    if (memcmp(start, zip_magic, sizeof zip_magic) == 0)
+    }
+    if (memcmp(start, zip_magic, sizeof zip_magic) == 0) {
         return torch_zip_list(list, error);
-    if (start[0] == 0x80 && memcmp(start + 2, legacy_magic + 2, sizeof legacy_magic - 2) == 0)
+    }
+    if (start[0] == 0x80 && memcmp(start + 2, legacy_magic + 2, sizeof legacy_magic - 2) == 0) {
         return torch_legacy_list(list, error);
-    if (start[8] == '{')
+    }
+    if (start[8] == '{') {
         return safetensors_list(list, error);
-    if (memcmp(start, hdf5_magic, sizeof hdf5_magic) == 0)
+    }
+    if (memcmp(start, hdf5_magic, sizeof hdf5_magic) == 0) {
         return keras_list(list, error);
+    }
     if (list->file_bytes >= 512 && tensor_list_read(list, 257, tar, 5, "", NULL) == NST_OK &&
-        memcmp(tar, "ustar", 5) == 0)
+        memcmp(tar, "ustar", 5) == 0) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s is a tar file, as torch.save wrote until 2017; load it with PyTorch and save it again",
                     list->path);
+    }
     return fail(error, NST_ERROR_FORMAT, "%s is not a network: expected safetensors, torch.save or Keras", list->path);
 }
 
@@ -86,16 +100,21 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
 static nst_status open_list(const char *path, struct tensor_list *list, nst_error *error) {
     nst_status status = NST_OK;
     list->path = strdup(path);
-    if (list->path == NULL)
+    if (list->path == NULL) {
         return fail_memory(error, strlen(path) + 1, "a file name");
-    if (list->memory == NULL)
+    }
+    if (list->memory == NULL) {
         status = open_stream(list, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = list_tensors(list, error);
-    if (status == NST_OK)
+    }
+    if (status == NST_OK) {
         status = sort_names(list, error);
-    if (status != NST_OK)
+    }
+    if (status != NST_OK) {
         tensor_list_close(list);
+    }
     return status;
 }
 
@@ -111,11 +130,13 @@ nst_status tensor_list_open_memory(const char *name, const void *data, size_t by
 }
 
 void tensor_list_close(struct tensor_list *list) {
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         free(list->tensors[i].name);
+    }
     free(list->tensors);
-    if (list->stream != NULL)
+    if (list->stream != NULL) {
         fclose(list->stream);
+    }
     torch_zip_close(list);
     json_decref(list->metadata);
     free(list->path);
@@ -124,31 +145,36 @@ void tensor_list_close(struct tensor_list *list) {
 
 const struct tensor *tensor_find(const struct tensor_list *list, const char *name) {
     struct tensor key = {.name = (char *)name}; /* only read by compare_names */
-    if (list->count == 0)
+    if (list->count == 0) {
         return NULL;
+    }
     return bsearch(&key, list->tensors, list->count, sizeof *list->tensors, compare_names);
 }
 
 nst_status tensor_list_add(struct tensor_list *list, const char *name, const struct tensor *tensor, nst_error *error) {
     char shown[80];
     size_t length = strlen(name);
-    if (length == 0 || length > TENSOR_NAME_LENGTH || strcmp(printable(name, length, (char[256]){0}, 256), name) != 0)
+    if (length == 0 || length > TENSOR_NAME_LENGTH || strcmp(printable(name, length, (char[256]){0}, 256), name) != 0) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s: the tensor name \"%s\" is empty, longer than %d bytes or holds control characters", list->path,
                     printable(name, length, shown, sizeof shown), TENSOR_NAME_LENGTH);
-    if (list->count == TENSOR_MAX_COUNT)
+    }
+    if (list->count == TENSOR_MAX_COUNT) {
         return fail(error, NST_ERROR_FORMAT, "%s holds more than %d tensors", list->path, TENSOR_MAX_COUNT);
+    }
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
         struct tensor *tensors = realloc(list->tensors, capacity * sizeof *tensors);
-        if (tensors == NULL)
+        if (tensors == NULL) {
             return fail_memory(error, capacity * sizeof *tensors, "the list of tensors");
+        }
         list->tensors = tensors;
         list->capacity = capacity;
     }
     char *copy = strdup(name);
-    if (copy == NULL)
+    if (copy == NULL) {
         return fail_memory(error, length + 1, "a tensor's name");
+    }
     list->tensors[list->count] = *tensor;
     list->tensors[list->count++].name = copy;
     return NST_OK;
@@ -157,17 +183,20 @@ nst_status tensor_list_add(struct tensor_list *list, const char *name, const str
 bool tensor_measure(struct tensor *tensor, bool dense) {
     tensor->count = 1;
     for (int i = tensor->dimensions - 1; i >= 0; i--) {
-        if (dense)
+        if (dense) {
             tensor->strides[i] = tensor->count;
-        if (tensor->shape[i] != 0 && tensor->count > UINT64_MAX / 8 / tensor->shape[i])
+        }
+        if (tensor->shape[i] != 0 && tensor->count > UINT64_MAX / 8 / tensor->shape[i]) {
             return false;
+        }
         tensor->count *= tensor->shape[i];
     }
     tensor->span = tensor->count == 0 ? 0 : 1;
     for (int i = 0; i < tensor->dimensions && tensor->count > 0; i++) {
         uint64_t steps = tensor->shape[i] - 1;
-        if (steps > 0 && tensor->strides[i] > (UINT64_MAX / 8 - tensor->span) / steps)
+        if (steps > 0 && tensor->strides[i] > (UINT64_MAX / 8 - tensor->span) / steps) {
             return false;
+        }
         tensor->span += steps * tensor->strides[i];
     }
     return tensor->count <= tensor->span; /* so that a few bytes cannot be spread over gigabytes by strides of 0 */
@@ -176,19 +205,22 @@ bool tensor_measure(struct tensor *tensor, bool dense) {
 const char *tensor_shape_text(const struct tensor *tensor, char *buffer, size_t size) {
     size_t used = 0;
     snprintf(buffer, size, "a single value");
-    for (int i = 0; i < tensor->dimensions && used < size; i++)
+    for (int i = 0; i < tensor->dimensions && used < size; i++) {
         used += (size_t)snprintf(buffer + used, size - used, "%s%llu", i == 0 ? "" : " x ",
                                  (unsigned long long)tensor->shape[i]);
+    }
     return buffer;
 }
 
 const char *printable(const char *text, size_t length, char *buffer, size_t size) {
     size_t used = 0;
-    for (size_t i = 0; i < length && used + 1 < size; i++)
+    for (size_t i = 0; i < length && used + 1 < size; i++) {
         buffer[used++] = (unsigned char)text[i] < 32 || text[i] == 127 ? '?' : text[i];
+    }
     buffer[used] = 0;
-    if (length >= size && size >= 4)
+    if (length >= size && size >= 4) {
         memcpy(buffer + size - 4, "...", 4);
+    }
     return buffer;
 }
 
@@ -196,24 +228,27 @@ const char *printable(const char *text, size_t length, char *buffer, size_t size
 
 nst_status tensor_list_read(const struct tensor_list *list, uint64_t offset_bytes, void *data, size_t bytes,
                             const char *what, nst_error *error) {
-    if (offset_bytes > list->file_bytes || bytes > list->file_bytes - offset_bytes)
+    if (offset_bytes > list->file_bytes || bytes > list->file_bytes - offset_bytes) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s is truncated: %s needs %llu bytes at %llu, the file has %llu; get it again", list->path, what,
                     (unsigned long long)bytes, (unsigned long long)offset_bytes, (unsigned long long)list->file_bytes);
+    }
     if (list->memory != NULL) {
         memcpy(data, list->memory + offset_bytes, bytes);
         return NST_OK;
     }
-    if (fseeko(list->stream, (off_t)offset_bytes, SEEK_SET) != 0 || fread(data, 1, bytes, list->stream) != bytes)
+    if (fseeko(list->stream, (off_t)offset_bytes, SEEK_SET) != 0 || fread(data, 1, bytes, list->stream) != bytes) {
         return fail(error, NST_ERROR_FILE, "cannot read %s: %s failed at byte %llu", list->path, what,
                     (unsigned long long)offset_bytes);
+    }
     return NST_OK;
 }
 
 static uint64_t little_endian(const unsigned char *bytes, size_t count) {
     uint64_t value = 0;
-    for (size_t i = count; i-- > 0;)
+    for (size_t i = count; i-- > 0;) {
         value = value << 8 | bytes[i];
+    }
     return value;
 }
 
@@ -294,29 +329,33 @@ static nst_status fail_not_finite(const struct tensor_list *list, const struct t
 nst_status tensor_read(const struct tensor_list *list, const struct tensor *tensor, float **values, nst_error *error) {
     size_t element_bytes = types[tensor->type].bytes;
     *values = NULL;
-    if (tensor->span / MAX_SPREAD > tensor->count || tensor->span > SIZE_MAX / 8 / element_bytes)
+    if (tensor->span / MAX_SPREAD > tensor->count || tensor->span > SIZE_MAX / 8 / element_bytes) {
         return fail(error, NST_ERROR_FORMAT, "%s: the tensor %s is too large, or its values lie too far apart",
                     list->path, tensor->name);
+    }
     size_t bytes = (size_t)tensor->span * element_bytes;
     size_t value_bytes = (size_t)tensor->count * sizeof(float);
     unsigned char *data = malloc(bytes == 0 ? 1 : bytes);
     float *floats = malloc(value_bytes == 0 ? 1 : value_bytes);
     nst_status status = NST_OK;
-    if (data == NULL || floats == NULL)
+    if (data == NULL || floats == NULL) {
         status = fail_memory(error, bytes + value_bytes, tensor->name);
-    else if (tensor->zip_entry >= 0)
+    } else if (tensor->zip_entry >= 0) {
         status = torch_zip_read(list, tensor, data, bytes, error);
-    else
+    } else {
         status = tensor_list_read(list, tensor->offset_bytes, data, bytes, tensor->name, error);
+    }
     if (status == NST_OK) {
         uint64_t not_finite = convert_elements(tensor, data, floats);
-        if (not_finite != UINT64_MAX && !list->accept_not_finite)
+        if (not_finite != UINT64_MAX && !list->accept_not_finite) {
             status = fail_not_finite(list, tensor, not_finite, error);
+        }
     }
     free(data);
-    if (status != NST_OK)
+    if (status != NST_OK) {
         free(floats);
-    else
+    } else {
         *values = floats;
+    }
     return status;
 }
