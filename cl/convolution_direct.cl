@@ -35,7 +35,7 @@
 #define PATCH_COLUMNS (AREA_COLUMNS + KERNEL_SIZE - 1)
 #define PATCH_PIXELS  (PATCH_ROWS * PATCH_COLUMNS)
 #define PIXELS        (TILE_ROWS * TILE_COLUMNS)
-#define SPAN          64                 /* input channels, a multiple of BLOCK */
+#define SPAN          32                 /* input channels, a multiple of BLOCK */
 #define OUTPUTS_AHEAD (2 * TILE_COLUMNS) /* columns whose output is fetched ahead */
 
 struct image {

@@ -34,6 +34,8 @@
 #include "winograd.h"
 #include "winograd_filters.h"
 
+#define SPAN 128 /* input channels, a multiple of BLOCK */
+
 struct image {
     int height, width;
 };
@@ -223,28 +225,31 @@ OUTLINED void output_tile(int epilogue, __global const floatB *m, int stride, fl
         }                                                                                                              \
     }
 
-/* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers.
+/* NAME: the product of N tiles and VECTORS vectors of output channels, sums in registers. Each SPAN of input channels
+ * is summed up by itself: one sum of 512 terms lost twice as much.
  * v: [in_blocks][TILES][BLOCK], u: [in_channels][VECTORS], m: [VECTORS] rows `row` apart, [N]. */
 #define DEFINE_MULTIPLY(NAME, N)                                                                                       \
     static void NAME(__global const float *v, __global const floatB *u, __global floatB *m, int row, int in_channels,  \
                      floatB zero) {                                                                                    \
-        floatB sums[N][VECTORS];                                                                                       \
-        _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
-            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                      \
-                sums[i][j] = zero;                                                                                     \
+        for (int first = 0; first < in_channels; first += SPAN) {                                                      \
+            floatB sums[N][VECTORS];                                                                                   \
+            _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                            \
+                _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                  \
+                    sums[i][j] = zero;                                                                                 \
+                }                                                                                                      \
             }                                                                                                          \
-        }                                                                                                              \
-        int left = in_channels;                                                                                        \
-        for (; left >= BLOCK; left -= BLOCK) {                                                                         \
-            _Pragma("unroll") for (int lane = 0; lane < BLOCK; ++lane){ADD_PRODUCTS(N, lane)} v += TILES * BLOCK;      \
-            u += BLOCK * VECTORS;                                                                                      \
-        }                                                                                                              \
-        for (int lane = 0; lane < left; ++lane) {                                                                      \
-            ADD_PRODUCTS(N, lane)                                                                                      \
-        }                                                                                                              \
-        _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                                \
-            _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                      \
-                m[j * row + i] = sums[i][j];                                                                           \
+            int left = min(SPAN, in_channels - first);                                                                 \
+            for (; left >= BLOCK; left -= BLOCK) {                                                                     \
+                _Pragma("unroll") for (int lane = 0; lane < BLOCK; ++lane){ADD_PRODUCTS(N, lane)} v += TILES * BLOCK;  \
+                u += BLOCK * VECTORS;                                                                                  \
+            }                                                                                                          \
+            for (int lane = 0; lane < left; ++lane) {                                                                  \
+                ADD_PRODUCTS(N, lane)                                                                                  \
+            }                                                                                                          \
+            _Pragma("unroll") for (int i = 0; i < N; ++i) {                                                            \
+                _Pragma("unroll") for (int j = 0; j < VECTORS; ++j) {                                                  \
+                    m[j * row + i] = first ? m[j * row + i] + sums[i][j] : sums[i][j];                                 \
+                }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
     }
