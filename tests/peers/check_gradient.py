@@ -3,20 +3,27 @@
     check_gradient.py [OPTION...] PRINT_GRADIENT NETWORK...
 
 PRINT_GRADIENT is the program of that name (cmake --build BUILD --target print_gradient). The pictures are made here, or given.
-An error is the relative L2 error of the gradient, the median over several images: where the two largest values of a pooling
-window nearly agree, or a ReLU's input is nearly 0, the gradient jumps, and rounding decides which side a program is on. One
-such jump outweighs all other errors. PyTorch's own error in float32 is the measure: the direct and the plain engine may
-have twice as much, Winograd ten times. A loss may be off by 1e-5 of it. Leaves with 1 if anything is worse.
+
+Where a ReLU's input is nearly 0, or the two largest values of a pooling window nearly agree, rounding decides which side a
+program is on, and the gradient jumps: one such jump can outweigh all other errors a thousandfold. So each evaluation is
+compared with float64 that lets through the same elements as that evaluation did; and what it lets through may change no
+output of a layer by more than 1e-5 of the layer's RMS, so that only rounding can have decided.
+
+An error is the relative L2 error of the gradient, the RMS over several images. PyTorch's own in float32 is the measure:
+the direct and the plain engine may have twice as much, Winograd ten times. A loss may be off by 1e-5 of it. Leaves with 1
+if anything is worse.
 
     --engines A,B         of plain, direct, winograd [direct,winograd]
     --sizes WxH,WxH       [128x96,97x61]
-    --images N            [5]
+    --images N            [3]
     --cases N             only the first N of each network: objectives, poolings, layers [all]
     --content FILE --style FILE   pictures, taken at their own size, instead of made ones
     --report FILE         the table goes there too
 """
 import argparse
+import collections
 import json
+import math
 import os
 import shutil
 import statistics
@@ -31,8 +38,9 @@ from PIL import Image
 import peer
 import pictures
 
-ALLOWED = {"plain": 2, "direct": 2, "winograd": 10}
+ALLOWED = {"PyTorch": 1, "plain": 2, "direct": 2, "winograd": 10}
 ALLOWED_LOSS = 1e-5
+ALLOWED_CHANGE = 1e-5
 
 # ---- Inputs --------------------------------------------------------------------------------------------------------
 
@@ -93,19 +101,31 @@ def text_of(layers):
     return ",".join(f"{name}:{weight:g}" for name, weight in layers.items())
 
 
-def relative(value, truth):
-    return float((value.double() - truth).norm() / truth.norm())
+def rms(values):
+    return math.sqrt(statistics.fmean(value**2 for value in values))
 
 
-def evaluate_peer(dtype, path, files, case):
+def make_objective(dtype, path, files, case):
     objective_kind, pooling, _, content_layers, style_layers = case
-    content, style, image = (peer.read_picture(picture).to(dtype) for picture in files)
+    content, style = (peer.read_picture(picture).to(dtype) for picture in files[:2])
     network = peer.Network(path, set(content_layers) | set(style_layers), dtype, pooling)
-    objective = peer.Objective(objective_kind, network, content, style, None, content_layers, style_layers)
-    return objective.image_gradient(image)
+    return peer.Objective(objective_kind, network, content, style, None, content_layers, style_layers)
+
+
+def read_selections(path):
+    """Masks by layer: see print_gradient.c."""
+    masks = {}
+    with open(path, "rb") as file:
+        while line := file.readline().decode():
+            name, *shape = line.split()
+            channels, height, width = (int(number) for number in shape)
+            values = numpy.frombuffer(file.read(channels * height * width), numpy.bool_)
+            masks[name] = torch.from_numpy(values.copy()).reshape(1, channels, height, width)
+    return masks
 
 
 def evaluate_nst(program, engine, path, files, case, folder):
+    """Losses, gradient and masks."""
     objective_kind, pooling, _, content_layers, style_layers = case
     content, style, image = files
     output = os.path.join(folder, "gradient")
@@ -119,26 +139,30 @@ def evaluate_nst(program, engine, path, files, case, folder):
                  f"{found['with_another']} another")
     height, width = peer.read_picture(content).shape[2:]
     gradient = torch.from_numpy(numpy.fromfile(output, numpy.float32)).reshape(1, 3, height, width)
-    return found["losses"], gradient
+    losses = [(loss["kind"], loss["layer"], loss["loss"]) for loss in found["losses"]]
+    return losses, gradient, read_selections(output + ".selections")
 
 
-def loss_error(losses, truth, total):
-    """The largest error of a loss, relative to that loss or, where that is small, to a thousandth of the total."""
-    return max(abs(a - b) / max(abs(b), 1e-3 * abs(total)) for a, b in zip(losses, truth))
+def evaluate_peer(objective, image):
+    """The same of PyTorch in float32."""
+    selections = peer.RecordedSelections()
+    _, losses, gradient = objective.image_gradient(image.float(), selections)
+    return losses, gradient, selections.masks
 
 
-def compare(options, path, files, case, folder):
-    """[(gradient error, loss error)] of PyTorch in float32 and of each engine, at one image."""
-    total, truth, gradient = evaluate_peer(torch.float64, path, files, case)
-    _, losses32, gradient32 = evaluate_peer(torch.float32, path, files, case)
-    truth_losses = [loss for _, _, loss in truth]
-    errors = {"PyTorch": (relative(gradient32, gradient),
-                          loss_error([loss for _, _, loss in losses32], truth_losses, total))}
-    for engine in options.engines.split(","):
-        losses, found = evaluate_nst(options.program, engine, path, files, case, folder)
-        assert [(loss["kind"], loss["layer"]) for loss in losses] == [(kind, name) for kind, name, _ in truth]
-        errors[engine] = (relative(found, gradient), loss_error([loss["loss"] for loss in losses], truth_losses, total))
-    return errors
+Errors = collections.namedtuple("Errors", "gradient loss change flips")
+
+
+def compare(evaluation, truth, image, own_masks):
+    """With what `truth`, an objective in float64, finds where it lets through the same."""
+    losses, gradient, masks = evaluation
+    selections = peer.GivenSelections(masks)
+    total, true_losses, true_gradient = truth.image_gradient(image.double(), selections)
+    assert [loss[:2] for loss in losses] == [loss[:2] for loss in true_losses]
+    # Relative to the loss or, where that is small, to a thousandth of the total.
+    loss = max(abs(a - b) / max(abs(b), 1e-3 * abs(total)) for (_, _, a), (_, _, b) in zip(losses, true_losses))
+    flips = sum(int((mask != own_masks[name]).sum()) for name, mask in masks.items())
+    return Errors(float((gradient.double() - true_gradient).norm() / true_gradient.norm()), loss, selections.change, flips)
 
 
 def check(options, path, case, folder):
@@ -149,26 +173,35 @@ def check(options, path, case, folder):
     else:
         pictures.make_picture(files[0], *case[2], 1)
         pictures.make_picture(files[1], case[2][0] - 16, case[2][1] + 5, 2)
-    found = []
+    truth, single = (make_objective(dtype, path, files, case) for dtype in (torch.float64, torch.float32))
+    found = {name: [] for name in ["PyTorch"] + options.engines.split(",")}
     for seed in range(options.images):
         pictures.disturb(files[0], files[2], 3 + seed)  # the content itself has no content loss
-        found.append(compare(options, path, files, case, folder))
-    gradient = {name: statistics.median(errors[name][0] for errors in found) for name in found[0]}
-    losses = {name: max(errors[name][1] for errors in found) for name in found[0]}
+        image = peer.read_picture(files[2])
+        own = peer.RecordedSelections()
+        with torch.no_grad():
+            truth.losses(truth.network.to_input(image.double()), own)
+        for name, errors in found.items():
+            evaluation = (evaluate_peer(single, image) if name == "PyTorch" else
+                          evaluate_nst(options.program, name, path, files, case, folder))
+            errors.append(compare(evaluation, truth, image, own.masks))
+    measure = rms(errors.gradient for errors in found["PyTorch"])
     width, height = Image.open(files[0]).size
     rows, good = [], True
-    for engine in options.engines.split(","):
-        ratio = gradient[engine] / gradient["PyTorch"]
-        fine = ratio <= ALLOWED[engine] and losses[engine] <= ALLOWED_LOSS
+    for engine, errors in found.items():
+        gradient = rms(error.gradient for error in errors)
+        ratio = gradient / measure
+        loss, change = (max(getattr(error, name) for error in errors) for name in ("loss", "change"))
+        fine = ratio <= ALLOWED[engine] and loss <= ALLOWED_LOSS and change <= ALLOWED_CHANGE
         good = good and fine
-        rows.append(f"| {os.path.basename(path)} | {case[0]} | {case[1]} | {width}x{height} | {engine} | "
-                    f"{gradient['PyTorch']:.1e} | {gradient[engine]:.1e} | {ratio:.2f} | {losses['PyTorch']:.0e} | "
-                    f"{losses[engine]:.0e} | {'ok' if fine else 'WORSE'} |")
+        rows.append(f"| {os.path.basename(path)} | {case[0]} | {case[1]} | {width}x{height} | {engine} | {gradient:.1e} | "
+                    f"{ratio:.2f} | {loss:.0e} | {sum(error.flips for error in errors)} | {change:.0e} | "
+                    f"{'ok' if fine else 'WORSE'} |")
         print(rows[-1], flush=True)
     return rows, good
 
 
-HEADER = """| network | objective | pooling | size | engine | gradient, PyTorch float32 | nst | ratio | losses, PyTorch | nst | |
+HEADER = """| network | objective | pooling | size | engine | gradient's error | over PyTorch's | losses' | flips | change by one | |
 |---|---|---|---|---|---|---|---|---|---|---|"""
 
 
@@ -178,7 +211,7 @@ def main():
     parser.add_argument("networks", nargs="+")
     parser.add_argument("--engines", default="direct,winograd")
     parser.add_argument("--sizes", default="128x96,97x61")
-    parser.add_argument("--images", type=int, default=5)
+    parser.add_argument("--images", type=int, default=3)
     parser.add_argument("--cases", type=int, default=100)
     parser.add_argument("--content")
     parser.add_argument("--style")

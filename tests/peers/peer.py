@@ -87,6 +87,56 @@ def read_description(path, metadata):
     return {"layers": vgg19_layers(), "input": metadata["input"]}
 
 
+# ---- ReLU and maximum pooling --------------------------------------------------------------------------------------
+
+
+class Selections:
+    """ReLU and maximum pooling as they are."""
+
+    def relu(self, name, x):
+        return functional.relu(x)
+
+    def pool(self, name, x):
+        return functional.max_pool2d(x, 2, 2)
+
+
+class RecordedSelections(Selections):
+    """The same; keeps masks of what they let through, by layer: in each window the first largest, if it is positive."""
+
+    def __init__(self):
+        self.masks = {}
+
+    def relu(self, name, x):
+        self.masks[name] = x > 0
+        return functional.relu(x)
+
+    def pool(self, name, x):
+        pooled, places = functional.max_pool2d(x, 2, 2, return_indices=True)
+        largest = torch.zeros_like(x, dtype=torch.bool).flatten(2).scatter(2, places.flatten(2), True)
+        self.masks[name] = largest.view_as(x) & (x > 0)
+        return pooled
+
+
+class GivenSelections(Selections):
+    """Let through what another evaluation did. A ReLU that has no mask is left to the pooling behind it."""
+
+    def __init__(self, masks):
+        self.masks = masks
+        self.change = 0.0  # the largest of an output by this, relative to the layer's RMS
+
+    def relu(self, name, x):
+        return self._compare(x * self.masks[name], functional.relu(x)) if name in self.masks else x
+
+    def pool(self, name, x):
+        largest = functional.max_pool2d(functional.relu(x), 2, 2)
+        return self._compare(4 * functional.avg_pool2d(x * self.masks[name], 2, 2), largest)
+
+    def _compare(self, given, own):
+        change = (given - own).detach().abs().max() / own.detach().square().mean().sqrt()
+        self.change = max(self.change, float(change))
+        return given
+
+
 # ---- Network -------------------------------------------------------------------------------------------------------
 
 
@@ -151,15 +201,14 @@ class Network:
                 step["weight"] = step["weight"].to(dtype=dtype, memory_format=memory_format or torch.preserve_format)
         return self
 
-    def features(self, x, names):
+    def features(self, x, names, selections=Selections()):
         """Outputs of the named layers for a network input."""
         found = {}
         for step in self.layers:
             if step["kind"] == "relu":
-                x = functional.relu(x)
+                x = selections.relu(step["name"], x)
             elif step["kind"] == "pooling":
-                pool = functional.max_pool2d if self.pooling == "max" else functional.avg_pool2d
-                x = pool(x, 2, 2)
+                x = selections.pool(step["name"], x) if self.pooling == "max" else functional.avg_pool2d(x, 2, 2)
             elif step["mode"] == "constant":
                 x = functional.conv2d(x, step["weight"], step["bias"], padding=step["padding"])
             else:
@@ -220,10 +269,10 @@ class Objective:
     def _is_scaled(self):
         return self.network.range != 255 or bool((self.network.over != 1).any())
 
-    def losses(self, x):
+    def losses(self, x, selections=Selections()):
         """[(kind, layer, weighted loss)], in nst's order."""
         content, style, tv = self.weights
-        found = self.network.features(x, self.names)
+        found = self.network.features(x, self.names, selections)
         result = [("content", name, content * weight * self._distance(found[name], self.content_targets[name]))
                   for name, weight in self.content_layers.items()]
         result += [("style", name, style * weight * self._distance(self._gram(found[name]), self.style_targets[name]))
@@ -240,10 +289,10 @@ class Objective:
         gradient = torch.autograd.grad(total, x)[0]
         return total.item(), [(kind, name, loss.item()) for kind, name, loss in losses], gradient
 
-    def image_gradient(self, image):
+    def image_gradient(self, image, selections=Selections()):
         """As evaluate, with respect to an image of values 0..255, red, green, blue."""
         image = image.detach().requires_grad_()
-        losses = self.losses(self.network.to_input(image))
+        losses = self.losses(self.network.to_input(image), selections)
         total = sum(loss for _, _, loss in losses)
         gradient = torch.autograd.grad(total, image)[0]
         return total.item(), [(kind, name, loss.item()) for kind, name, loss in losses], gradient

@@ -3,7 +3,11 @@
  *     print_gradient [OPTION...] CONTENT STYLE NETWORK GRADIENT
  *
  * The pictures are taken at the sizes that they have. The losses go to standard output as JSON; the gradient with
- * respect to the image, of values 0..255, goes to the file GRADIENT, float [3][height][width], red, green, blue.
+ * respect to the image, of values 0..255, goes to the file GRADIENT, float [3][height][width], red, green, blue. What
+ * the gradient flows back through goes to GRADIENT.selections: for each ReLU which elements were positive, for each
+ * maximum pooling which elements of its input were the largest of their windows, and positive. A line "LAYER CHANNELS
+ * HEIGHT WIDTH", then [channels][height][width] bytes, 0 or 1. A ReLU that runs as one with the pooling behind it has
+ * none.
  * Options:
  *
  *     --image FILE          where the objective is evaluated, a picture of the content's size [CONTENT]
@@ -17,9 +21,11 @@
  */
 #include "device/plan.h"
 #include "image/picture.h"
+#include "network/model_internal.h"
 #include "optimizer/optimizer.h"
 #include "stylize/objective.h"
 #include "stylize/transfer.h"
+#include "support/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +71,58 @@ nst_status __wrap_convolution_create(nst_context *context, const struct convolut
         ++*(is_wanted ? &wanted_count : &other_count);
     }
     return status;
+}
+
+/* ---- The selections ---------------------------------------------------------------------------------------------- */
+
+static FILE *selection_file; /* of the evaluation; NULL before it */
+
+nst_status __real_model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
+nst_status __wrap_model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
+
+/* `masks`: as in network/convolution.h, of one channel. */
+static void write_channel(const cl_ushort *masks, int block, struct image_size size) {
+    for (int y = 0; y < size.height; ++y) {
+        for (int x = 0; x < size.width; ++x) {
+            int tile = y / 4 * ((size.width + 3) / 4) + x / 4;
+            fputc(masks[tile * block] >> (4 * (y % 4) + x % 4) & 1, selection_file);
+        }
+    }
+}
+
+static nst_status write_selection(const struct model *model, const struct stage *stage, cl_mem buffer,
+                                  struct image_size size, nst_error *error) {
+    int block = model->context->channel_block;
+    size_t tiles = (size_t)((size.height + 3) / 4) * (size_t)((size.width + 3) / 4);
+    uint64_t bytes = relu_mask_bytes(model->context, stage->out_channels, size.height, size.width);
+    cl_ushort *masks = malloc(bytes);
+    if (!masks) {
+        return fail_memory(error, bytes, "a mask");
+    }
+    nst_status status = buffer_read(model->context, buffer, 0, masks, bytes, error);
+    fprintf(selection_file, "%s %d %d %d\n", stage->name, stage->out_channels, size.height, size.width);
+    for (int c = 0; !status && c < stage->out_channels; ++c) {
+        write_channel(masks + (size_t)(c / block * block) * tiles + c % block, block, size);
+    }
+    free(masks);
+    return status;
+}
+
+/* The backward pass is about to begin: the only time when all masks are there. */
+nst_status __wrap_model_backward_begin(struct model *model, const struct plan *plan, nst_error *error) {
+    nst_status status = NST_OK;
+    struct image_size in = model->size;
+    for (int s = 0; !status && s < model->stage_count; ++s) {
+        const struct stage *stage = &model->stages[s];
+        int grown = stage->is_pooling ? 0 : 2 * stage->padding - (stage->kernel_size - 1);
+        struct image_size size = {.height = in.height + grown, .width = in.width + grown};
+        int entry = stage->selection >= 0 ? stage->selection : stage->mask;
+        if (entry >= 0) {
+            status = write_selection(model, stage, plan_buffer(plan, entry), size, error);
+        }
+        in = model_map_size(model, s, model->size);
+    }
+    return status ? status : __real_model_backward_begin(model, plan, error);
 }
 
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
@@ -235,6 +293,13 @@ static nst_status evaluate(struct run *run, nst_error *error) {
 
 /* ---- What is printed --------------------------------------------------------------------------------------------- */
 
+static nst_status open_selections(const char *gradient, nst_error *error) {
+    char path[FILENAME_MAX];
+    snprintf(path, sizeof path, "%s.selections", gradient);
+    selection_file = fopen(path, "wb");
+    return selection_file ? NST_OK : fail(error, NST_ERROR_FILE, "%s: cannot be written", path);
+}
+
 static nst_status write_gradient(struct run *run, const char *path, nst_error *error) {
     size_t count = elements_of(&run->content);
     float *values = malloc(count * sizeof *values);
@@ -285,7 +350,13 @@ int main(int count, char **words) {
         status = prepare(&run, &options, &error);
     }
     if (!status) {
+        status = open_selections(options.gradient, &error);
+    }
+    if (!status) {
         status = evaluate(&run, &error);
+    }
+    if (selection_file && fclose(selection_file) != 0 && !status) {
+        status = fail(&error, NST_ERROR_FILE, "%s.selections: cannot be written", options.gradient);
     }
     if (!status) {
         status = write_gradient(&run, options.gradient, &error);
