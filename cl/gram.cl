@@ -116,26 +116,30 @@ __kernel void gram_sum(__global const floatB *partials, __global float *gram, in
 }
 #endif
 
-/* target += scale * gram */
-__kernel void gram_blend(__global const float *gram, __global float *target, int count, float scale) {
+/* In both, the scale s is the sum of two floats: the rounding of one would be the same in all elements, and s G - A is
+ * several times smaller than A. */
+
+/* target += s gram */
+__kernel void gram_blend(__global const float *gram, __global float *target, int count, float scale, float scale_rest) {
     FOR_RANGE(i, count) {
-        target[i] += scale * gram[i];
+        target[i] += scale * gram[i] + scale_rest * gram[i];
     }
 }
 
-/* loss = weight * sum (scale G - A)^2; difference = 4 weight scale (scale G - A): the style gradient is difference *
- * F. */
+/* loss = weight * sum (s G - A)^2; difference = 4 weight s (s G - A): the style gradient is difference * F. */
 __kernel void gram_difference(__global const float *gram, __global const float *target, __global float *difference,
-                              __global float *partials, int slot, int count, float weight, float scale) {
+                              __global float *partials, int slot, int count, float weight, float scale,
+                              float scale_rest) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count / BLOCK) {
-        floatB d = scale * ((__global const floatB *)gram)[i] - ((__global const floatB *)target)[i];
+        floatB g = ((__global const floatB *)gram)[i];
+        floatB d = scale * g - ((__global const floatB *)target)[i] + scale_rest * g;
         ADD_TERM(floatB, sum, lost, d * d);
         ((__global floatB *)difference)[i] = 4.0f * weight * scale * d;
     }
     float rest = 0.0f;
     for (int i = count / BLOCK * BLOCK; i < count && get_global_id(0) == 0; ++i) {
-        float d = scale * gram[i] - target[i];
+        float d = scale * gram[i] - target[i] + scale_rest * gram[i];
         rest += d * d;
         difference[i] = 4.0f * weight * scale * d;
     }

@@ -78,12 +78,12 @@ void product_work(const nst_context *context, int channels, char *work, size_t s
 
 /* Register tiles and cache blocks of the packed product. ROWS x COLUMNS vectors are summed up in registers, of which
  * there are 16 with 4 or 8 lanes (SSE, NEON, AVX2), 32 with 16 (AVX-512). A chunk's features take 128 KiB, half of a
- * small L2. */
+ * small L2, or less: a chunk is summed up by itself, and long sums lose digits. */
 static void choose_tiles(struct style_loss *loss, char *options, size_t size) {
-    enum { CHUNK_FLOATS = 128 * 1024 / sizeof(float), LEAST_CHUNK = 16 };
+    enum { CHUNK_FLOATS = 128 * 1024 / sizeof(float), LEAST_CHUNK = 16, MOST_CHUNK = 256 };
     int block = loss->context->channel_block, blocks = (loss->channels + block - 1) / block;
     int chunk = (int)CHUNK_FLOATS / (blocks * block);
-    loss->chunk = chunk < LEAST_CHUNK ? LEAST_CHUNK : chunk;
+    loss->chunk = chunk < LEAST_CHUNK ? LEAST_CHUNK : chunk > MOST_CHUNK ? MOST_CHUNK : chunk;
     snprintf(options, size, "-D ROWS=%d -D COLUMNS=%d %s", block == 16 ? 8 : 4, blocks % 2 ? 1 : 2,
              feature_map_option(model_has_half_maps(loss->model)));
 }
@@ -252,10 +252,16 @@ nst_status style_loss_clear_target(struct style_loss *loss, const struct plan *p
     return buffer_fill_zero(loss->context, plan_buffer(plan, loss->target), matrix_bytes(loss), error);
 }
 
+/* What rounding to a float leaves. */
+static float rest_of(double scale) {
+    return (float)(scale - (float)scale);
+}
+
 nst_status style_loss_add_to_target(struct style_loss *loss, const struct plan *plan, double scale, nst_error *error) {
     return kernel_run(loss->context, loss->gram_blend, work_range(loss->context, matrix_elements(loss)),
                       ARGUMENTS(arg_buffer(plan_buffer(plan, loss->gram)), arg_buffer(plan_buffer(plan, loss->target)),
-                                arg_int((int)matrix_elements(loss)), arg_float((float)scale)),
+                                arg_int((int)matrix_elements(loss)), arg_float((float)scale),
+                                arg_float(rest_of(scale))),
                       error);
 }
 
@@ -280,7 +286,8 @@ nst_status style_loss_value(struct style_loss *loss, const struct plan *plan, st
                       ARGUMENTS(arg_buffer(plan_buffer(plan, loss->gram)), arg_buffer(plan_buffer(plan, loss->target)),
                                 arg_buffer(plan_buffer(plan, loss->difference)), arg_buffer(output.partials),
                                 arg_int(output.slot), arg_int((int)matrix_elements(loss)),
-                                arg_float((float)weights.weight), arg_float((float)weights.scale)),
+                                arg_float((float)weights.weight), arg_float((float)weights.scale),
+                                arg_float(rest_of(weights.scale))),
                       error);
 }
 

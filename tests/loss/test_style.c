@@ -226,8 +226,10 @@ static void blend_and_difference(void **state) {
                goal = upload(context, target, count * sizeof *gram);
         cl_mem out = create_zero(context, count * sizeof *gram),
                sums = create_zero(context, reduction_bytes(context, 1));
-        check(kernel_run(context, blend, work_range(context, count),
-                         ARGUMENTS(arg_buffer(grams), arg_buffer(goal), arg_int(counts[i]), arg_float(0.75f)), &error),
+        check(kernel_run(
+                  context, blend, work_range(context, count),
+                  ARGUMENTS(arg_buffer(grams), arg_buffer(goal), arg_int(counts[i]), arg_float(0.5f), arg_float(0.25f)),
+                  &error),
               &error);
         for (size_t k = 0; k < count; ++k) {
             expected[k] += 0.75 * gram[k];
@@ -235,14 +237,14 @@ static void blend_and_difference(void **state) {
         got = download(context, goal, count * sizeof *gram);
         assert_near("blended target", got, expected, count, 1e-6);
         for (size_t k = 0; k < count; ++k) {
-            double d = 0.5 * gram[k] - got[k];
+            double d = 0.75 * gram[k] - got[k];
             loss += 3 * d * d;
             expected[k] = 4 * 3 * 0.5 * d;
         }
         free(got);
         check(kernel_run(context, difference, reduction_work(context),
                          ARGUMENTS(arg_buffer(grams), arg_buffer(goal), arg_buffer(out), arg_buffer(sums), arg_int(0),
-                                   arg_int(counts[i]), arg_float(3.0f), arg_float(0.5f)),
+                                   arg_int(counts[i]), arg_float(3.0f), arg_float(0.5f), arg_float(0.25f)),
                          &error),
               &error);
         got = download(context, out, count * sizeof *gram);
