@@ -179,7 +179,8 @@ static void print_layers(const struct bench_columns *columns, int size_px, FILE 
         for (int i = 0; i < columns->count; i++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], size_px);
             const struct bench_layer *layer = row && n < row->layer_count ? &row->layers[n] : NULL;
-            if (!layer || strcmp(layer->name, first->layers[n].name) != 0 || !isfinite(layer->timing.median_ms)) {
+            if (!layer || strcmp(layer->name, first->layers[n].name) != 0 ||
+                strcmp(layer->direction, first->layers[n].direction) != 0 || !isfinite(layer->timing.median_ms)) {
                 table_cell(&table, i + 1, "-");
             } else if (i == 0 || !(base > 0)) {
                 table_cell(&table, i + 1, "%.3f", layer->timing.median_ms);

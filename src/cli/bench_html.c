@@ -185,10 +185,11 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
         bool begins = true;
         for (int i = 0; i < columns->count; i++) {
             const struct bench_row *row = bench_column_row(&columns->columns[i], size_px);
-            if (!row || n >= row->layer_count) {
+            const struct bench_layer *layer = row && n < row->layer_count ? &row->layers[n] : NULL;
+            if (!layer || strcmp(layer->name, longest->layers[n].name) != 0 ||
+                strcmp(layer->direction, longest->layers[n].direction) != 0) {
                 continue;
             }
-            const struct bench_layer *layer = &row->layers[n];
             struct bar *bar = add_bar(chart);
             bar->column = i;
             bar->begins_group = begins;

@@ -180,7 +180,9 @@ static nst_status tune_devices(const struct tune_command_options *values, nst_er
         status = tune_device(values, network, names.pointers[i], all, error);
     }
     if (status == NST_OK && all) {
-        status = print_json(json_incref(all), "the choices", stdout, error);
+        status = print_json(json_pack("{s:s, s:i, s:s, s:O}", "kind", "nst tune", "schema", BENCH_SCHEMA, "version",
+                                      NST_VERSION, "devices", all),
+                            "the choices", stdout, error);
     }
     json_decref(all);
     nst_network_destroy(network);
