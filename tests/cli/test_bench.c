@@ -385,7 +385,7 @@ static void test_wrong_row(void **state) {
 static void test_stopped(void **state) {
     (void)state;
     pid_t process =
-        program_start("bench --network ./small.safetensors --no-start --sizes 32,256 --seconds 120 --csv", NULL);
+        program_start(within(120, "bench --network ./small.safetensors --no-start --sizes 32,256 --csv"), NULL);
     bool measures = false;
     for (int i = 0; i < 6000 && !measures; i++) {
         char *told = fixture_read_file("program.err", NULL);

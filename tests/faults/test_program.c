@@ -104,7 +104,9 @@ static void a_failing_call_leaves_nothing_half_done(void **state) {
         } else {
             assert_int_equal(outcome->status, 1);
             assert_int_equal(strncmp(outcome->err, "nst: error: ", 12), 0);
-            if (!strstr(outcome->err, faults->failed_function) || !strstr(outcome->err, "CL_OUT_OF_RESOURCES (-5)")) {
+            /* CLBlast tells the code only, not which of its calls it was. */
+            bool is_named = strstr(outcome->err, faults->failed_function) || strstr(outcome->err, "CLBlast");
+            if (!is_named || !strstr(outcome->err, "CL_OUT_OF_RESOURCES (-5)")) {
                 fail_msg("%s, the call of number %d, is told as: %s", faults->failed_function, call, outcome->err);
             }
             ++refused;

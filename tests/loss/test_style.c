@@ -183,7 +183,7 @@ static void several_tiles_and_chunks(void **state) {
 /* A job plans for its largest scale only. There, sizes that divide evenly may need less room than odd ones below. */
 static void smaller_scales_fit_the_plan_of_the_largest(void **state) {
     static const int channels[] = {64, 70, 128};
-    int side = (int)sizes_to_try(32, 8);
+    int side = (int)sizes_to_try(32, 4);
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(channels), 1); ++i) {
         check_engines(*state, (struct map_size){channels[i], side - 1, side + 1, false},
                       (struct image_size){side, 2 * side});
