@@ -75,9 +75,10 @@ run_on() { # implementation, command
         OCL_ICD_VENDORS=/etc/OpenCL/vendors/rusticl.icd RUSTICL_ENABLE=llvmpipe NST_TEST_SIZES=$rusticl_sizes "$@" ;;
     # Its check for uninitialized values stops at `freeze` instructions and takes `poison` in vectors for a value
     # (21.10): LLVM's optimizer makes both, so it is off. Binaries made with it must not be found in the cache. What is
-    # preloaded mends the check; it must come before Oclgrind's own library, which Oclgrind puts first.
+    # preloaded mends the check; it must come before Oclgrind's own library, which Oclgrind puts first. Work-groups of
+    # 128 are the smallest that every body for GPUs takes: sums cost time for each work-item, however short they are.
     oclgrind-*) NST_DEVICE_STYLE=${implementation#oclgrind-} NST_TEST_SIZES=small NST_CACHE_DIR=$results/cache \
-        oclgrind --build-options -cl-opt-disable --data-races --uninitialized --max-errors 20 \
+        oclgrind --build-options -cl-opt-disable --max-wgsize 128 --data-races --uninitialized --max-errors 20 \
         sh -c 'LD_PRELOAD=$PWD/build/tests/faults/liboclgrind_shadow.so:$LD_PRELOAD exec "$@"' sh "$@" ;;
     esac
 }

@@ -122,7 +122,7 @@ static void steps_agree_with_the_reference(void **state) {
     for (size_t h = 0; h < sizes_to_try(COUNT_OF(histories), 2); ++h) {
         struct optimizer_settings settings = lbfgs_settings(histories[h]);
         for (size_t c = 1; c < sizes_to_try(COUNT_OF(counts), 3); ++c) {
-            check_steps(*state, &settings, coupled_quadratic, counts[c], 30);
+            check_steps(*state, &settings, coupled_quadratic, counts[c], (int)sizes_to_try(30, 10));
         }
     }
 }
