@@ -8,7 +8,7 @@
  */
 #include "common.h"
 
-__kernel void adam_squares(__global const float *gradient, int count, __global float *partials) {
+__kernel IN_GROUPS void adam_squares(__global const float *gradient, int count, __global float *partials) {
     float squares = 0.0f;
     FOR_RANGE(i, count) {
         squares += gradient[i] * gradient[i];
@@ -16,9 +16,9 @@ __kernel void adam_squares(__global const float *gradient, int count, __global f
     REDUCE(squares, partials);
 }
 
-__kernel void adam_step(__global float *image, __global const float *gradient, __global float *last_image,
-                        __global float *m, __global float *v, int count, float beta1, float beta2, float step,
-                        float correction, float epsilon, int bounded, float low, float high) {
+__kernel IN_GROUPS void adam_step(__global float *image, __global const float *gradient, __global float *last_image,
+                                  __global float *m, __global float *v, int count, float beta1, float beta2, float step,
+                                  float correction, float epsilon, int bounded, float low, float high) {
     FOR_RANGE(i, count) {
         float g = gradient[i], x = image[i];
         float mean = beta1 * m[i] + (1.0f - beta1) * g;

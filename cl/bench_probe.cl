@@ -24,7 +24,7 @@ typedef float16 floatW;
 
 /* rounds * CHAINS * WIDTH multiply-adds per work-item, none of which can be left out: the result is stored. Not
  * mad(), which PoCL 3.1 does not fuse. */
-__kernel void bench_fma(__global floatW *result, float factor, float summand, int rounds) {
+__kernel IN_GROUPS void bench_fma(__global floatW *result, float factor, float summand, int rounds) {
     floatW sums[CHAINS];
 #pragma unroll
     for (int i = 0; i < CHAINS; ++i) {
@@ -45,7 +45,7 @@ __kernel void bench_fma(__global floatW *result, float factor, float summand, in
 }
 
 /* Pseudo-random numbers in 0..1: zeros flatter devices that compress or save power on them. */
-__kernel void bench_fill(__global float *values, uint seed, int count) {
+__kernel IN_GROUPS void bench_fill(__global float *values, uint seed, int count) {
     FOR_RANGE(i, count) {
         uint bits = (uint)i * 2654435761u + seed;
         bits = (bits ^ (bits >> 15)) * 2246822519u;
@@ -55,8 +55,8 @@ __kernel void bench_fill(__global float *values, uint seed, int count) {
 }
 
 /* sum = a + factor * b, the triad of McCalpin's STREAM (1995): three streams, one of them written. */
-__kernel void bench_triad(__global const floatW *a, __global const floatW *b, __global floatW *sum, float factor,
-                          int count) {
+__kernel IN_GROUPS void bench_triad(__global const floatW *a, __global const floatW *b, __global floatW *sum,
+                                    float factor, int count) {
     FOR_RANGE(i, count) {
         sum[i] = a[i] + factor * b[i];
     }

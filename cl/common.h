@@ -84,6 +84,14 @@ typedef ushort16 ushortB;
 #define PREFETCH(address)
 #endif
 
+/* For kernels that are launched in work-groups of WORK_GROUP, as all with FOR_RANGE or REDUCE are: a compiler that knows
+ * gives a work-item no more registers than a whole group can have. Else the GPUs of telephones may refuse the launch. */
+#if WORK_GROUP > 1
+#define IN_GROUPS __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1)))
+#else
+#define IN_GROUPS
+#endif
+
 /* Visits i = 0 .. count - 1 once over all work-items of a one-dimensional launch. */
 #if LOOPS
 #define FOR_RANGE(i, count)                                                                                            \

@@ -8,8 +8,9 @@
 #include "common.h"
 #include "features.h"
 
-__kernel void content_loss(__global const featureB *map, __global const featureB *target, __global featureB *gradient,
-                           __global float *partials, int slot, int count, float weight, int replaces) {
+__kernel IN_GROUPS void content_loss(__global const featureB *map, __global const featureB *target,
+                                     __global featureB *gradient, __global float *partials, int slot, int count,
+                                     float weight, int replaces) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count) {
         floatB value = LOAD_FEATURES(map + i), difference = value - LOAD_FEATURES(target + i);
@@ -20,7 +21,7 @@ __kernel void content_loss(__global const featureB *map, __global const featureB
     REDUCE(weight * SUM(sum), partials + (size_t)slot * get_num_groups(0));
 }
 
-__kernel void sum_of_squares(__global const featureB *map, __global float *partials, int slot, int count) {
+__kernel IN_GROUPS void sum_of_squares(__global const featureB *map, __global float *partials, int slot, int count) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count) {
         floatB value = LOAD_FEATURES(map + i);

@@ -11,10 +11,11 @@
 #include "convolution.h"
 #include "weights.h"
 
-__kernel void convolution_plain(__global const feature *input, __global featureB *output, __global const ushortB *mask,
-                                __global const weightB *weights, __global const floatB *bias, int in_channels,
-                                int out_blocks, int kernel_size, int in_height, int in_width, int padding,
-                                int padding_mode, int start, int count) {
+__kernel IN_GROUPS void convolution_plain(__global const feature *input, __global featureB *output,
+                                          __global const ushortB *mask, __global const weightB *weights,
+                                          __global const floatB *bias, int in_channels, int out_blocks, int kernel_size,
+                                          int in_height, int in_width, int padding, int padding_mode, int start,
+                                          int count) {
     int height = in_height + 2 * padding - kernel_size + 1, width = in_width + 2 * padding - kernel_size + 1;
     int taps = kernel_size * kernel_size;
     size_t plane = (size_t)in_height * in_width;
@@ -47,7 +48,8 @@ __kernel void convolution_plain(__global const feature *input, __global featureB
 }
 
 /* The ReLU mask of a whole map; one element is one tile of one block. */
-__kernel void relu_mask(__global const featureB *output, __global ushortB *mask, int blocks, int height, int width) {
+__kernel IN_GROUPS void relu_mask(__global const featureB *output, __global ushortB *mask, int blocks, int height,
+                                  int width) {
     int rows = (height + 3) / 4, columns = (width + 3) / 4;
     FOR_RANGE(i, blocks * rows * columns) {
         int x = i % columns, y = i / columns % rows, block = i / (columns * rows);

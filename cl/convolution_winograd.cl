@@ -347,7 +347,8 @@ __kernel EXPLICIT_VECTORS void convolution_winograd(__global const featureB *inp
 }
 
 /* One element is a row of six slices of one part of a panel. */
-__kernel void winograd_filters(__global const weightB *filters, __global floatB *u, int in_channels, int parts) {
+__kernel IN_GROUPS void winograd_filters(__global const weightB *filters, __global floatB *u, int in_channels,
+                                         int parts) {
     FOR_RANGE(i, parts * 6) {
         int part = i / 6, row = i % 6, panel = part / (PANEL / VECTORS);
         size_t slice = (size_t)in_channels * VECTORS;

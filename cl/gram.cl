@@ -90,7 +90,7 @@ __kernel void gram_partial(__global const featureB *map, __global floatB *partia
 
 /* G = sum of the work-items' matrices, a block of rows and a block of columns at a time; those that were left out are
  * like those on the other side of the diagonal. */
-__kernel void gram_sum(__global const floatB *partials, __global float *gram, int channels, int items) {
+__kernel IN_GROUPS void gram_sum(__global const floatB *partials, __global float *gram, int channels, int items) {
     int blocks = (channels + BLOCK - 1) / BLOCK;
     FOR_RANGE(i, blocks * blocks) {
         int row = i / blocks, column = i % blocks;
@@ -120,16 +120,17 @@ __kernel void gram_sum(__global const floatB *partials, __global float *gram, in
  * several times smaller than A. */
 
 /* target += s gram */
-__kernel void gram_blend(__global const float *gram, __global float *target, int count, float scale, float scale_rest) {
+__kernel IN_GROUPS void gram_blend(__global const float *gram, __global float *target, int count, float scale,
+                                   float scale_rest) {
     FOR_RANGE(i, count) {
         target[i] += scale * gram[i] + scale_rest * gram[i];
     }
 }
 
 /* loss = weight * sum (s G - A)^2; difference = 4 weight s (s G - A): the style gradient is difference * F. */
-__kernel void gram_difference(__global const float *gram, __global const float *target, __global float *difference,
-                              __global float *partials, int slot, int count, float weight, float scale,
-                              float scale_rest) {
+__kernel IN_GROUPS void gram_difference(__global const float *gram, __global const float *target,
+                                        __global float *difference, __global float *partials, int slot, int count,
+                                        float weight, float scale, float scale_rest) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count / BLOCK) {
         floatB g = ((__global const floatB *)gram)[i];

@@ -82,7 +82,7 @@ gram_tiles(__global const feature *map, __global float *partials, int channels, 
     }
 }
 
-__kernel void gram_tiles_sum(__global const float *partials, __global float *gram, int channels, int ranges) {
+__kernel IN_GROUPS void gram_tiles_sum(__global const float *partials, __global float *gram, int channels, int ranges) {
     int tiles = (channels + TILE - 1) / TILE;
     size_t stride = (size_t)(tiles * (tiles + 1) / 2) * TILE * TILE;
     FOR_RANGE(i, channels * channels) {

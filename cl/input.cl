@@ -8,9 +8,9 @@
 #include "common.h"
 #include "features.h"
 
-__kernel void image_to_input(__global const float *image, __global featureB *input, int pixels, int order0, int order1,
-                             int order2, float scale0, float scale1, float scale2, float offset0, float offset1,
-                             float offset2) {
+__kernel IN_GROUPS void image_to_input(__global const float *image, __global featureB *input, int pixels, int order0,
+                                       int order1, int order2, float scale0, float scale1, float scale2, float offset0,
+                                       float offset1, float offset2) {
     FOR_RANGE(i, pixels) {
         float c0 = image[(size_t)order0 * pixels + i] * scale0 + offset0;
         float c1 = image[(size_t)order1 * pixels + i] * scale1 + offset1;
@@ -29,8 +29,9 @@ __kernel void image_to_input(__global const float *image, __global featureB *inp
     }
 }
 
-__kernel void input_gradient_to_image(__global const featureB *gradient, __global float *image_gradient, int pixels,
-                                      int order0, int order1, int order2, float scale0, float scale1, float scale2) {
+__kernel IN_GROUPS void input_gradient_to_image(__global const featureB *gradient, __global float *image_gradient,
+                                                int pixels, int order0, int order1, int order2, float scale0,
+                                                float scale1, float scale2) {
     FOR_RANGE(i, pixels) {
 #if BLOCK == 1
         float c0 = LOAD_FEATURE(gradient + i), c1 = LOAD_FEATURE(gradient + (size_t)pixels + i);

@@ -34,8 +34,8 @@ static intV is_held(floatV x, floatV gradient, float low, float high) {
 }
 
 /* Partial sums of |gradient| and gradient^2 at slots 0 and 1, of the gradient as lbfgs_pair will project it. */
-__kernel void lbfgs_norms(__global const floatV *image, __global const floatV *gradient, int count, int bounded,
-                          float low, float high, __global float *partials) {
+__kernel IN_GROUPS void lbfgs_norms(__global const floatV *image, __global const floatV *gradient, int count,
+                                    int bounded, float low, float high, __global float *partials) {
     REDUCE_MEMORY;
     floatV absolute = (floatV)(0.0f), squares = absolute, absolute_lost = absolute, squares_lost = absolute;
     FOR_RANGE(i, count) {
@@ -53,9 +53,10 @@ __kernel void lbfgs_norms(__global const floatV *image, __global const floatV *g
 /* A new pair from this and the last evaluation, if there was one; then the last becomes this. Projects the gradient.
  * Without bounds s is the step as it was computed, not the difference of two images, in which small steps lose their
  * digits. */
-__kernel void lbfgs_pair(__global const floatV *image, __global floatV *gradient, __global floatV *last_image,
-                         __global floatV *last_gradient, __global const floatV *direction, float last_step,
-                         __global floatV *page, int pair, int has_last, int count, int bounded, float low, float high) {
+__kernel IN_GROUPS void lbfgs_pair(__global const floatV *image, __global floatV *gradient, __global floatV *last_image,
+                                   __global floatV *last_gradient, __global const floatV *direction, float last_step,
+                                   __global floatV *page, int pair, int has_last, int count, int bounded, float low,
+                                   float high) {
     __global floatV *s = page + (size_t)pair * 2 * count, *y = s + count;
     FOR_RANGE(i, count) {
         floatV x = image[i], g = gradient[i];
@@ -96,8 +97,9 @@ INLINED void add_pair_products(__global const floatV *page, int pair, __global c
 
 /* Inner products of every s and y of a page with the newest s, the newest y and the gradient. Vector v of the page,
  * v = 2 pair for s and 2 pair + 1 for y, leaves them at slots 3 (first + v), + 1 and + 2. */
-__kernel void lbfgs_products(__global const floatV *page, int pairs, int first, __global const floatV *newest_page,
-                             int newest_pair, __global const floatV *gradient, int count, __global float *partials) {
+__kernel IN_GROUPS void lbfgs_products(__global const floatV *page, int pairs, int first,
+                                       __global const floatV *newest_page, int newest_pair,
+                                       __global const floatV *gradient, int count, __global float *partials) {
     REDUCE_MEMORY;
     __global const floatV *newest_s = newest_page + (size_t)newest_pair * 2 * count, *newest_y = newest_s + count;
     partials += (size_t)3 * first * get_num_groups(0);
@@ -135,9 +137,9 @@ __kernel void lbfgs_products(__global const floatV *page, int pairs, int first, 
 
 /* direction = (begins ? gradient_factor * gradient : direction) + sum over the page's vectors of factors[v] * vector
  * v */
-__kernel void lbfgs_combine(__global const floatV *page, int pairs, __global const float *factors, int first,
-                            __global const floatV *gradient, float gradient_factor, int begins,
-                            __global floatV *direction, int count) {
+__kernel IN_GROUPS void lbfgs_combine(__global const floatV *page, int pairs, __global const float *factors, int first,
+                                      __global const floatV *gradient, float gradient_factor, int begins,
+                                      __global floatV *direction, int count) {
     int last = LAST(count);
     for (int begin = FIRST(count); begin < last;) {
         int end = last - begin > CHUNK ? begin + CHUNK : last;
@@ -158,8 +160,9 @@ __kernel void lbfgs_combine(__global const floatV *page, int pairs, __global con
 }
 
 /* image += step * direction; held elements stay, the others stop at the bounds. */
-__kernel void lbfgs_move(__global floatV *image, __global const floatV *direction, __global const floatV *last_gradient,
-                         float step, int count, int bounded, float low, float high) {
+__kernel IN_GROUPS void lbfgs_move(__global floatV *image, __global const floatV *direction,
+                                   __global const floatV *last_gradient, float step, int count, int bounded, float low,
+                                   float high) {
     FOR_RANGE(i, count) {
         floatV x = image[i], moved = x + step * direction[i];
         if (bounded) {

@@ -19,8 +19,8 @@
 #define TRANSPOSE 2
 
 /* Along the rows: `rows` is planes * height. The vector begins at vectors[vector * elements]. */
-__kernel void metric_rows(__global float *vectors, int vector, int elements, int rows, int width, float r,
-                          int operation) {
+__kernel IN_GROUPS void metric_rows(__global float *vectors, int vector, int elements, int rows, int width, float r,
+                                    int operation) {
     const float c = sqrt(1.0f - r * r);
     __global float *plane = vectors + (size_t)vector * elements;
     FOR_RANGE(y, rows) {
@@ -54,8 +54,8 @@ static void combine_rows(__global float *row, __global const float *other, float
 }
 
 /* Along the columns: each work-item has some of them, and goes from row to row. */
-__kernel void metric_columns(__global float *vectors, int vector, int elements, int planes, int height, int width,
-                             float r, int operation) {
+__kernel IN_GROUPS void metric_columns(__global float *vectors, int vector, int elements, int planes, int height,
+                                       int width, float r, int operation) {
     const float c = sqrt(1.0f - r * r);
     for (int p = 0; p < planes && height > 1; ++p) {
         __global float *plane = vectors + (size_t)vector * elements + (size_t)p * height * width;

@@ -20,8 +20,9 @@ static int shown_pixel(int v, int size, int reflect) {
     return v < 0 ? -v : 2 * (size - 1) - v;
 }
 
-__kernel void fold_padding(__global const featureB *padded, __global const ushortB *mask, __global featureB *gradient,
-                           int blocks, int height, int width, int padding, int reflect, int has_mask) {
+__kernel IN_GROUPS void fold_padding(__global const featureB *padded, __global const ushortB *mask,
+                                     __global featureB *gradient, int blocks, int height, int width, int padding,
+                                     int reflect, int has_mask) {
     int padded_width = width + 2 * padding, padded_height = height + 2 * padding;
     int tile_rows = (height + 3) / 4, tile_columns = (width + 3) / 4;
     FOR_RANGE(i, blocks * height * width) {

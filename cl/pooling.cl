@@ -14,8 +14,8 @@
 #include "features.h"
 #include "window.h"
 
-__kernel void pool_maximum(__global const featureB *input, __global featureB *output, __global ushortB *mask,
-                           int blocks, int in_height, int in_width, int above_relu) {
+__kernel IN_GROUPS void pool_maximum(__global const featureB *input, __global featureB *output, __global ushortB *mask,
+                                     int blocks, int in_height, int in_width, int above_relu) {
     int tile_rows = (in_height + 3) / 4, tile_columns = (in_width + 3) / 4;
     int out_height = in_height / 2, out_width = in_width / 2;
     FOR_RANGE(i, blocks * tile_rows * tile_columns) {
@@ -39,8 +39,8 @@ __kernel void pool_maximum(__global const featureB *input, __global featureB *ou
     }
 }
 
-__kernel void pool_average(__global const featureB *input, __global featureB *output, int blocks, int in_height,
-                           int in_width) {
+__kernel IN_GROUPS void pool_average(__global const featureB *input, __global featureB *output, int blocks,
+                                     int in_height, int in_width) {
     int out_height = in_height / 2, out_width = in_width / 2;
     FOR_RANGE(i, blocks * out_height * out_width) {
         int x = i % out_width, y = i / out_width % out_height, block = i / (out_width * out_height);
@@ -52,9 +52,9 @@ __kernel void pool_average(__global const featureB *input, __global featureB *ou
 }
 
 /* `mask` may be a null pointer where no ReLU lies below average pooling: then everything flows back. */
-__kernel void pool_backward(__global const featureB *pooled_gradient, __global const ushortB *mask,
-                            __global featureB *gradient, int blocks, int in_height, int in_width, int has_mask,
-                            float scale) {
+__kernel IN_GROUPS void pool_backward(__global const featureB *pooled_gradient, __global const ushortB *mask,
+                                      __global featureB *gradient, int blocks, int in_height, int in_width,
+                                      int has_mask, float scale) {
     int tile_rows = (in_height + 3) / 4, tile_columns = (in_width + 3) / 4;
     int out_height = in_height / 2, out_width = in_width / 2;
     FOR_RANGE(i, blocks * tile_rows * tile_columns) {

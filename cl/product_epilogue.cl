@@ -5,9 +5,9 @@
 #define KERNEL_SIZE 1
 #include "tile.h"
 
-__kernel void product_epilogue(__global const float *products, __global feature *output, __global ushort *mask,
-                               __global const float *bias, int channels, int height, int width, int first_row,
-                               int rows) {
+__kernel IN_GROUPS void product_epilogue(__global const float *products, __global feature *output,
+                                         __global ushort *mask, __global const float *bias, int channels, int height,
+                                         int width, int first_row, int rows) {
     struct image out = {height, width};
     int tile_columns = (width + 3) / 4, tile_rows = (rows + 3) / 4;
     int plane_tiles = (height + 3) / 4 * tile_columns;

@@ -51,8 +51,8 @@ static floatB add_pixels(__global const float *line, __global float *gradient, i
     return VALUE(right) + VALUE(below);
 }
 
-__kernel void total_variation(__global const float *image, __global float *gradient, __global float *partials, int slot,
-                              int height, int width, float weight) {
+__kernel IN_GROUPS void total_variation(__global const float *image, __global float *gradient, __global float *partials,
+                                        int slot, int height, int width, float weight) {
     /* A CPU's element is a row; a GPU's is a pixel, so that neighbors load together. */
     int pieces = LOOPS ? 1 : width;
     float sum = 0.0f, lost = 0.0f;

@@ -13,9 +13,9 @@
 #include "tile.h"
 #include "winograd.h"
 
-__kernel MANY_REGISTERS void winograd_input(__global const feature *input, __global float *v, int in_channels,
-                                            int in_height, int in_width, int padding, int padding_mode, int first_tile,
-                                            int batch_tiles) {
+__kernel MANY_REGISTERS IN_GROUPS void winograd_input(__global const feature *input, __global float *v, int in_channels,
+                                                      int in_height, int in_width, int padding, int padding_mode,
+                                                      int first_tile, int batch_tiles) {
     struct image in = {in_height, in_width};
     int tile_columns = (in_width + 2 * padding + 1) / 4;
     int tiles = (in_height + 2 * padding + 1) / 4 * tile_columns;
@@ -50,9 +50,10 @@ __kernel MANY_REGISTERS void winograd_input(__global const feature *input, __glo
     }
 }
 
-__kernel MANY_REGISTERS void winograd_output(__global const float *m, __global feature *output, __global ushort *mask,
-                                             __global const float *bias, int out_channels, int out_height,
-                                             int out_width, int first_tile, int batch_tiles) {
+__kernel MANY_REGISTERS IN_GROUPS void winograd_output(__global const float *m, __global feature *output,
+                                                       __global ushort *mask, __global const float *bias,
+                                                       int out_channels, int out_height, int out_width, int first_tile,
+                                                       int batch_tiles) {
     struct image out = {out_height, out_width};
     int tile_columns = (out_width + 3) / 4, tiles = (out_height + 3) / 4 * tile_columns;
     int count = min(batch_tiles, tiles - first_tile);

@@ -172,6 +172,8 @@ amd() {
             fail "$file $* for $arch"
             continue
         fi
+        [ "$(grep -c "^ *\.reqd_workgroup_size:" "$folder/$name.s")" = "$(grep -c "\.amdhsa_kernel " "$folder/$name.s")" ] ||
+            fail "$file $*: a kernel does not require the size of work-group that it is launched with"
         multiply_adds "$folder/$name.s" '^\.LBB' '^\t[a-z]' '^\tv_(fma|fmac|mac|mad|pk_fma|dual_fmac)_'
         while read -r kernel registers spill local_bytes waves; do
             row $arch "$kernel" "$*" "$registers" "$spill" "$local_bytes" "$waves waves" "$(share_of "$kernel")"
