@@ -92,14 +92,15 @@ typedef ushort16 ushortB;
 #define IN_GROUPS
 #endif
 
-/* Visits i = 0 .. count - 1 once over all work-items of a one-dimensional launch. */
+/* Visits i = 0 .. count - 1 once over all work-items of a one-dimensional launch. Behind the last of more than 2^30, i
+ * may pass 2^31: as an unsigned number it is too large still. */
 #if LOOPS
 #define FOR_RANGE(i, count)                                                                                            \
     for (int i = (int)((long)(count)*get_global_id(0) / get_global_size(0)),                                           \
              i##_end = (int)((long)(count) * (get_global_id(0) + 1) / get_global_size(0));                             \
          i < i##_end; ++i)
 #else
-#define FOR_RANGE(i, count) for (int i = get_global_id(0); i < (count); i += get_global_size(0))
+#define FOR_RANGE(i, count) for (int i = get_global_id(0); (uint)i < (uint)(count); i += get_global_size(0))
 #endif
 
 /* sum += term, for long sums: what the rounding loses is carried along in `lost`, which starts at zero (Kahan 1965). */
