@@ -114,6 +114,43 @@ static void check_forward(nst_context *context, bool half) {
     }
 }
 
+/* The pixel below and right of a tile is the corner of that tile's neighborhood: a single one of its outputs is not a
+ * number, and the other three of the window are. */
+static void not_a_number_is_passed_on(void **state) {
+    nst_context *context = *state;
+    struct map_size in = {32, 8, 8, false}, full = {48, 8, 8, false}, pooled = {48, 4, 4, false};
+    struct convolution_shape shape = shape_of(in, pooled.channels);
+    if (!convolution_can_pool(context, &shape)) {
+        skip();
+    }
+    float *input = random_map(1, in);
+    float *weights = random_array(51, 9 * (size_t)in.channels * (size_t)pooled.channels);
+    float *bias = random_array(91, (size_t)pooled.channels);
+    input[3 * in.width + 3] = NAN;
+    shape.has_bias = true;
+    shape.epilogue = EPILOGUE_RELU_POOL;
+    struct convolution *convolution = create(context, &shape, weights, bias);
+    struct convolution_call call = {.height = in.height, .width = in.width};
+    call.input = upload_map(context, input, in);
+    call.output = create_zero(context, (size_t)feature_map_bytes(context, false, pooled.channels, 4, 4));
+    call.mask = create_zero(context, mask_elements(context, full) * sizeof(uint16_t));
+    run(context, convolution, call);
+    float *got = download_map(context, call.output, pooled);
+    for (size_t i = 0; i < elements_of(pooled); ++i) {
+        size_t x = i % 4, y = i / 4 % 4;
+        bool seen = x >= 1 && x <= 2 && y >= 1 && y <= 2, far = x == 3 || y == 3; /* what is near may be spread to */
+        assert_true(isnan(got[i]) ? !far : !seen);
+    }
+    convolution_destroy(context, convolution);
+    buffer_release(context, &call.input);
+    buffer_release(context, &call.output);
+    buffer_release(context, &call.mask);
+    free(input);
+    free(weights);
+    free(bias);
+    free(got);
+}
+
 /* A selection of at most one pixel of each window. */
 static bool *random_selection(uint64_t seed, struct map_size full) {
     bool *selection = allocate(elements_of(full), sizeof *selection);
@@ -182,6 +219,7 @@ static void backward(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(forward), cmocka_unit_test(backward)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(forward), cmocka_unit_test(not_a_number_is_passed_on),
+                                       cmocka_unit_test(backward)};
     return cmocka_run_group_tests_name("fused pooling", tests, fixture_open, fixture_close);
 }

@@ -4,6 +4,7 @@
 #include "network/convolution.h"
 #include "reference/pooling.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,43 @@ static void of_equal_pixels_the_first_is_taken(void **state) {
     check_maxima(*state, TIES);
 }
 
+/* Wherever in its window it stands. */
+static void not_a_number_is_passed_on(void **state) {
+    nst_context *context = *state;
+    for (int half = 0; half <= 1; ++half) {
+        const struct map_size size = {5, 6, 10, half}, pooled = pooled_size(size);
+        nst_error error;
+        cl_kernel kernel;
+        float *map = make_map(11, size, RANDOM);
+        bool *expected = allocate(elements_of(pooled), sizeof *expected);
+        for (size_t i = 0; i < elements_of(pooled); i += 3) {
+            size_t x = i % (size_t)pooled.width, line = i / (size_t)pooled.width; /* of all channels, of even height */
+            map[(2 * line + i / 2 % 2) * (size_t)size.width + 2 * x + i % 2] = NAN;
+            expected[i] = true;
+        }
+        check(kernel_create(context, "pooling.cl", feature_map_option(half), "pool_maximum", &kernel, &error), &error);
+        cl_mem input = upload_map(context, map, size), output = create_pooled(context, pooled);
+        cl_mem mask = create_zero(context, mask_elements(context, size) * sizeof(cl_ushort));
+        check(kernel_run(context, kernel, work_range(context, tiles_of(context, size)),
+                         ARGUMENTS(arg_buffer(input), arg_buffer(output), arg_buffer(mask),
+                                   arg_int(blocks_of_map(context, size)), arg_int(size.height), arg_int(size.width),
+                                   arg_int(1)),
+                         &error),
+              &error);
+        float *got = download_map(context, output, pooled);
+        for (size_t i = 0; i < elements_of(pooled); ++i) {
+            assert_int_equal(isnan(got[i]) != 0, expected[i]);
+        }
+        free(got);
+        free(expected);
+        free(map);
+        buffer_release(context, &input);
+        buffer_release(context, &output);
+        buffer_release(context, &mask);
+        kernel_release(&kernel);
+    }
+}
+
 static void check_average(nst_context *context, struct map_size size, bool has_relu) {
     nst_error error;
     cl_kernel kernel;
@@ -192,6 +230,7 @@ int main(void) {
         cmocka_unit_test(maximum_of_random_maps),
         cmocka_unit_test(maximum_behind_a_relu),
         cmocka_unit_test(of_equal_pixels_the_first_is_taken),
+        cmocka_unit_test(not_a_number_is_passed_on),
         cmocka_unit_test(average_with_and_without_a_relu_below),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
