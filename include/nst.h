@@ -223,9 +223,14 @@ typedef enum nst_objective {
     NST_OBJECTIVE_NEURAL_STYLE /* the losses and constants of neural-style-pt; the image is not bounded */
 } nst_objective;
 
-#define NST_MAX_SCALES 16
-#define NST_MAX_LAYERS 32
-#define NST_MAX_STYLES 16
+#define NST_MAX_SCALES      16
+#define NST_MAX_LAYERS      32
+#define NST_MAX_STYLES      16
+#define NST_MAX_SIZE_PX     32767
+#define NST_MAX_ITERATIONS  1000000 /* of a scale */
+#define NST_MAX_HISTORY     1000
+#define NST_MIN_STYLE_SCALE 0.05
+#define NST_MAX_STYLE_SCALE 20.0
 
 typedef struct nst_layer_weight {
     char name[32];
@@ -239,17 +244,17 @@ typedef struct nst_layer_list {
 
 typedef struct nst_settings {
     nst_objective objective;
-    int size_px;     /* longer side of the result */
+    int size_px;     /* longer side of the result, up to NST_MAX_SIZE_PX */
     int scale_count; /* 0: chosen from the size */
     int iterations[NST_MAX_SCALES];
     int iteration_count; /* how many of `iterations` are given: 1 for every scale, or one per scale */
     nst_optimizer optimizer;
-    int history;          /* L-BFGS pairs */
+    int history;          /* L-BFGS pairs, 1 to NST_MAX_HISTORY */
     double learning_rate; /* 0: the optimizer's default; Adam: in units of 1/255 of the range */
     nst_init init;
     uint64_t seed;
     double content_weight, style_weight, tv_weight;
-    double style_scale; /* size of the style pictures relative to the result */
+    double style_scale; /* size of the style pictures relative to the result, in the range above */
     double style_blend[NST_MAX_STYLES];
     int style_blend_count; /* 0: equal */
     nst_layer_list content_layers, style_layers;
@@ -348,8 +353,8 @@ typedef struct nst_judgement {
 
 /* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
  * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and
- * everything is in single precision. Errors: NST_ERROR_ARGUMENT (no layers), NST_ERROR_NETWORK (a layer that is not
- * there, a picture too small for the network), NST_ERROR_MEMORY. */
+ * everything is in single precision. Errors: NST_ERROR_ARGUMENT (no layers, settings out of range), NST_ERROR_NETWORK
+ * (a layer that is not there, a picture too small for the network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
                      const nst_picture *picture, const nst_picture *content, const nst_picture *style,
                      nst_judgement *judgement, nst_error *error);

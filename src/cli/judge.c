@@ -19,8 +19,8 @@ struct judge_options {
 static const struct option options[] = {
     {"content", 0, "FILE", "Pictures", OPTION_TEXT, FIELD(content), .help = "what the picture should show; required"},
     {"style", 0, "FILE", NULL, OPTION_TEXT, FIELD(style), .help = "how it should be painted; required"},
-    {"style-scale", 0, "X", NULL, OPTION_REAL, FIELD(settings.style_scale), .minimum = 0.05, .maximum = 20,
-     .help = "size of the style picture relative to the picture"},
+    {"style-scale", 0, "X", NULL, OPTION_REAL, FIELD(settings.style_scale), .minimum = NST_MIN_STYLE_SCALE,
+     .maximum = NST_MAX_STYLE_SCALE, .help = "size of the style picture relative to the picture"},
     {"network", 'n', "NAME", "Network and device", OPTION_TEXT, FIELD(network),
      .help = "name ('nst weights list' shows them) or file"},
     {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = convention_choices,

@@ -22,7 +22,7 @@ void lbfgs_direction(const double *products, int slots, const int *order, int or
     if (order_count == 0) {
         return;
     }
-    double alpha[order_count];
+    double alpha[NST_MAX_HISTORY + 1]; /* of as many pairs as there may be slots, see lbfgs.c */
     for (int k = order_count - 1; k >= 0; --k) {
         int s = 2 * order[k], y = s + 1;
         alpha[k] = product_with(products, size, s, factors) / products[(size_t)s * (size_t)size + (size_t)y];

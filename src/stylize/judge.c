@@ -6,6 +6,7 @@
 #include "optimizer/optimizer.h"
 #include "stylize/objective.h"
 #include "stylize/scales.h"
+#include "stylize/settings.h"
 #include "stylize/transfer.h"
 #include "support/error.h"
 #include "support/text.h"
@@ -20,8 +21,12 @@ struct judge {
 
 /* Settings with which the loss of each layer is its distance. */
 static nst_settings judging_settings(const nst_settings *settings) {
-    nst_settings judging = *settings;
-    judging.objective = NST_OBJECTIVE_NORMALIZED;
+    nst_settings judging;
+    nst_settings_init(&judging, NULL, NULL);
+    judging.content_layers = settings->content_layers;
+    judging.style_layers = settings->style_layers;
+    judging.pooling = settings->pooling;
+    judging.style_scale = settings->style_scale;
     judging.content_weight = judging.content_layers.count;
     judging.style_weight = judging.style_layers.count;
     judging.tv_weight = 0;
@@ -129,13 +134,17 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
                     NST_MAX_LAYERS, content_count, style_count);
     }
     nst_settings judging = judging_settings(settings);
+    nst_status status = settings_check_ranges(&judging, error);
+    if (status) {
+        return status;
+    }
     int size_px = picture->width > picture->height ? picture->width : picture->height;
     struct judge judge = {
         .context = context,
         .size = {.height = picture->height, .width = picture->width},
         .style_size = scales_style_size(&judging, style, size_px),
     };
-    nst_status status = objective_create(context, network, &judging, CONVOLUTION_AUTO, &judge.objective, error);
+    status = objective_create(context, network, &judging, CONVOLUTION_AUTO, &judge.objective, error);
     if (!status) {
         status = check_size(&judge, "picture", judge.size, error);
     }

@@ -113,13 +113,57 @@ static nst_status check_weights(const nst_settings *s, nst_error *error) {
     return NST_OK;
 }
 
-nst_status settings_check(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
-    if (s->size_px < 1 || s->iteration_count < 1 || s->iteration_count > NST_MAX_SCALES || s->scale_count < 0 ||
-        s->scale_count > NST_MAX_SCALES || s->history < 1 || !(s->style_scale > 0)) {
+static bool are_iterations(const nst_settings *s) {
+    bool fine = s->iteration_count >= 1 && s->iteration_count <= NST_MAX_SCALES;
+    for (int i = 0; fine && i < s->iteration_count; ++i) {
+        fine = s->iterations[i] >= 1 && s->iterations[i] <= NST_MAX_ITERATIONS;
+    }
+    return fine;
+}
+
+/* An enum may hold any number. */
+static nst_status check_choices(const nst_settings *s, nst_error *error) {
+    const struct {
+        const char *name;
+        int value, last;
+    } choices[] = {
+        {"objective", (int)s->objective, NST_OBJECTIVE_NEURAL_STYLE},
+        {"optimizer", (int)s->optimizer, NST_ADAM},
+        {"init", (int)s->init, NST_INIT_PICTURE},
+        {"pooling", (int)s->pooling, NST_POOLING_AVERAGE},
+        {"precision", (int)s->precision, NST_PRECISION_HALF},
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; ++i) {
+        if (choices[i].value < 0 || choices[i].value > choices[i].last) {
+            return fail(error, NST_ERROR_ARGUMENT, "there is no %s %d: expected 0 to %d", choices[i].name,
+                        choices[i].value, choices[i].last);
+        }
+    }
+    return NST_OK;
+}
+
+nst_status settings_check_ranges(const nst_settings *s, nst_error *error) {
+    if (s->size_px < 1 || s->size_px > NST_MAX_SIZE_PX || s->scale_count < 0 || s->scale_count > NST_MAX_SCALES ||
+        s->history < 1 || s->history > NST_MAX_HISTORY ||
+        !(s->style_scale >= NST_MIN_STYLE_SCALE && s->style_scale <= NST_MAX_STYLE_SCALE)) {
         return fail(
             error, NST_ERROR_ARGUMENT,
-            "settings out of range: size %d px, %d scales, %d numbers of iterations, history %d, style scale %g",
-            s->size_px, s->scale_count, s->iteration_count, s->history, s->style_scale);
+            "expected a size of 1 to %d px, 0 to %d scales, a history of 1 to %d and a style scale of %g to %g, "
+            "found %d px, %d scales, history %d, style scale %g",
+            NST_MAX_SIZE_PX, NST_MAX_SCALES, NST_MAX_HISTORY, NST_MIN_STYLE_SCALE, NST_MAX_STYLE_SCALE, s->size_px,
+            s->scale_count, s->history, s->style_scale);
+    }
+    if (!are_iterations(s)) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d numbers of iterations, each of 1 to %d",
+                    NST_MAX_SCALES, NST_MAX_ITERATIONS);
+    }
+    return check_choices(s, error);
+}
+
+nst_status settings_check(const nst_settings *s, const nst_job_pictures *pictures, nst_error *error) {
+    nst_status status = settings_check_ranges(s, error);
+    if (status) {
+        return status;
     }
     if (pictures->style_count < 1 || pictures->style_count > NST_MAX_STYLES) {
         return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d style pictures, found %d", NST_MAX_STYLES,

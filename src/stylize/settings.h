@@ -4,6 +4,9 @@
 
 #include "nst.h"
 
+/* Are the settings whose range does not depend on others within it? Errors: NST_ERROR_ARGUMENT. */
+nst_status settings_check_ranges(const nst_settings *settings, nst_error *error);
+
 /* Are the settings of a job within their ranges, and do the pictures fit them? Errors: NST_ERROR_ARGUMENT. */
 nst_status settings_check(const nst_settings *settings, const nst_job_pictures *pictures, nst_error *error);
 

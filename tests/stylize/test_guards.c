@@ -194,10 +194,20 @@ static void settings_out_of_range_are_refused(void **state) {
     bad.field = value;                                                                                                 \
     assert_refused(*state, &bad, 1, status)
     REFUSED(size_px, 0, NST_ERROR_ARGUMENT);
+    REFUSED(size_px, NST_MAX_SIZE_PX + 1, NST_ERROR_ARGUMENT);
     REFUSED(scale_count, -1, NST_ERROR_ARGUMENT);
     REFUSED(scale_count, NST_MAX_SCALES + 1, NST_ERROR_ARGUMENT);
     REFUSED(iteration_count, 0, NST_ERROR_ARGUMENT);
     REFUSED(history, 0, NST_ERROR_ARGUMENT);
+    REFUSED(iterations[0], 0, NST_ERROR_ARGUMENT);
+    REFUSED(iterations[0], NST_MAX_ITERATIONS + 1, NST_ERROR_ARGUMENT);
+    REFUSED(history, NST_MAX_HISTORY + 1, NST_ERROR_ARGUMENT);
+    REFUSED(objective, (nst_objective)2, NST_ERROR_ARGUMENT);
+    REFUSED(optimizer, (nst_optimizer)3, NST_ERROR_ARGUMENT);
+    REFUSED(init, (nst_init)3, NST_ERROR_ARGUMENT);
+    REFUSED(pooling, (nst_pooling)2, NST_ERROR_ARGUMENT);
+    REFUSED(precision, (nst_precision)3, NST_ERROR_ARGUMENT);
+    REFUSED(style_scale, 1e9, NST_ERROR_ARGUMENT);
     REFUSED(style_scale, 0, NST_ERROR_ARGUMENT);
     REFUSED(style_scale, NAN, NST_ERROR_ARGUMENT);
     REFUSED(style_blend_count, 2, NST_ERROR_ARGUMENT);

@@ -3,6 +3,7 @@
 #include "jobs.h"
 #include "reference/network.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* As the reference wants it: planes of 0..255. */
@@ -97,6 +98,17 @@ static void what_cannot_be_judged(void **state) {
     nst_error error;
     without.content_layers.count = 0;
     assert_int_equal(nst_judge(context, network, &without, &picture, &picture, &picture, &judgement, &error),
+                     NST_ERROR_ARGUMENT);
+    const double scales[] = {NAN, 0, -1, 1e9};
+    for (size_t i = 0; i < COUNT_OF(scales); ++i) {
+        nst_settings bad = settings;
+        bad.style_scale = scales[i];
+        assert_int_equal(nst_judge(context, network, &bad, &picture, &picture, &picture, &judgement, &error),
+                         NST_ERROR_ARGUMENT);
+    }
+    nst_settings bad = settings;
+    bad.pooling = (nst_pooling)2;
+    assert_int_equal(nst_judge(context, network, &bad, &picture, &picture, &picture, &judgement, &error),
                      NST_ERROR_ARGUMENT);
     snprintf(unknown.style_layers.layers[0].name, sizeof unknown.style_layers.layers[0].name, "relu7_1");
     assert_int_equal(nst_judge(context, network, &unknown, &picture, &picture, &picture, &judgement, &error),
