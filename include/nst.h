@@ -17,7 +17,9 @@
  * - What a function creates belongs to the caller, who hands it to the matching destroy or free function; NULL is
  *   accepted there. The context must outlive the job; network and pictures may go once the job is made.
  * - No function exits, prints, or keeps state outside the objects named here. Different contexts may be used by
- *   different threads at the same time; one context, and everything made from it, by one thread at a time.
+ *   different threads at the same time; one context, and everything made from it, by one thread at a time. One
+ *   exception is not ours: CLBlast keeps its compiled programs and the parameters set for a device in the process, so
+ *   that contexts on one device share them, with each other and with a caller who uses CLBlast too.
  */
 #ifndef NST_H
 #define NST_H
