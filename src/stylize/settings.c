@@ -116,7 +116,7 @@ static nst_status check_weights(const nst_settings *s, nst_error *error) {
 static bool are_iterations(const nst_settings *s) {
     bool fine = s->iteration_count >= 1 && s->iteration_count <= NST_MAX_SCALES;
     for (int i = 0; fine && i < s->iteration_count; ++i) {
-        fine = s->iterations[i] >= 1 && s->iterations[i] <= NST_MAX_ITERATIONS;
+        fine = s->iterations[i] >= 0 && s->iterations[i] <= NST_MAX_ITERATIONS;
     }
     return fine;
 }
@@ -154,7 +154,7 @@ nst_status settings_check_ranges(const nst_settings *s, nst_error *error) {
             s->scale_count, s->history, s->style_scale);
     }
     if (!are_iterations(s)) {
-        return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d numbers of iterations, each of 1 to %d",
+        return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d numbers of iterations, each of 0 to %d",
                     NST_MAX_SCALES, NST_MAX_ITERATIONS);
     }
     return check_choices(s, error);

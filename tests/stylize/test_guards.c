@@ -199,7 +199,7 @@ static void settings_out_of_range_are_refused(void **state) {
     REFUSED(scale_count, NST_MAX_SCALES + 1, NST_ERROR_ARGUMENT);
     REFUSED(iteration_count, 0, NST_ERROR_ARGUMENT);
     REFUSED(history, 0, NST_ERROR_ARGUMENT);
-    REFUSED(iterations[0], 0, NST_ERROR_ARGUMENT);
+    REFUSED(iterations[0], -1, NST_ERROR_ARGUMENT);
     REFUSED(iterations[0], NST_MAX_ITERATIONS + 1, NST_ERROR_ARGUMENT);
     REFUSED(history, NST_MAX_HISTORY + 1, NST_ERROR_ARGUMENT);
     REFUSED(objective, (nst_objective)2, NST_ERROR_ARGUMENT);
