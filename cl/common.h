@@ -27,14 +27,10 @@
  * itself. */
 #define INLINED static __attribute__((always_inline))
 
-/* Work that is worth a call, on CPUs: PoCL (3.1) makes three functions of each kernel, and compiles all that is inlined
- * in each of them. Such functions have a parameter `floatB zero`: without a vector among the parameters LLVM takes half
- * of Intel's 512 bits. */
-#if LOOPS
+/* Work that is worth a call, in kernels for CPUs: PoCL (3.1) makes three functions of each kernel, and compiles all
+ * that is inlined in each of them. A vector must be among the parameters: without one LLVM takes half of the 512 bits of
+ * Intel's processors. */
 #define OUTLINED static __attribute__((noinline))
-#else
-#define OUTLINED static
-#endif
 
 #if BLOCK == 1
 typedef float floatB;
@@ -84,8 +80,9 @@ typedef ushort16 ushortB;
 #define PREFETCH(address)
 #endif
 
-/* For kernels that are launched in work-groups of WORK_GROUP, as all with FOR_RANGE or REDUCE are: a compiler that knows
- * gives a work-item no more registers than a whole group can have. Else the GPUs of telephones may refuse the launch. */
+/* For kernels that are launched in work-groups of WORK_GROUP, as all with FOR_RANGE or REDUCE are: a compiler that
+ * knows gives a work-item no more registers than a whole group can have. Else the GPUs of telephones may refuse the
+ * launch. */
 #if WORK_GROUP > 1
 #define IN_GROUPS __attribute__((reqd_work_group_size(WORK_GROUP, 1, 1)))
 #else

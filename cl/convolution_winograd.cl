@@ -23,7 +23,7 @@
  * `unpools` (backward, padding 1): the input is given pooled, with the mask that says which pixels each value came
  * from; all others are zero. EPILOGUE_RELU_POOL (forward): the output is pooled.
  *
- * One program does for all epilogues, pooled or not: it takes compilers a second.
+ * One program does for all epilogues, pooled or not, since each takes a compiler a second.
  *
  * winograd_filters transforms packed filters to U once, for layers that read them so often that transforming them each
  * time anew would cost more.
@@ -176,7 +176,7 @@ INLINED void store_tile(int epilogue, floatB half_way[4][6], floatB bias, __glob
         }
     }
     if (epilogue == EPILOGUE_RELU) {
-        /* One bit too far to the left until here, since Oclgrind 21.10 mistakes the 1 of a comparison's lane for 255. */
+        /* One bit too far to the left until here: Oclgrind 21.10 mistakes the 1 of a comparison's lane for 255. */
         *mask = CONVERT_USHORT((bits >> 1) & existing);
     }
 }

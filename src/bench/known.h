@@ -58,8 +58,8 @@ nst_status known_product_check(nst_context *context, enum product_engine product
 nst_status known_product_time(nst_context *context, enum product_engine product, int channels, struct image_size size,
                               double seconds, struct bench_timing *timing, nst_error *error);
 
-/* known_convolutions.c, known_losses.c, known_passes.c: add their lines; brief: only what the first job on a device waits
- * for. Errors are those of the host; the device's are lines. */
+/* known_convolutions.c, known_losses.c, known_passes.c: add their lines; brief: only what the first job on a device
+ * waits for. Errors are those of the host; the device's are lines. */
 nst_status known_convolutions(nst_context *context, bool brief, struct known_answers *answers, nst_error *error);
 nst_status known_losses(nst_context *context, bool half, int channels, struct image_size size,
                         struct known_answers *answers, nst_error *error);
