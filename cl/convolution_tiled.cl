@@ -166,8 +166,13 @@ convolution_narrow(__global const feature *input, __global feature *output, __gl
 #pragma unroll 1
     for (int channel = 0; channel < in_channels; ++channel) {
         __global const feature *plane = input + (size_t)channel * in_height * in_width;
-        /* Row by row: the whole patch and its 36 addresses would not fit the registers besides the sums. */
+        /* Row by row, or two at a time: the whole patch and its 36 addresses would not fit the registers besides the
+         * sums. */
+#if KERNEL_SIZE == 1
 #pragma unroll 1
+#else
+#pragma unroll 2
+#endif
         for (int v = 0; v < PATCH; ++v) {
             float line[PATCH];
             load_line(plane, in, y + v, x, padding_mode, line);

@@ -51,6 +51,28 @@ __kernel IN_GROUPS void pool_average(__global const featureB *input, __global fe
     }
 }
 
+#if BLOCK == 1
+/* A tile of the gradient of a map whose width is a multiple of 4, row by row: GPUs write whole lines then. */
+INLINED void store_gradient_rows(__global const feature *pooled, int bits, __global feature *gradient, int row,
+                                 int column, int in_height, int in_width, float scale) {
+    pooled += (size_t)(row / 2) * (in_width / 2) + column / 2;
+    for (int y = 0; y < 4 && row + y < in_height; y += 2) {
+        float left = 0.0f, right = 0.0f;
+        if (row + y + 1 < in_height) {
+            left = scale * LOAD_FEATURE(pooled);
+            right = scale * LOAD_FEATURE(pooled + 1);
+        }
+        float4 values = (float4)(left, left, right, right);
+        for (int half_row = 0; half_row < 2 && row + y + half_row < in_height; ++half_row) {
+            int4 alive = ((int4)(bits >> 4 * (y + half_row)) & (int4)(1, 2, 4, 8)) != 0;
+            store_four_features((__global feature4 *)(gradient + (size_t)(row + y + half_row) * in_width + column),
+                                select((float4)(0.0f), values, alive));
+        }
+        pooled += in_width / 2;
+    }
+}
+#endif
+
 /* `mask` may be a null pointer where no ReLU lies below average pooling: then everything flows back. */
 __kernel IN_GROUPS void pool_backward(__global const featureB *pooled_gradient, __global const ushortB *mask,
                                       __global featureB *gradient, int blocks, int in_height, int in_width,
@@ -62,6 +84,12 @@ __kernel IN_GROUPS void pool_backward(__global const featureB *pooled_gradient, 
         __global const featureB *pooled = pooled_gradient + (size_t)block * out_height * out_width;
         __global featureB *out = gradient + (size_t)block * in_height * in_width;
         intB bits = has_mask ? CONVERT_INT(mask[i]) : (intB)(0xffff);
+#if BLOCK == 1
+        if (in_width % 4 == 0) {
+            store_gradient_rows(pooled, bits, out, 4 * tile_y, 4 * tile_x, in_height, in_width, scale);
+            continue;
+        }
+#endif
         for (int y = 0; y < 4; ++y) {
             int row = 4 * tile_y + y;
             for (int x = 0; x < 4; ++x) {

@@ -1,29 +1,16 @@
-/* winograd_filters.h: the transform G g G^T of filters for Winograd's F(4x4, 3x3), a row of six slices at a time. Rows
- * of G are (1, p, p^2) / product of (p - q) over the other finite points q, and (0, 0, 1) for infinity. Included after
- * winograd.h and weights.h.
+/* winograd_filters.h: the transform G g G^T of packed filters for Winograd's F(4x4, 3x3) on CPUs, a row of six slices at
+ * a time. Included after winograd.h and weights.h.
  *
  * filters: weightB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs
  * weights.
  */
+/* G. */
 __constant float filter_rows[6][3] = {{1.0f, 0.0f, 0.0f},
                                       {-2.0f / 3.0f, -2.0f / 3.0f * HALF_ROOT, -1.0f / 3.0f},
                                       {-2.0f / 3.0f, 2.0f / 3.0f * HALF_ROOT, -1.0f / 3.0f},
                                       {1.0f / 6.0f, ROOT / 6.0f, 1.0f / 3.0f},
                                       {1.0f / 6.0f, -ROOT / 6.0f, 1.0f / 3.0f},
                                       {0.0f, 0.0f, 1.0f}};
-
-/* G along one axis. */
-static void transform_filter(const floatB g[3], floatB t[6]) {
-    floatB even = -2.0f / 3.0f * g[0] - 1.0f / 3.0f * g[2], odd = -2.0f / 3.0f * HALF_ROOT * g[1];
-    t[0] = g[0];
-    t[1] = even + odd;
-    t[2] = even - odd;
-    even = 1.0f / 6.0f * g[0] + 1.0f / 3.0f * g[2];
-    odd = ROOT / 6.0f * g[1];
-    t[3] = even + odd;
-    t[4] = even - odd;
-    t[5] = g[2];
-}
 
 /* Slices 6 row .. 6 row + 5 of U, `stride` vectors apart, each [in_channels][VECTORS]. */
 static void transform_filters(__global const weightB *filters, int row, int in_channels, __global floatB *u,

@@ -148,7 +148,8 @@ typedef struct nst_device_list {
 } nst_device_list;
 
 /* Lists every device of every platform. A machine without any is not an error: the list is empty and its notes say why.
- * Free with nst_device_list_free. */
+ * Free with nst_device_list_free. Call it before the process opens a device: drivers are asked in a child process, and
+ * NVIDIA's does not answer in the child of a process that uses it. */
 nst_status nst_device_list_create(nst_device_list *list, nst_error *error);
 void nst_device_list_free(nst_device_list *list);
 

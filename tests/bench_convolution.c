@@ -84,7 +84,7 @@ static struct duration measure_peak(nst_context *context) {
     cl_kernel kernel;
     cl_mem result;
     char options[64];
-    snprintf(options, sizeof options, "-D WIDTH=%d -D CHAINS=%d", context->channel_block, CHAINS);
+    snprintf(options, sizeof options, "-D WIDTH=%d -D CHAINS=%d -D WORK_GROUP=1", context->channel_block, CHAINS);
     check(kernel_create(context, "bench_probe.cl", options, "bench_fma", &kernel, &error), &error);
     size_t bytes = (size_t)context->work_items * context->channel_block * sizeof(float);
     check(buffer_create(context, bytes, "result of the probe", &result, &error), &error);
@@ -231,7 +231,7 @@ int main(int argument_count, char **arguments) {
            context->channel_block, context->work_items, 1e3 / peak.elapsed_ms, 1e3 / peak.busy_ms);
     printf("%-26s %-16s %9s %9s %9s %9s   %s\n", "layer", "engine", "ms", "GFLOP/s", "of peak", "busy", "error");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        for (int engine = CONVOLUTION_DIRECT; engine <= CONVOLUTION_WINOGRAD; ++engine) {
+        for (int engine = CONVOLUTION_DIRECT; engine <= CONVOLUTION_CLBLAST; ++engine) {
             bool wanted = (argument_count < 2 || atoi(arguments[1]) == engine || atoi(arguments[1]) == 0) &&
                           (argument_count < 3 || strstr(cases[i].name, arguments[2]));
             if (wanted) {

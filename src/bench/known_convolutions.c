@@ -362,7 +362,7 @@ static void describe(const struct known_convolution *fixture, enum convolution_e
 }
 
 double known_convolution_bound(const struct convolution_shape *shape, enum convolution_engine engine) {
-    return known_map_bound(shape->half_maps, engine == CONVOLUTION_WINOGRAD ? winograd_bound : direct_bound);
+    return known_map_bound(shape->half_maps, convolution_is_winograd(engine) ? winograd_bound : direct_bound);
 }
 
 nst_status known_convolution_check(const struct known_convolution *known, const struct convolution_choice *choice,

@@ -47,7 +47,8 @@ static nst_status try_in_child(const struct trial *trial, struct trial_result *r
     if (status) {
         return status;
     }
-    struct convolution_choice choice = convolution_default_choice(context, &trial->work->shape, CONVOLUTION_WINOGRAD);
+    struct convolution_choice choice =
+        convolution_default_choice(context, &trial->work->shape, CONVOLUTION_WINOGRAD_CLBLAST);
     status = trial->parameters ? blas_set_parameters(context, trial->parameters, NULL) : NST_OK;
     status = status ? status : known_convolution_create(context, &trial->work->shape, 11, 14, &known, NULL);
     status = status ? status : known_convolution_check(known, &choice, &result->error, NULL);
@@ -71,7 +72,7 @@ static void run_trial(void *user, void *result) {
 static double measure(const struct trial *trial) {
     struct trial_result result = {.status = NST_ERROR_OPENCL, .ms = INFINITY};
     bool fine = child_run(run_trial, (void *)trial, &result, sizeof result, PATIENCE_MS) && !result.status &&
-                result.error <= known_convolution_bound(&trial->work->shape, CONVOLUTION_WINOGRAD);
+                result.error <= known_convolution_bound(&trial->work->shape, CONVOLUTION_WINOGRAD_CLBLAST);
     return fine ? result.ms : INFINITY;
 }
 

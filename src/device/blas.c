@@ -1,6 +1,7 @@
 /* blas.c: matrix products by CLBlast; see blas.h. */
 #include "device/blas.h"
 
+#include "device/profile.h"
 #include "support/error.h"
 
 #include <clblast_c.h>
@@ -31,6 +32,16 @@ static nst_status fail_blas(nst_context *context, nst_error *error, const char *
     return fail(error, NST_ERROR_OPENCL, "%s failed on %s: CLBlast's status %d", call, context->info.name, (int)code);
 }
 
+/* The event is that of the last kernel: mostly the product itself, else what copies its result. */
+static nst_status finish(nst_context *context, const char *call, CLBlastStatusCode code, cl_event event,
+                         nst_error *error) {
+    if (code != CLBlastSuccess) {
+        return fail_blas(context, error, call, code);
+    }
+    profile_record(context, "product by CLBlast", event);
+    return NST_OK;
+}
+
 void blas_forget_programs(void) {
     CLBlastClearCache();
 }
@@ -47,21 +58,23 @@ uint64_t blas_scratch_bytes(nst_context *context, const struct blas_product *p) 
 nst_status blas_multiply(nst_context *context, const struct blas_product *p, nst_error *error) {
     size_t a, b, c;
     strides_of(p, &a, &b, &c);
-    CLBlastStatusCode code =
-        CLBlastSgemmWithTempBuffer(CLBlastLayoutColMajor, transpose(p->transpose_b), transpose(p->transpose_a),
-                                   p->columns, p->rows, p->inner, p->alpha, p->b, p->b_offset, b, p->a, p->a_offset, a,
-                                   p->beta, p->c, p->c_offset, c, &context->queue, NULL, p->scratch);
-    return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmWithTempBuffer", code);
+    cl_event event = NULL;
+    CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
+        CLBlastLayoutColMajor, transpose(p->transpose_b), transpose(p->transpose_a), p->columns, p->rows, p->inner,
+        p->alpha, p->b, p->b_offset, b, p->a, p->a_offset, a, p->beta, p->c, p->c_offset, c, &context->queue,
+        context->profile ? &event : NULL, p->scratch);
+    return finish(context, "CLBlastSgemmWithTempBuffer", code, event, error);
 }
 
 nst_status blas_multiply_batched(nst_context *context, const struct blas_product *p, size_t batches, nst_error *error) {
     size_t a, b, c;
     strides_of(p, &a, &b, &c);
+    cl_event event = NULL;
     CLBlastStatusCode code = CLBlastSgemmStridedBatched(
         CLBlastLayoutColMajor, transpose(p->transpose_b), transpose(p->transpose_a), p->columns, p->rows, p->inner,
         p->alpha, p->b, 0, b, p->inner * p->columns, p->a, 0, a, p->rows * p->inner, p->beta, p->c, 0, c,
-        p->rows * p->columns, batches, &context->queue, NULL);
-    return code == CLBlastSuccess ? NST_OK : fail_blas(context, error, "CLBlastSgemmStridedBatched", code);
+        p->rows * p->columns, batches, &context->queue, context->profile ? &event : NULL);
+    return finish(context, "CLBlastSgemmStridedBatched", code, event, error);
 }
 
 nst_status blas_set_parameters(nst_context *context, const char *text, nst_error *error) {

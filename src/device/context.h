@@ -52,7 +52,8 @@ void buffer_release(nst_context *context, cl_mem *buffer);
 
 /* A part of a buffer as a buffer of its own, for those who take no offsets (CLBlast). `offset_bytes` is a multiple
  * of BUFFER_PART_ALIGNMENT, which suits every device. Release with buffer_release; it need not wait for what was
- * enqueued. */
+ * enqueued. Let a command use the whole buffer first: of one that none has used yet, NVIDIA's driver copies each new part to
+ * the device and back when it is released (17 ms for two of 8 MiB; H100, driver 580.159). */
 enum { BUFFER_PART_ALIGNMENT = 4096 };
 nst_status buffer_part(nst_context *context, cl_mem buffer, size_t offset_bytes, size_t bytes, cl_mem *part,
                        nst_error *error);

@@ -9,6 +9,7 @@ enum {
     /* Work-groups wanted for each compute unit: as many as their registers and local memory let run at once. */
     GROUPS_PER_UNIT = 8,
     LEAST_RANGE = 256, /* pixels: fewer make too many partial matrices of too little work */
+    SUM_PARTS = 8,     /* work-items that add up an element of the matrix, as in the kernel */
 };
 
 static int tiles_along(int channels) {
@@ -76,6 +77,6 @@ nst_status gram_tiles_run(nst_context *context, const struct gram_tiles *tiles, 
         }
     }
     return kernel_run(
-        context, tiles->sum, work_range(context, (size_t)tiles->channels * (size_t)tiles->channels),
+        context, tiles->sum, work_range(context, SUM_PARTS * (size_t)tiles->channels * (size_t)tiles->channels),
         ARGUMENTS(arg_buffer(partials), arg_buffer(gram), arg_int(tiles->channels), arg_int(ranges.count)), error);
 }

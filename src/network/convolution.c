@@ -131,6 +131,7 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
     buffer_release(context, &convolution->bias);
     kernel_release(&convolution->kernel);
     kernel_release(&convolution->input_kernel);
+    kernel_release(&convolution->product_kernel);
     kernel_release(&convolution->mask_kernel);
     kernel_release(&convolution->pack_kernel);
     free(convolution);
@@ -142,6 +143,10 @@ const struct convolution_shape *convolution_shape_of(const struct convolution *c
 
 enum convolution_engine convolution_engine_of(const struct convolution *convolution) {
     return convolution->engine;
+}
+
+bool convolution_is_winograd(enum convolution_engine engine) {
+    return engine == CONVOLUTION_WINOGRAD || engine == CONVOLUTION_WINOGRAD_CLBLAST;
 }
 
 bool convolution_has_half_weights(const struct convolution *convolution) {
@@ -187,7 +192,8 @@ nst_status convolution_set_weights(nst_context *context, struct convolution *con
     }
     int panels = convolution_panels(convolution);
     size_t rows = (size_t)panels * convolution->shape.in_channels;
-    return kernel_run(context, convolution->pack_kernel, work_range(context, rows),
+    size_t count = context->loops_in_kernel ? rows : rows * (size_t)convolution->panel_width;
+    return kernel_run(context, convolution->pack_kernel, work_range(context, count),
                       ARGUMENTS(arg_buffer(matrix), arg_buffer(convolution->weights),
                                 arg_int(convolution->shape.out_channels), arg_int(convolution->shape.in_channels),
                                 arg_int(convolution->panel_width), arg_int(panels)),

@@ -23,11 +23,12 @@
 #include "weights/network.h"
 
 enum convolution_engine {
-    CONVOLUTION_AUTO,     /* the default for the device and shape */
-    CONVOLUTION_PLAIN,    /* one output vector per work-item: the readable reference; any shape, any device */
-    CONVOLUTION_DIRECT,   /* tiles over pixels and output channels, in vectors (CPUs) or local memory (GPUs) */
-    CONVOLUTION_WINOGRAD, /* F(4x4, 3x3), fused (CPUs) or around CLBlast's batched product (GPUs) */
-    CONVOLUTION_CLBLAST   /* 1x1 as one product by CLBlast (GPUs) */
+    CONVOLUTION_AUTO,             /* the default for the device and shape */
+    CONVOLUTION_PLAIN,            /* one output vector per work-item: the readable reference; any shape, any device */
+    CONVOLUTION_DIRECT,           /* tiles over pixels and output channels, in vectors (CPUs) or local memory (GPUs) */
+    CONVOLUTION_WINOGRAD,         /* F(4x4, 3x3), fused (CPUs) or in three kernels (GPUs) */
+    CONVOLUTION_WINOGRAD_CLBLAST, /* the same around CLBlast's batched product (GPUs) */
+    CONVOLUTION_CLBLAST           /* 1x1 as one product by CLBlast (GPUs) */
 };
 
 enum convolution_epilogue {
@@ -103,6 +104,8 @@ const struct convolution_shape *convolution_shape_of(const struct convolution *c
 /* Which engine was chosen, and its name for tables ("winograd F(4x4)"). */
 enum convolution_engine convolution_engine_of(const struct convolution *convolution);
 const char *convolution_engine_name(enum convolution_engine engine);
+/* True for those whose transforms cost a digit. */
+bool convolution_is_winograd(enum convolution_engine engine);
 
 /* True if the engine that AUTO would choose can pool in its epilogue (EPILOGUE_RELU_POOL) this shape, and unpool its
  * input in the backward pass. */

@@ -16,7 +16,9 @@ const struct convolution_methods *convolution_methods_of(enum convolution_engine
     case CONVOLUTION_DIRECT:
         return on_cpu ? &convolution_direct : &convolution_tiled;
     case CONVOLUTION_WINOGRAD:
-        return on_cpu ? &convolution_winograd : &convolution_winograd_clblast;
+        return on_cpu ? &convolution_winograd : &convolution_winograd_gpu;
+    case CONVOLUTION_WINOGRAD_CLBLAST:
+        return &convolution_winograd_clblast;
     case CONVOLUTION_CLBLAST:
         return &convolution_clblast;
     case CONVOLUTION_AUTO:
@@ -49,15 +51,16 @@ static bool is_possible(const nst_context *context, const struct convolution_sha
 enum { LEAST_WINOGRAD_CHANNELS = 32, LEAST_ON_CPU = 16 };
 
 static enum convolution_engine default_engine(const nst_context *context, const struct convolution_shape *shape) {
+    static const enum convolution_engine by_speed[] = {CONVOLUTION_WINOGRAD, CONVOLUTION_WINOGRAD_CLBLAST,
+                                                       CONVOLUTION_DIRECT, CONVOLUTION_CLBLAST};
     int least = context->loops_in_kernel ? LEAST_ON_CPU : LEAST_WINOGRAD_CHANNELS;
-    if (is_possible(context, shape, CONVOLUTION_WINOGRAD) && shape->in_channels >= least &&
-        shape->out_channels >= least) {
-        return CONVOLUTION_WINOGRAD;
+    bool suits_winograd = shape->in_channels >= least && shape->out_channels >= least;
+    for (size_t i = 0; i < sizeof by_speed / sizeof *by_speed; ++i) {
+        if ((suits_winograd || !convolution_is_winograd(by_speed[i])) && is_possible(context, shape, by_speed[i])) {
+            return by_speed[i];
+        }
     }
-    if (is_possible(context, shape, CONVOLUTION_CLBLAST)) {
-        return CONVOLUTION_CLBLAST;
-    }
-    return is_possible(context, shape, CONVOLUTION_DIRECT) ? CONVOLUTION_DIRECT : CONVOLUTION_PLAIN;
+    return CONVOLUTION_PLAIN;
 }
 
 struct convolution_choice convolution_default_choice(const nst_context *context, const struct convolution_shape *shape,
@@ -95,7 +98,7 @@ bool convolution_is_possible(const nst_context *context, const struct convolutio
 
 /* ---- As text ----------------------------------------------------------------------------------------------------- */
 
-static const char *const engine_words[] = {"auto", "plain", "direct", "winograd", "clblast"};
+static const char *const engine_words[] = {"auto", "plain", "direct", "winograd", "winograd-clblast", "clblast"};
 
 void convolution_work(const nst_context *context, const struct convolution_shape *shape, char *work, size_t size) {
     snprintf(work, size, "convolution %dx%d, %d to %d%s%s, block %d", shape->kernel_size, shape->kernel_size,

@@ -31,8 +31,12 @@ struct convolution_methods {
 
 /* CPUs; the plain one everywhere. */
 extern const struct convolution_methods convolution_plain, convolution_direct, convolution_winograd;
-/* GPUs: CONVOLUTION_DIRECT, _WINOGRAD and _CLBLAST. */
-extern const struct convolution_methods convolution_tiled, convolution_winograd_clblast, convolution_clblast;
+/* GPUs: CONVOLUTION_DIRECT, _WINOGRAD, _WINOGRAD_CLBLAST and _CLBLAST. */
+extern const struct convolution_methods convolution_tiled, convolution_winograd_gpu, convolution_winograd_clblast,
+    convolution_clblast;
+
+/* Products for each pair of channels in Winograd's F(4x4, 3x3). */
+enum { WINOGRAD_SLICES = 36 };
 
 const struct convolution_methods *convolution_methods_of(enum convolution_engine engine, bool on_cpu);
 
@@ -56,9 +60,10 @@ struct convolution {
     uint64_t weight_bytes;
     cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
     cl_kernel kernel;
-    cl_kernel input_kernel; /* or NULL: where the input is transformed by a kernel of its own */
-    cl_kernel mask_kernel;  /* or NULL: where the engine's own kernel does not write the mask */
-    cl_kernel pack_kernel;  /* or NULL: for weights set on the device */
+    cl_kernel input_kernel;   /* or NULL: where the input is transformed by a kernel of its own */
+    cl_kernel product_kernel; /* or NULL: where the transformed input is multiplied by one */
+    cl_kernel mask_kernel;    /* or NULL: where the engine's own kernel does not write the mask */
+    cl_kernel pack_kernel;    /* or NULL: for weights set on the device */
 };
 
 /* Number of panels of output channels. */

@@ -1,7 +1,6 @@
 /* convolution_winograd.c: Winograd F(4x4, 3x3), fused, on CPUs: prepares the filters and divides the work. See
  * cl/convolution_winograd.cl, also for the order of U. */
 #include "network/convolution_engine.h"
-#include "network/winograd_weights.h"
 
 #include <stdio.h>
 

@@ -52,18 +52,20 @@ programs() {
     echo "total_variation.cl -DPOWER=2"
     for epilogue in $epilogues; do
         echo "convolution_plain.cl -DEPILOGUE=$epilogue"
-        echo "winograd_transform.cl -DEPILOGUE=$epilogue"
+        echo "winograd_output.cl -DEPILOGUE=$epilogue"
         echo "product_epilogue.cl -DEPILOGUE=$epilogue"
         echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8"
     done
+    echo "winograd_product.cl -DGROUP_TILES=128 -DDEPTH=8"
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
     for file in content gram_tiles input padding pooling; do
         echo "$file.cl -DHALF_MAPS=1"
     done
+    echo "winograd_product.cl -DHALF_MAPS=1 -DGROUP_TILES=128 -DDEPTH=8"
     for epilogue in $epilogues; do
-        echo "winograd_transform.cl -DEPILOGUE=$epilogue -DHALF_MAPS=1"
+        echo "winograd_output.cl -DEPILOGUE=$epilogue -DHALF_MAPS=1"
         echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
     done
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
@@ -82,7 +84,7 @@ fail() {
 # Size of a kernel's work-group in the program.
 work_group() {
     case $1 in
-    convolution_tiled) echo 128 ;;
+    convolution_tiled | winograd_product) echo 128 ;;
     convolution_narrow | gram_tiles) echo 64 ;;
     *) echo 256 ;;
     esac

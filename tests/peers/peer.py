@@ -194,11 +194,13 @@ class Network:
         """Differences of the input times this are differences of the image, channel by channel."""
         return self.over * (255 / self.range)
 
-    def convert(self, dtype=None, memory_format=None):
-        """In place: another type, or another order in memory."""
+    def convert(self, dtype=None, memory_format=None, device=None):
+        """In place: another type, another order in memory, another device."""
         for step in self.layers:
             if step["kind"] == "convolution":
-                step["weight"] = step["weight"].to(dtype=dtype, memory_format=memory_format or torch.preserve_format)
+                step["weight"] = step["weight"].to(device, dtype, memory_format=memory_format or torch.preserve_format)
+                step["bias"] = None if step["bias"] is None else step["bias"].to(device)
+        self.minus, self.over = self.minus.to(device), self.over.to(device)
         return self
 
     def features(self, x, names, selections=Selections()):

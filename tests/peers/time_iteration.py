@@ -13,6 +13,7 @@ alternate, so that a change in the machine's load meets both. The table goes to 
     --pairs N             [5]
     --iterations N        timed ones in each process [6]
     --threads N           of PyTorch [the processors this process may use]
+    --pytorch-device D    where PyTorch computes: cpu, or cuda beside nst on that card [cpu]
     --content FILE --style FILE   pictures of that size, instead of made ones
 
 nst's device is chosen by the environment, as usual: NST_DEVICE, OCL_ICD_VENDORS, ...
@@ -41,34 +42,40 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 # ---- PyTorch -------------------------------------------------------------------------------------------------------
 
 
-def run_pytorch(network_path, content_path, style_path, layout, iterations, threads):
-    """In a process of its own: prints the median of the seconds as JSON."""
+def run_pytorch(options, network_path, layout):
+    """In a process of its own: prints the median of the seconds as JSON. Float32 throughout, on CUDA too, where PyTorch would
+    round the factors of convolutions to 10 bits."""
     import torch
 
     import peer
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(options.threads)
+    torch.backends.cudnn.allow_tf32 = False
+    on_cuda = options.pytorch_device == "cuda"
     memory_format = torch.channels_last if layout == "channels-last" else torch.contiguous_format
     network = peer.Network(network_path, set(peer.CONTENT_LAYERS) | set(peer.STYLE_LAYERS))
-    network.convert(memory_format=memory_format)
-    content, style = (peer.read_picture(path).float().contiguous(memory_format=memory_format)
-                      for path in (content_path, style_path))
+    network.convert(memory_format=memory_format, device=options.pytorch_device)
+    content, style = (peer.read_picture(path).float().to(options.pytorch_device).contiguous(memory_format=memory_format)
+                      for path in (options.content, options.style))
     objective = peer.Objective("neural-style", network, content, style)
     x = network.to_input(content).detach().contiguous(memory_format=memory_format).requires_grad_()
     optimizer = torch.optim.Adam([x], lr=1)
     seconds = []
-    for _ in range(WARM_UP + iterations):
+    for _ in range(WARM_UP + options.iterations):
         begin = time.perf_counter()
         optimizer.zero_grad()
         sum(loss for _, _, loss in objective.losses(x)).backward()
         optimizer.step()
+        if on_cuda:
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begin)
     print(json.dumps({"seconds": statistics.median(seconds[WARM_UP:]), "version": torch.__version__}))
 
 
 def time_pytorch(options, network, content, style, layout):
     command = [sys.executable, os.path.abspath(__file__), "--measure", layout, "--network", network, "--content", content,
-               "--style", style, "--iterations", str(options.iterations), "--threads", str(options.threads), "-"]
+               "--style", style, "--iterations", str(options.iterations), "--threads", str(options.threads),
+               "--pytorch-device", options.pytorch_device, "-"]
     output, peak_bytes = run_measured(command)
     return {**json.loads(output), "peak_bytes": peak_bytes}
 
@@ -182,6 +189,7 @@ def parse_options():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--iterations", type=int, default=6)
     parser.add_argument("--threads", type=int, default=processors())
+    parser.add_argument("--pytorch-device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--content")
     parser.add_argument("--style")
     parser.add_argument("--measure", choices=LAYOUTS, help=argparse.SUPPRESS)
@@ -193,8 +201,7 @@ def main():
     options.network = options.network or [os.path.join(os.path.dirname(os.path.dirname(FOLDER)), "weights",
                                                        "vgg19.safetensors")]
     if options.measure:
-        run_pytorch(options.network[0], options.content, options.style, options.measure, options.iterations,
-                    options.threads)
+        run_pytorch(options, options.network[0], options.measure)
         return
     options.nst = options.nst or find_nst()
     load = os.getloadavg()[0]

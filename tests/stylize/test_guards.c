@@ -78,7 +78,9 @@ static void check_too_large(nst_context *context, nst_precision precision, uint6
         fitting = half_px;
     }
     assert_true(precision != NST_PRECISION_HALF || half_px == 0);
-    assert_true(precision == NST_PRECISION_HALF || lowered < 32 << 20 || half_px > 0);
+    /* The sums that each of many compute units has for itself take most of so little memory, in both precisions. */
+    bool gains_by_halves = lowered >= 32 << 20 && context->work_items <= 16;
+    assert_true(precision == NST_PRECISION_HALF || !gains_by_halves || half_px > 0);
     settings.size_px = fitting + 16;
     run_small(context, &settings, NULL, &record);
     assert_int_equal(record.status, NST_ERROR_MEMORY);
