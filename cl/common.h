@@ -28,8 +28,8 @@
 #define INLINED static __attribute__((always_inline))
 
 /* Work that is worth a call, in kernels for CPUs: PoCL (3.1) makes three functions of each kernel, and compiles all
- * that is inlined in each of them. A vector must be among the parameters: without one LLVM takes half of the 512 bits of
- * Intel's processors. */
+ * that is inlined in each of them. A vector must be among the parameters: without one LLVM takes half of the 512 bits
+ * of Intel's processors. */
 #define OUTLINED static __attribute__((noinline))
 
 #if BLOCK == 1

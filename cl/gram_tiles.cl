@@ -4,8 +4,8 @@
  *                 in each work-item's registers, DEPTH pixels of both sides in local memory. G is symmetric: only
  *                 tiles on and above the diagonal are computed, numbered along the rows. Launches cover the ranges
  *                 from first_range on. partials: [ranges][such tiles][64][64]
- * gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float [channels][channels]. PARTS work-items of a
- *                 work-group share the ranges of an element, since there may be few elements and many ranges.
+ * gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float [channels][channels]. PARTS work-items
+ *                 of a work-group share the ranges of an element: there may be few elements and many ranges.
  */
 #include "common.h"
 #include "features.h"

@@ -1,5 +1,5 @@
-/* winograd_filters.h: the transform G g G^T of packed filters for Winograd's F(4x4, 3x3) on CPUs, a row of six slices at
- * a time. Included after winograd.h and weights.h.
+/* winograd_filters.h: the transform G g G^T of packed filters for Winograd's F(4x4, 3x3) on CPUs, a row of six slices
+ * at a time. Included after winograd.h and weights.h.
  *
  * filters: weightB [in_blocks][9][channels of the block][VECTORS], lanes are output channels, as the host packs
  * weights.

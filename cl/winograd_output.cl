@@ -3,8 +3,8 @@
  *     Y = A^T M A, bias, epilogue
  *
  * M: float [parts][36][out_channels][batch_tiles], of which the parts are added up, from m_start on in the scratch
- * buffer. One element of a launch is one tile of one channel; neighbors are neighboring tiles, so that M is read in whole
- * lines.
+ * buffer. One element of a launch is one tile of one channel; neighbors are neighboring tiles, so that M is read in
+ * whole lines.
  */
 #include "tile.h"
 #include "winograd.h"

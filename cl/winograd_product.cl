@@ -2,16 +2,16 @@
  *
  *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A  (Lavin and Gray 2015, arXiv:1509.09308, sec. 4)
  *
- * winograd_filters:  U[36][in_channels][u_width] = G g G^T of the filters float [out_channels][in_channels][3][3], once;
- *                    columns that are no output channels are zero
+ * winograd_filters:  U[36][in_channels][u_width] = G g G^T of the filters float [out_channels][in_channels][3][3],
+ *                    once; columns that are no output channels are zero
  * winograd_input:    V[36][in_channels][batch_tiles] = B^T d B of the tiles from first_tile on. One element of a launch
  *                    is one tile of one channel; neighbors are neighboring tiles, so that V is written in whole lines.
  *                    batch_tiles is filled up to what the product likes: tiles that do not exist repeat the last one
  * winograd_product:  M[s] = U[s]^T V[s] for the 36 slices s, in parts of `span` input channels, which winograd_output
  *                    adds up: M[parts][36][out_channels][batch_tiles]. A work-group computes 64 output channels x
- *                    GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of them: sums in registers, for which it
- *                    reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local memory; while one
- *                    half of it is multiplied, the other is filled. (CLBlast can do this, too, in one part.)
+ *                    GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of them: sums in registers, for which
+ *                    it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local memory; while
+ *                    one half of it is multiplied, the other is filled. (CLBlast can do this, too, in one part.)
  *
  * V lies at the beginning of the scratch buffer, M from m_start on.
  */

@@ -44,7 +44,8 @@ static const struct option options[] = {
     {"markdown", 0, NULL, NULL, OPTION_FLAG, FIELD(markdown), .help = "as Markdown"},
     {"output", 'o', "FILE", NULL, OPTION_TEXT, FIELD(output), .help = "write there instead of to standard output"},
     {"html", 0, "FILE", NULL, OPTION_TEXT, FIELD(html), .help = "compare: also write a page with charts"},
-    {"quiet", 'q', NULL, NULL, OPTION_FLAG, FIELD(quiet), .help = "do not tell on standard error what is being measured"},
+    {"quiet", 'q', NULL, NULL, OPTION_FLAG, FIELD(quiet),
+     .help = "do not tell on standard error what is being measured"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
 /* clang-format on */

@@ -26,14 +26,9 @@ static nst_status create_checked(const char *place, bool no_cache, nst_context *
 }
 
 static void tell_passed_over(const nst_device_list *list, const char *spec) {
-    size_t index;
-    if (select_is_class(spec) && select_passed_over(list->devices, list->count, spec, &index)) {
-        const nst_device_info *device = &list->devices[index];
-        fprintf(
-            stderr,
-            "nst: device %d:%d (%s) is passed over: it failed its self-test with this driver; 'nst selftest -d %d:%d' "
-            "tells more\n",
-            device->platform_index, device->device_index, device->name, device->platform_index, device->device_index);
+    char note[SELECT_NOTE_LENGTH];
+    if (*select_passed_over_note(list->devices, list->count, spec, note)) {
+        fprintf(stderr, "nst: %s\n", note);
     }
 }
 

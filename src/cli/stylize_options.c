@@ -75,8 +75,8 @@ static const struct option options[] = {
      .recorded = true, .help = "caffe or torchvision, for a file that does not tell"},
     {"device", 'd', "SPEC", NULL, OPTION_TEXT, FIELD(device),
      .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},
-    {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(settings.precision), .choices = precision_choices, .recorded = true,
-     .help = "numbers in memory: single, half (16 bits), or auto: half where single does not fit"},
+    {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(settings.precision), .choices = precision_choices,
+     .recorded = true, .help = "numbers in memory: single, half (16 bits), or auto: half where single does not fit"},
     {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep kernels, checks, tuning"},
     {"plan", 0, NULL, NULL, OPTION_FLAG, FIELD(plan), .help = "print buffers, bytes and engines, and stop"},
 

@@ -25,7 +25,6 @@ static const char *requested_device(const nst_context_options *options) {
 static nst_status judge_choice(const nst_device_list *list, const char *spec, const nst_context_options *options,
                                nst_context *context, nst_error *error) {
     const nst_device_info *device = &context->info;
-    size_t index;
     if (device->check == NST_CHECK_FAILED && !(options && options->unchecked)) {
         return fail(
             error, NST_ERROR_DEVICE,
@@ -33,14 +32,7 @@ static nst_status judge_choice(const nst_device_list *list, const char *spec, co
             device->platform_index, device->device_index, device->name, device->check_reason, device->platform_index,
             device->device_index);
     }
-    if (select_is_class(spec) && select_passed_over(list->devices, list->count, spec, &index)) {
-        const nst_device_info *other = &list->devices[index];
-        snprintf(
-            context->note, sizeof context->note,
-            "device %d:%d (%s) is passed over: it failed its self-test with this driver; 'nst selftest -d %d:%d' tells "
-            "more",
-            other->platform_index, other->device_index, other->name, other->platform_index, other->device_index);
-    }
+    select_passed_over_note(list->devices, list->count, spec, context->note);
     return NST_OK;
 }
 

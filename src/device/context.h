@@ -3,6 +3,7 @@
 #ifndef DEVICE_CONTEXT_H
 #define DEVICE_CONTEXT_H
 
+#include "device/select.h"
 #include "device/tuning.h"
 
 #define CL_TARGET_OPENCL_VERSION 120
@@ -27,9 +28,9 @@ struct nst_context {
     bool prefetches;      /* the compiler of kernels knows __builtin_prefetch */
     int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
 
-    struct tuning_table tuning; /* empty if the device was not tuned */
-    bool keeps_findings;        /* what is found out about the device is kept for later runs */
-    char note[512];             /* see nst_context_note */
+    struct tuning_table tuning;    /* empty if the device was not tuned */
+    bool keeps_findings;           /* what is found out about the device is kept for later runs */
+    char note[SELECT_NOTE_LENGTH]; /* see nst_context_note */
 
     uint64_t allocated_bytes, peak_bytes; /* device buffers */
     struct program_store *programs;
@@ -52,8 +53,8 @@ void buffer_release(nst_context *context, cl_mem *buffer);
 
 /* A part of a buffer as a buffer of its own, for those who take no offsets (CLBlast). `offset_bytes` is a multiple
  * of BUFFER_PART_ALIGNMENT, which suits every device. Release with buffer_release; it need not wait for what was
- * enqueued. Let a command use the whole buffer first: of one that none has used yet, NVIDIA's driver copies each new part to
- * the device and back when it is released (17 ms for two of 8 MiB; H100, driver 580.159). */
+ * enqueued. Let a command use the whole buffer first: of one that none has used yet, NVIDIA's driver copies each new
+ * part to the device and back when it is released (17 ms for two of 8 MiB; H100, driver 580.159). */
 enum { BUFFER_PART_ALIGNMENT = 4096 };
 nst_status buffer_part(nst_context *context, cl_mem buffer, size_t offset_bytes, size_t bytes, cl_mem *part,
                        nst_error *error);

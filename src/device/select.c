@@ -183,6 +183,21 @@ bool select_passed_over(const nst_device_info *devices, size_t count, const char
     return find_best(devices, count, class_of(spec), true, index) && devices[*index].check == NST_CHECK_FAILED;
 }
 
+const char *select_passed_over_note(const nst_device_info *devices, size_t count, const char *spec,
+                                    char text[SELECT_NOTE_LENGTH]) {
+    size_t index;
+    text[0] = 0;
+    if (select_is_class(spec) && select_passed_over(devices, count, spec, &index)) {
+        const nst_device_info *device = &devices[index];
+        snprintf(text, SELECT_NOTE_LENGTH,
+                 "device %d:%d (%s) is passed over: it failed its self-test with this driver; 'nst selftest -d %d:%d' "
+                 "tells more",
+                 device->platform_index, device->device_index, device->name, device->platform_index,
+                 device->device_index);
+    }
+    return text;
+}
+
 nst_status select_device(const nst_device_info *devices, size_t count, const char *spec, size_t *index,
                          nst_error *error) {
     char what[96];

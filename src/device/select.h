@@ -26,4 +26,9 @@ bool select_is_class(const char *spec);
  * is the chosen one. */
 bool select_passed_over(const nst_device_info *devices, size_t count, const char *spec, size_t *index);
 
+/* The sentence that tells so, for any spec; "" if there is nothing to tell. Returns `text`. */
+enum { SELECT_NOTE_LENGTH = 512 };
+const char *select_passed_over_note(const nst_device_info *devices, size_t count, const char *spec,
+                                    char text[SELECT_NOTE_LENGTH]);
+
 #endif

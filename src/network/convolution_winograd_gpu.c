@@ -17,8 +17,8 @@ enum { FOUR = 4, CLBLAST_TILES = 128, CLBLAST_FEW_TILES = 64 };
 /* Bounds the scratch memory of one convolution, CLBlast's own apart. */
 static const uint64_t most_scratch_bytes = 256 << 20;
 
-/* A work-group of our product computes 64 output channels x GROUP_TILES tiles by work-items of 8 x 8, and has DEPTH rows of
- * both matrices in local memory. */
+/* A work-group of our product computes 64 output channels x GROUP_TILES tiles by work-items of 8 x 8, and has DEPTH
+ * rows of both matrices in local memory. */
 enum { GROUP_TILES, DEPTH };
 enum { GROUP_CHANNELS = 64, ITEM_CHANNELS = 8, ITEM_TILES = 8 };
 static const struct convolution_parameter parameters[] = {{"tiles", {64, 128}}, {"depth", {8, 16}}, {NULL, {0}}};

@@ -35,8 +35,8 @@ const float *objective_center(const struct objective *objective);
 nst_status objective_add_to_plan(struct objective *objective, struct plan *plan, const struct image_size *sizes,
                                  int size_count, nst_error *error);
 
-/* Targets. All images are float [3][height][width] on the device, 0..255 minus objective_center. First the content, then
- * objective_begin_styles, then each style with its share, the shares adding up to 1, then objective_end_styles. */
+/* Targets. All images are float [3][height][width] on the device, 0..255 minus objective_center. First the content,
+ * then objective_begin_styles, then each style with its share, the shares adding up to 1, then objective_end_styles. */
 nst_status objective_set_content(struct objective *objective, const struct plan *plan, cl_mem image,
                                  struct image_size size, nst_error *error);
 nst_status objective_begin_styles(struct objective *objective, const struct plan *plan, nst_error *error);

@@ -132,7 +132,7 @@ def measure(options, network, content, style, folder):
             else:
                 found = time_pytorch(options, network, content, style, name)
             results[name].append(found)
-            print(f"{os.path.basename(network)}, pair {pair + 1} of {options.pairs}: {name} {found['seconds']:.3f} s, "
+            print(f"{os.path.basename(network)}, pair {pair + 1} of {options.pairs}: {name} {found['seconds']:#.3g} s, "
                   f"{found['peak_bytes'] / 2**20:.0f} MiB", file=sys.stderr, flush=True)
     return results
 
@@ -158,7 +158,7 @@ def processors():
 def row(name, found):
     seconds = [one["seconds"] for one in found]
     peak = max(one["peak_bytes"] for one in found)
-    return (f"| {name} | {statistics.median(seconds):.3f} | {min(seconds):.3f} to {max(seconds):.3f} | "
+    return (f"| {name} | {statistics.median(seconds):#.3g} | {min(seconds):#.3g} to {max(seconds):#.3g} | "
             f"{peak / 2**20:.0f} MiB |")
 
 
