@@ -40,9 +40,10 @@ void gram_tiles_release(struct gram_tiles *tiles) {
     kernel_release(&tiles->sum);
 }
 
-/* How the pixels are divided: `count` ranges of `pixels` each, `at_once` of them in one dispatch. */
+/* How the pixels are divided: `count` ranges of `pixels` each, `at_once` of them in one dispatch; and how many ranges
+ * this map or a smaller one may have. */
 struct ranges {
-    int pixels, count, at_once;
+    int pixels, count, at_once, most;
 };
 
 /* The work-groups of a dispatch fill the device once, and its work is bounded. */
@@ -53,11 +54,13 @@ static struct ranges divide_pixels(const nst_context *context, const struct gram
     long long range = (pixels + all - 1) / all;
     struct ranges ranges = {.pixels = range < LEAST_RANGE ? LEAST_RANGE : (int)range, .at_once = (int)at_once};
     ranges.count = (pixels + ranges.pixels - 1) / ranges.pixels;
+    ranges.most = (pixels + LEAST_RANGE - 1) / LEAST_RANGE;
+    ranges.most = ranges.most < all ? ranges.most : (int)all;
     return ranges;
 }
 
 uint64_t gram_tiles_bytes(const nst_context *context, const struct gram_tiles *tiles, int pixels) {
-    return (uint64_t)divide_pixels(context, tiles, pixels).count * (uint64_t)tile_count(tiles->channels) * TILE * TILE *
+    return (uint64_t)divide_pixels(context, tiles, pixels).most * (uint64_t)tile_count(tiles->channels) * TILE * TILE *
            sizeof(float);
 }
 

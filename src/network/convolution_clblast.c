@@ -6,8 +6,10 @@
 #include "device/blas.h"
 #include "network/convolution_engine.h"
 
-/* Bounds the scratch memory of one convolution, CLBlast's own apart. */
-static const uint64_t most_scratch_bytes = 256 << 20;
+#include <math.h>
+
+/* Bounds the sums of one product. */
+static const uint64_t most_sums_bytes = 128 << 20;
 
 static uint64_t round_up(uint64_t count, uint64_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
@@ -31,64 +33,75 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     return status ? status : convolution_pack_weights(context, convolution, weights, error);
 }
 
-/* The rows that are multiplied at once, a multiple of 4 so that no tile of a mask is divided. */
-static int rows_at_once(const struct convolution *convolution, int height, int width) {
+/* Pixels that are multiplied at once, as far as rows can be divided so. */
+static double most_pixels(const struct convolution *convolution) {
     const struct convolution_shape *shape = &convolution->shape;
-    double row_flop = 2.0 * 4 * width * shape->in_channels * shape->out_channels;
-    uint64_t row_bytes = (uint64_t)width * (uint64_t)shape->out_channels * sizeof(float);
-    uint64_t rows = most_scratch_bytes / 2 / row_bytes / 4 * 4;
-    uint64_t most = 4 * (uint64_t)convolution_dispatch_units(convolution, row_flop, 1);
-    rows = rows < most ? rows : most;
-    return rows >= (uint64_t)height ? height : rows > 4 ? (int)rows : 4;
+    double in_memory = (double)most_sums_bytes / ((double)sizeof(float) * shape->out_channels);
+    double in_time = convolution->dispatch_flop / (2.0 * shape->in_channels * shape->out_channels);
+    return in_memory < in_time ? in_memory : in_time;
 }
 
-static struct blas_product product_of_rows(const struct convolution *convolution, int width, int first_row, int rows) {
+/* The rows that are multiplied at once, a multiple of 4 so that no tile of a mask is divided. */
+static int rows_at_once(const struct convolution *convolution, int height, int width) {
+    double rows = 4 * floor(most_pixels(convolution) / (4.0 * width));
+    return rows >= height ? height : rows > 4 ? (int)rows : smaller(height, 4);
+}
+
+static struct blas_product product_of_rows(const struct convolution *convolution, int height, int width, int first_row,
+                                           int rows) {
     return (struct blas_product){.rows = (size_t)convolution->shape.out_channels,
                                  .columns = (size_t)rows * (size_t)width,
                                  .inner = (size_t)convolution->shape.in_channels,
                                  .transpose_a = true,
                                  .alpha = 1.0f,
                                  .a = convolution->weights,
-                                 .b_offset = (size_t)first_row * (size_t)width};
+                                 .b_offset = (size_t)first_row * (size_t)width,
+                                 .b_stride = (size_t)height * (size_t)width};
 }
 
-/* Bytes of the sums, and of CLBlast's temporary memory behind them. */
-static void product_bytes(const struct convolution *convolution, int height, int width, uint64_t *sums,
-                          uint64_t *temporary) {
-    int rows = smaller(height, rows_at_once(convolution, height, width));
-    *sums = round_up((uint64_t)rows * (uint64_t)width * (uint64_t)convolution->shape.out_channels * sizeof(float),
-                     BUFFER_PART_ALIGNMENT);
-    *temporary = 0;
-    for (int first = 0; first < height; first += rows) {
-        struct blas_product product = product_of_rows(convolution, width, first, smaller(rows, height - first));
-        product.b_stride = (size_t)height * (size_t)width;
+static uint64_t sums_bytes(const struct convolution *convolution, uint64_t pixels) {
+    return round_up(pixels * (uint64_t)convolution->shape.out_channels * sizeof(float), BUFFER_PART_ALIGNMENT);
+}
+
+/* Of CLBlast's temporary memory, which lies behind the sums. */
+static uint64_t temporary_bytes(const struct convolution *convolution, int height, int width) {
+    int at_once = rows_at_once(convolution, height, width);
+    uint64_t most = 0;
+    for (int first = 0; first < height; first += at_once) {
+        int rows = smaller(at_once, height - first);
+        struct blas_product product = product_of_rows(convolution, height, width, first, rows);
         uint64_t bytes = blas_scratch_bytes(convolution->context, &product);
-        *temporary = bytes > *temporary ? bytes : *temporary;
+        most = bytes > most ? bytes : most;
     }
+    return most;
 }
 
+/* The most that this map or a smaller one takes, since a plan is made for the largest: as many pixels at once as may be,
+ * and so placed that CLBlast cannot do without temporary memory. */
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
-    uint64_t sums, temporary;
-    product_bytes(convolution, height, width, &sums, &temporary);
-    return sums + temporary;
+    double pixels = (double)height * width, most = most_pixels(convolution), least = 4.0 * width;
+    most = most > least ? most : least;
+    struct blas_product product = product_of_rows(convolution, height, width, 0, height);
+    product.columns = (size_t)(pixels < most ? pixels : most);
+    product.b_offset = 1;
+    return sums_bytes(convolution, product.columns) + blas_scratch_bytes(convolution->context, &product);
 }
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                       nst_error *error) {
     const struct convolution_shape *shape = &convolution->shape;
-    uint64_t sums_bytes, temporary_bytes;
-    product_bytes(convolution, call->height, call->width, &sums_bytes, &temporary_bytes);
+    int at_once = rows_at_once(convolution, call->height, call->width);
+    uint64_t bytes = temporary_bytes(convolution, call->height, call->width);
     cl_mem sums = call->scratch, temporary = NULL;
     nst_status status = NST_OK;
-    if (temporary_bytes) {
-        status = buffer_part(context, call->scratch, (size_t)sums_bytes, (size_t)temporary_bytes, &temporary, error);
+    if (bytes) {
+        status = buffer_part(context, call->scratch, sums_bytes(convolution, (uint64_t)at_once * (uint64_t)call->width),
+                             (size_t)bytes, &temporary, error);
     }
-    int at_once = rows_at_once(convolution, call->height, call->width);
     for (int first = 0; !status && first < call->height; first += at_once) {
         int rows = smaller(at_once, call->height - first);
-        struct blas_product product = product_of_rows(convolution, call->width, first, rows);
+        struct blas_product product = product_of_rows(convolution, call->height, call->width, first, rows);
         product.b = call->input;
-        product.b_stride = (size_t)call->height * (size_t)call->width;
         product.c = sums;
         product.scratch = temporary;
         status = blas_multiply(context, &product, error);

@@ -112,7 +112,7 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
 
 /* How the tiles of a map and the input channels are divided, and where V and M lie in the scratch buffer. */
 struct batches {
-    int tiles, batch_tiles;
+    int batch_tiles;
     int span, parts; /* input channels that a work-group takes, and how many such parts there are */
     uint64_t v_bytes, m_bytes;
 };
@@ -121,47 +121,76 @@ static int ceiling_divide(int a, int b) {
     return (a + b - 1) / b;
 }
 
-/* Small maps make few work-groups: then several share the input channels of each. */
-static void divide_channels(const struct convolution *convolution, struct batches *batches) {
-    int in = convolution->shape.in_channels, span = in;
+/* Tiles of a batch with those that do not exist. */
+static int fill_up(const struct convolution *convolution, int tiles) {
     if (!uses_clblast(convolution)) {
-        int groups = ceiling_divide(batches->batch_tiles, convolution->parameters[GROUP_TILES]) *
-                     ceiling_divide(convolution->shape.out_channels, GROUP_CHANNELS) * SLICES;
-        int wanted = ceiling_divide(GROUPS_PER_UNIT * convolution->work_items, groups);
-        span = ceiling_divide(in, wanted);
-        span = span < LEAST_SPAN ? LEAST_SPAN : span > MOST_SPAN ? MOST_SPAN : span;
-        span = round_up(span, convolution->parameters[DEPTH]);
+        return round_up(tiles, FOUR);
     }
-    batches->span = span;
-    batches->parts = ceiling_divide(in, span);
+    return round_up(tiles, tiles <= CLBLAST_FEW_TILES ? CLBLAST_FEW_TILES : CLBLAST_TILES);
 }
 
-static struct batches divide_tiles(const struct convolution *convolution, int height, int width) {
+/* Input channels that are summed up at once. Small maps make few work-groups: then several share the channels of
+ * each. */
+static int choose_span(const struct convolution *convolution, int batch_tiles) {
+    int in = convolution->shape.in_channels;
+    if (uses_clblast(convolution)) {
+        return in;
+    }
+    int groups = ceiling_divide(batch_tiles, convolution->parameters[GROUP_TILES]) *
+                 ceiling_divide(convolution->shape.out_channels, GROUP_CHANNELS) * SLICES;
+    int span = ceiling_divide(in, ceiling_divide(GROUPS_PER_UNIT * convolution->work_items, groups));
+    span = span < LEAST_SPAN ? LEAST_SPAN : span > MOST_SPAN ? MOST_SPAN : span;
+    return round_up(span, convolution->parameters[DEPTH]);
+}
+
+static struct batches lay_out(const struct convolution *convolution, int tiles) {
     const struct convolution_shape *shape = &convolution->shape;
-    int out_height, out_width;
-    convolution_output_size(shape, height, width, &out_height, &out_width);
-    uint64_t v_tile = SLICES * sizeof(float) * (uint64_t)shape->in_channels;
-    uint64_t m_tile = SLICES * sizeof(float) * (uint64_t)shape->out_channels;
-    uint64_t least_parts = uses_clblast(convolution) ? 1 : (uint64_t)ceiling_divide(shape->in_channels, MOST_SPAN);
-    double tile_flop = 2.0 * SLICES * shape->in_channels * shape->out_channels;
-    int most = (int)(most_scratch_bytes / (v_tile + least_parts * m_tile) / CLBLAST_TILES * CLBLAST_TILES);
-    int most_in_time = convolution_dispatch_units(convolution, tile_flop, CLBLAST_TILES);
-    most = most < CLBLAST_TILES ? CLBLAST_TILES : most;
-    most = most < most_in_time ? most : most_in_time;
-    struct batches batches = {.tiles = ((out_height + 3) / 4) * ((out_width + 3) / 4)};
-    int count = (batches.tiles + most - 1) / most, tiles = (batches.tiles + count - 1) / count;
-    int multiple = !uses_clblast(convolution) ? FOUR : tiles <= CLBLAST_FEW_TILES ? CLBLAST_FEW_TILES : CLBLAST_TILES;
-    batches.batch_tiles = round_up(tiles, multiple);
-    divide_channels(convolution, &batches);
-    uint64_t v_bytes = v_tile * (uint64_t)batches.batch_tiles;
-    batches.v_bytes = (v_bytes + BUFFER_PART_ALIGNMENT - 1) / BUFFER_PART_ALIGNMENT * BUFFER_PART_ALIGNMENT;
-    batches.m_bytes = m_tile * (uint64_t)batches.batch_tiles * (uint64_t)batches.parts;
+    struct batches batches = {.batch_tiles = fill_up(convolution, tiles)};
+    uint64_t slice_bytes = SLICES * sizeof(float) * (uint64_t)batches.batch_tiles;
+    batches.span = choose_span(convolution, batches.batch_tiles);
+    batches.parts = ceiling_divide(shape->in_channels, batches.span);
+    batches.v_bytes = (slice_bytes * (uint64_t)shape->in_channels + BUFFER_PART_ALIGNMENT - 1) / BUFFER_PART_ALIGNMENT *
+                      BUFFER_PART_ALIGNMENT;
+    batches.m_bytes = slice_bytes * (uint64_t)shape->out_channels * (uint64_t)batches.parts;
     return batches;
 }
 
+static int count_tiles(const struct convolution *convolution, int height, int width) {
+    int out_height, out_width;
+    convolution_output_size(&convolution->shape, height, width, &out_height, &out_width);
+    return ceiling_divide(out_height, 4) * ceiling_divide(out_width, 4);
+}
+
+/* Of a batch, a multiple of CLBLAST_TILES. */
+static int most_tiles(const struct convolution *convolution) {
+    const struct convolution_shape *shape = &convolution->shape;
+    uint64_t parts = uses_clblast(convolution) ? 1 : (uint64_t)ceiling_divide(shape->in_channels, MOST_SPAN);
+    uint64_t tile_bytes =
+        SLICES * sizeof(float) * ((uint64_t)shape->in_channels + parts * (uint64_t)shape->out_channels);
+    double tile_flop = 2.0 * SLICES * shape->in_channels * shape->out_channels;
+    int in_memory = (int)(most_scratch_bytes / tile_bytes / CLBLAST_TILES * CLBLAST_TILES);
+    int in_time = convolution_dispatch_units(convolution, tile_flop, CLBLAST_TILES);
+    in_memory = in_memory < CLBLAST_TILES ? CLBLAST_TILES : in_memory;
+    return in_memory < in_time ? in_memory : in_time;
+}
+
+/* In batches of the same size. */
+static struct batches divide_tiles(const struct convolution *convolution, int tiles) {
+    return lay_out(convolution, ceiling_divide(tiles, ceiling_divide(tiles, most_tiles(convolution))));
+}
+
+/* The most that this map or a smaller one takes, since a plan is made for the largest: fewer tiles may be in more parts,
+ * or in fewer but larger batches. */
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
-    struct batches batches = divide_tiles(convolution, height, width);
-    return batches.v_bytes + batches.m_bytes;
+    int tiles = count_tiles(convolution, height, width), most = most_tiles(convolution);
+    uint64_t largest = 0;
+    tiles = tiles < most ? tiles : most;
+    for (int fewer = tiles; fewer > 0; fewer = (fewer - 1) / CLBLAST_FEW_TILES * CLBLAST_FEW_TILES) {
+        struct batches batches = lay_out(convolution, fewer);
+        uint64_t bytes = batches.v_bytes + batches.m_bytes;
+        largest = bytes > largest ? bytes : largest;
+    }
+    return largest;
 }
 
 /* In floats. */
@@ -235,9 +264,10 @@ static nst_status run_batch(nst_context *context, struct convolution *convolutio
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
                       nst_error *error) {
-    struct batches batches = divide_tiles(convolution, call->height, call->width);
+    int tiles = count_tiles(convolution, call->height, call->width);
+    struct batches batches = divide_tiles(convolution, tiles);
     nst_status status = NST_OK;
-    for (int first = 0; !status && first < batches.tiles; first += batches.batch_tiles) {
+    for (int first = 0; !status && first < tiles; first += batches.batch_tiles) {
         status = run_batch(context, convolution, call, &batches, first, error);
     }
     return status;

@@ -353,6 +353,38 @@ static void large_maps_are_done_in_parts(void **state) {
     check_parts(*state, true);
 }
 
+/* A plan is made for the largest map. On a GPU with many compute units smaller ones have their channels in more
+ * parts. */
+static void scratch_memory_suffices_for_smaller_maps(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    float *weights = calloc((size_t)9 * 512 * 64, sizeof *weights);
+    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
+        struct convolution *convolution;
+        struct convolution_shape shape = {.in_channels = 512, .out_channels = 64};
+        shape.kernel_size = engine == CONVOLUTION_CLBLAST ? 1 : 3;
+        shape.padding = shape.kernel_size / 2;
+        if (!engine_can(context, &shape, engine)) {
+            continue;
+        }
+        check(convolution_create(context, &shape, engine, weights, NULL, &convolution, &error), &error);
+        convolution->work_items = 132;
+        uint64_t of_lines = 0, of_columns = 0;
+        for (int side = 1; side <= 4000; side += 3) {
+            uint64_t lines = convolution_scratch_bytes(convolution, side, 128);
+            uint64_t columns = convolution_scratch_bytes(convolution, 128, side);
+            if (lines < of_lines || columns < of_columns) {
+                fail_msg("%s: side %d takes less scratch memory than %d", convolution_engine_name(engine), side,
+                         side - 3);
+            }
+            of_lines = lines;
+            of_columns = columns;
+        }
+        convolution_destroy(context, convolution);
+    }
+    free(weights);
+}
+
 static void the_choice_on_gpus(void **state) {
     nst_context *context = *state;
     nst_error error;
@@ -462,6 +494,7 @@ int main(void) {
         cmocka_unit_test(not_a_number_is_not_hidden),
         cmocka_unit_test(the_choice_on_gpus),
         cmocka_unit_test(large_maps_are_done_in_parts),
+        cmocka_unit_test(scratch_memory_suffices_for_smaller_maps),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
