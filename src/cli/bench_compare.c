@@ -93,6 +93,11 @@ static void begin_table(const struct bench_columns *columns, const char *first, 
 /* A figure of every column in a row of its own, and how it compares with that of the first. */
 typedef double figure_of(const struct bench_column *column, int size_px);
 
+/* A card may be hundreds of times as fast as a processor. */
+static int ratio_decimals(double ratio) {
+    return ratio < 0.1 ? 4 : ratio < 100 ? 2 : 0;
+}
+
 static void add_figures(const struct bench_columns *columns, const char *label, figure_of *figure, int size_px,
                         int decimals, struct table *table) {
     double first = figure(&columns->columns[0], size_px);
@@ -103,7 +108,7 @@ static void add_figures(const struct bench_columns *columns, const char *label, 
         if (!isfinite(value)) {
             table_cell(table, i + 1, "-");
         } else if (i > 0 && isfinite(first) && first > 0) {
-            table_cell(table, i + 1, "%.*f (%.2f x)", decimals, value, value / first);
+            table_cell(table, i + 1, "%.*f (%.*f x)", decimals, value, ratio_decimals(value / first), value / first);
         } else {
             table_cell(table, i + 1, "%.*f", decimals, value);
         }
@@ -185,7 +190,8 @@ static void print_layers(const struct bench_columns *columns, int size_px, FILE 
             } else if (i == 0 || !(base > 0)) {
                 table_cell(&table, i + 1, "%.3f", layer->timing.median_ms);
             } else {
-                table_cell(&table, i + 1, "%.3f (%.2f x)", layer->timing.median_ms, layer->timing.median_ms / base);
+                table_cell(&table, i + 1, "%.3f (%.*f x)", layer->timing.median_ms,
+                           ratio_decimals(layer->timing.median_ms / base), layer->timing.median_ms / base);
             }
         }
     }

@@ -197,8 +197,9 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
             snprintf(bar->label, sizeof bar->label, "%.31s %.11s", layer->name, layer->direction);
             bar->value = layer->outcome.state == BENCH_OK ? 100 * layer->share_of_peak : NAN;
             if (isfinite(bar->value)) {
-                snprintf(bar->figure, sizeof bar->figure, "%.0f %%, %.2f ms, %.*s", bar->value, layer->timing.median_ms,
-                         (int)strcspn(layer->engine, " "), layer->engine);
+                snprintf(bar->figure, sizeof bar->figure, "%.0f %%, %.*f ms, %.*s", bar->value,
+                         layer->timing.median_ms < 1 ? 3 : 2, layer->timing.median_ms, (int)strcspn(layer->engine, " "),
+                         layer->engine);
             } else {
                 snprintf(bar->figure, sizeof bar->figure, "%s", bench_state_name(layer->outcome.state));
             }
