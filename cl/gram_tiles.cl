@@ -89,7 +89,7 @@ gram_tiles(__global const feature *map, __global float *partials, int channels, 
     }
 }
 
-#define PARTS    8
+#define PARTS    8 /* as in src/loss/gram_tiles.c */
 #define ELEMENTS (WORK_GROUP / PARTS)
 
 __kernel IN_GROUPS void gram_tiles_sum(__global const float *partials, __global float *gram, int channels, int ranges) {

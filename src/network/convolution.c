@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int ceiling_divide(int a, int b) {
-    return (a + b - 1) / b;
-}
-
 static nst_status check_shape(const struct convolution_shape *shape, const float *weights, const float *bias,
                               nst_error *error) {
     enum { MOST_CHANNELS = 1 << 16, MOST_KERNEL_SIZE = 255 };
@@ -143,6 +139,10 @@ const struct convolution_shape *convolution_shape_of(const struct convolution *c
 
 enum convolution_engine convolution_engine_of(const struct convolution *convolution) {
     return convolution->engine;
+}
+
+bool convolution_suits_gpus(const nst_context *context) {
+    return !context->loops_in_kernel && context->channel_block == 1;
 }
 
 bool convolution_is_winograd(enum convolution_engine engine) {

@@ -11,16 +11,13 @@
 /* Bounds the sums of one product. */
 static const uint64_t most_sums_bytes = 128 << 20;
 
-static uint64_t round_up(uint64_t count, uint64_t multiple) {
-    return (count + multiple - 1) / multiple * multiple;
-}
 static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
 /* CLBlast reads the map itself, as floats. */
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return !context->loops_in_kernel && context->channel_block == 1 && shape->kernel_size == 1 && !shape->half_maps;
+    return convolution_suits_gpus(context) && shape->kernel_size == 1 && !shape->half_maps;
 }
 
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
@@ -76,15 +73,26 @@ static uint64_t temporary_bytes(const struct convolution *convolution, int heigh
     return most;
 }
 
-/* The most that this map or a smaller one takes, since a plan is made for the largest: as many pixels at once as may be,
- * and so placed that CLBlast cannot do without temporary memory. */
+/* The most that this map or a smaller one takes, since a plan is made for the largest: as many pixels at once as may
+ * be, in matrices so placed that CLBlast copies both of them. */
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     double pixels = (double)height * width, most = most_pixels(convolution), least = 4.0 * width;
     most = most > least ? most : least;
     struct blas_product product = product_of_rows(convolution, height, width, 0, height);
     product.columns = (size_t)(pixels < most ? pixels : most);
-    product.b_offset = 1;
+    product.b_offset = product.c_offset = 1;
     return sums_bytes(convolution, product.columns) + blas_scratch_bytes(convolution->context, &product);
+}
+
+/* One kernel may not use a buffer and a part of it. The first four bytes are written for the sake of buffer_part. */
+static nst_status divide_scratch(nst_context *context, cl_mem scratch, uint64_t sums_bytes, uint64_t temporary_bytes,
+                                 cl_mem *sums, cl_mem *temporary, nst_error *error) {
+    nst_status status = buffer_fill_zero(context, scratch, sizeof(cl_float), error);
+    if (!status) {
+        status = buffer_part(context, scratch, 0, (size_t)sums_bytes, sums, error);
+    }
+    return status ? status
+                  : buffer_part(context, scratch, (size_t)sums_bytes, (size_t)temporary_bytes, temporary, error);
 }
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
@@ -92,28 +100,30 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     const struct convolution_shape *shape = &convolution->shape;
     int at_once = rows_at_once(convolution, call->height, call->width);
     uint64_t bytes = temporary_bytes(convolution, call->height, call->width);
-    cl_mem sums = call->scratch, temporary = NULL;
+    cl_mem sums = NULL, temporary = NULL;
     nst_status status = NST_OK;
     if (bytes) {
-        status = buffer_part(context, call->scratch, sums_bytes(convolution, (uint64_t)at_once * (uint64_t)call->width),
-                             (size_t)bytes, &temporary, error);
+        status =
+            divide_scratch(context, call->scratch, sums_bytes(convolution, (uint64_t)at_once * (uint64_t)call->width),
+                           bytes, &sums, &temporary, error);
     }
     for (int first = 0; !status && first < call->height; first += at_once) {
         int rows = smaller(at_once, call->height - first);
         struct blas_product product = product_of_rows(convolution, call->height, call->width, first, rows);
         product.b = call->input;
-        product.c = sums;
+        product.c = sums ? sums : call->scratch;
         product.scratch = temporary;
         status = blas_multiply(context, &product, error);
         if (!status) {
             size_t tiles = (size_t)((rows + 3) / 4) * (size_t)((call->width + 3) / 4);
             status = kernel_run(context, convolution->kernel, work_range(context, product.rows * tiles),
-                                ARGUMENTS(arg_buffer(sums), arg_buffer(call->output), arg_buffer(call->mask),
+                                ARGUMENTS(arg_buffer(product.c), arg_buffer(call->output), arg_buffer(call->mask),
                                           arg_buffer(convolution->bias), arg_int(shape->out_channels),
                                           arg_int(call->height), arg_int(call->width), arg_int(first), arg_int(rows)),
                                 error);
         }
     }
+    buffer_release(context, &sums);
     buffer_release(context, &temporary);
     return status;
 }

@@ -66,6 +66,16 @@ struct convolution {
     cl_kernel pack_kernel;    /* or NULL: for weights set on the device */
 };
 
+/* Whether the engines for GPUs can work: on planar maps, by work-items that do not loop. */
+bool convolution_suits_gpus(const nst_context *context);
+
+static inline int ceiling_divide(int a, int b) {
+    return (a + b - 1) / b;
+}
+static inline uint64_t round_up(uint64_t count, uint64_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+}
+
 /* Number of panels of output channels. */
 int convolution_panels(const struct convolution *convolution);
 

@@ -28,8 +28,7 @@ static bool is_narrow(const struct convolution_shape *shape) {
 }
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return !context->loops_in_kernel && context->channel_block == 1 &&
-           context->work_group >= GROUP_PANELS * USUAL_GROUP_TILES &&
+    return convolution_suits_gpus(context) && context->work_group >= GROUP_PANELS * USUAL_GROUP_TILES &&
            (shape->kernel_size == 1 || shape->kernel_size == 3);
 }
 
@@ -59,10 +58,6 @@ static bool takes_halves(const struct convolution_shape *shape) {
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)convolution, (void)height, (void)width;
     return 0;
-}
-
-static size_t round_up(size_t count, size_t multiple) {
-    return (count + multiple - 1) / multiple * multiple;
 }
 
 static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,

@@ -33,12 +33,8 @@ static void set_defaults(const nst_context *context, const struct convolution_sh
  * since long sums lose digits, and at least so many, since each part of M is a pass through memory. */
 enum { GROUPS_PER_UNIT = 8, MOST_SPAN = 128, LEAST_SPAN = 64 };
 
-static int round_up(int count, int multiple) {
-    return (count + multiple - 1) / multiple * multiple;
-}
-
 static bool supports_clblast(const nst_context *context, const struct convolution_shape *shape) {
-    return !context->loops_in_kernel && context->channel_block == 1 && shape->kernel_size == 3;
+    return convolution_suits_gpus(context) && shape->kernel_size == 3;
 }
 
 static bool supports(const nst_context *context, const struct convolution_shape *shape) {
@@ -95,7 +91,7 @@ static nst_status transform_filters(nst_context *context, struct convolution *co
 static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
                          nst_error *error) {
     int out = convolution->shape.out_channels;
-    convolution->panel_width = uses_clblast(convolution) ? out : round_up(out, FOUR);
+    convolution->panel_width = uses_clblast(convolution) ? out : (int)round_up((uint64_t)out, FOUR);
     convolution->taps = SLICES;
     nst_status status = product_kernel(context, convolution, "winograd_input", &convolution->input_kernel, error);
     if (!status && !uses_clblast(convolution)) {
@@ -117,16 +113,12 @@ struct batches {
     uint64_t v_bytes, m_bytes;
 };
 
-static int ceiling_divide(int a, int b) {
-    return (a + b - 1) / b;
-}
-
 /* Tiles of a batch with those that do not exist. */
 static int fill_up(const struct convolution *convolution, int tiles) {
-    if (!uses_clblast(convolution)) {
-        return round_up(tiles, FOUR);
-    }
-    return round_up(tiles, tiles <= CLBLAST_FEW_TILES ? CLBLAST_FEW_TILES : CLBLAST_TILES);
+    uint64_t multiple = !uses_clblast(convolution)   ? FOUR
+                        : tiles <= CLBLAST_FEW_TILES ? CLBLAST_FEW_TILES
+                                                     : CLBLAST_TILES;
+    return (int)round_up((uint64_t)tiles, multiple);
 }
 
 /* Input channels that are summed up at once. Small maps make few work-groups: then several share the channels of
@@ -140,7 +132,7 @@ static int choose_span(const struct convolution *convolution, int batch_tiles) {
                  ceiling_divide(convolution->shape.out_channels, GROUP_CHANNELS) * SLICES;
     int span = ceiling_divide(in, ceiling_divide(GROUPS_PER_UNIT * convolution->work_items, groups));
     span = span < LEAST_SPAN ? LEAST_SPAN : span > MOST_SPAN ? MOST_SPAN : span;
-    return round_up(span, convolution->parameters[DEPTH]);
+    return (int)round_up((uint64_t)span, (uint64_t)convolution->parameters[DEPTH]);
 }
 
 static struct batches lay_out(const struct convolution *convolution, int tiles) {
@@ -149,8 +141,7 @@ static struct batches lay_out(const struct convolution *convolution, int tiles) 
     uint64_t slice_bytes = SLICES * sizeof(float) * (uint64_t)batches.batch_tiles;
     batches.span = choose_span(convolution, batches.batch_tiles);
     batches.parts = ceiling_divide(shape->in_channels, batches.span);
-    batches.v_bytes = (slice_bytes * (uint64_t)shape->in_channels + BUFFER_PART_ALIGNMENT - 1) / BUFFER_PART_ALIGNMENT *
-                      BUFFER_PART_ALIGNMENT;
+    batches.v_bytes = round_up(slice_bytes * (uint64_t)shape->in_channels, BUFFER_PART_ALIGNMENT);
     batches.m_bytes = slice_bytes * (uint64_t)shape->out_channels * (uint64_t)batches.parts;
     return batches;
 }
@@ -179,8 +170,8 @@ static struct batches divide_tiles(const struct convolution *convolution, int ti
     return lay_out(convolution, ceiling_divide(tiles, ceiling_divide(tiles, most_tiles(convolution))));
 }
 
-/* The most that this map or a smaller one takes, since a plan is made for the largest: fewer tiles may be in more parts,
- * or in fewer but larger batches. */
+/* The most that this map or a smaller one takes, since a plan is made for the largest: fewer tiles may be in more
+ * parts, or in fewer but larger batches. */
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     int tiles = count_tiles(convolution, height, width), most = most_tiles(convolution);
     uint64_t largest = 0;

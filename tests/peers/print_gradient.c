@@ -161,7 +161,7 @@ static bool read_layers(const char *text, nst_layer_list *list) {
 }
 
 static bool read_option(struct options *options, const char *name, const char *value) {
-    static const char *const engines[] = {"auto", "plain", "direct", "winograd", NULL};
+    static const char *const engines[] = {"auto", "plain", "direct", "winograd", "winograd-clblast", "clblast", NULL};
     static const char *const poolings[] = {"max", "average", NULL};
     int index = 0;
     if (strcmp(name, "--image") == 0) {

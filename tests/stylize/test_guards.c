@@ -52,6 +52,10 @@ static int size_named(const char *message) {
 
 static void check_too_large(nst_context *context, nst_precision precision, uint64_t *limit, uint64_t lowered) {
     uint64_t usual = *limit;
+    int usual_items = context->work_items;
+    /* The sums that each of many compute units has for itself would take most of so little memory, in both
+     * precisions. */
+    context->work_items = usual_items < 16 ? usual_items : 16;
     nst_settings settings = small_settings(1);
     settings.size_px = 1600;
     settings.precision = precision;
@@ -78,9 +82,7 @@ static void check_too_large(nst_context *context, nst_precision precision, uint6
         fitting = half_px;
     }
     assert_true(precision != NST_PRECISION_HALF || half_px == 0);
-    /* The sums that each of many compute units has for itself take most of so little memory, in both precisions. */
-    bool gains_by_halves = lowered >= 32 << 20 && context->work_items <= 16;
-    assert_true(precision == NST_PRECISION_HALF || !gains_by_halves || half_px > 0);
+    assert_true(precision == NST_PRECISION_HALF || lowered < 32 << 20 || half_px > 0);
     settings.size_px = fitting + 16;
     run_small(context, &settings, NULL, &record);
     assert_int_equal(record.status, NST_ERROR_MEMORY);
@@ -88,6 +90,7 @@ static void check_too_large(nst_context *context, nst_precision precision, uint6
     *limit = 1000;
     run_small(context, &settings, NULL, &record);
     *limit = usual;
+    context->work_items = usual_items;
     assert_int_equal(record.status, NST_ERROR_MEMORY);
     assert_int_equal(size_named(record.error.message), 0);
 }
