@@ -18,6 +18,7 @@
 #include "tile.h"
 #include "winograd.h"
 
+#ifndef PRODUCT_ONLY
 __kernel MANY_REGISTERS IN_GROUPS void winograd_filters(__global const float *filters, __global float *u,
                                                         int in_channels, int out_channels, int u_width) {
     size_t stride = (size_t)in_channels * u_width;
@@ -82,6 +83,7 @@ __kernel MANY_REGISTERS IN_GROUPS void winograd_input(__global const feature *in
         }
     }
 }
+#endif
 
 #ifdef GROUP_TILES
 #define ROWS      8 /* work-items side by side in output channels, each with a four here and one 32 channels later */

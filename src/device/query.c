@@ -190,12 +190,14 @@ static cl_int find_platform(cl_uint index, cl_platform_id *platform) {
     return CL_SUCCESS;
 }
 
-static void platform_name(cl_platform_id platform, cl_uint index, char *name, size_t size) {
+static cl_int platform_name(cl_platform_id platform, cl_uint index, char *name, size_t size) {
     name[0] = 0;
-    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, size - 1, name, NULL) != CL_SUCCESS || !name[0]) {
+    cl_int code = clGetPlatformInfo(platform, CL_PLATFORM_NAME, size - 1, name, NULL);
+    if (code != CL_SUCCESS || !name[0]) {
         snprintf(name, size, "number %u", index);
     }
     trim(name);
+    return code;
 }
 
 void query_platform_name(cl_uint index, char *name, size_t size) {
@@ -215,7 +217,12 @@ bool query_platform(cl_uint index, struct platform_report *report) {
         opencl_failure("clGetPlatformIDs", code, report->failure);
         return true;
     }
-    platform_name(platform, index, report->name, sizeof report->name);
+    /* What is known of a platform's peculiarities goes by its name (traits.c). */
+    code = platform_name(platform, index, report->name, sizeof report->name);
+    if (code != CL_SUCCESS) {
+        opencl_failure("clGetPlatformInfo", code, report->failure);
+        return true;
+    }
     cl_device_id devices[MOST_DEVICES];
     cl_uint count = 0;
     code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices, &count);

@@ -128,6 +128,7 @@ void convolution_destroy(nst_context *context, struct convolution *convolution) 
     kernel_release(&convolution->kernel);
     kernel_release(&convolution->input_kernel);
     kernel_release(&convolution->product_kernel);
+    kernel_release(&convolution->few_product_kernel);
     kernel_release(&convolution->mask_kernel);
     kernel_release(&convolution->pack_kernel);
     free(convolution);

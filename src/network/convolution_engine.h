@@ -60,10 +60,11 @@ struct convolution {
     uint64_t weight_bytes;
     cl_mem weights, bias; /* bias: zeros where there is none, filled up to whole panels */
     cl_kernel kernel;
-    cl_kernel input_kernel;   /* or NULL: where the input is transformed by a kernel of its own */
-    cl_kernel product_kernel; /* or NULL: where the transformed input is multiplied by one */
-    cl_kernel mask_kernel;    /* or NULL: where the engine's own kernel does not write the mask */
-    cl_kernel pack_kernel;    /* or NULL: for weights set on the device */
+    cl_kernel input_kernel;       /* or NULL: where the input is transformed by a kernel of its own */
+    cl_kernel product_kernel;     /* or NULL: where the transformed input is multiplied by one */
+    cl_kernel few_product_kernel; /* or NULL: the same for small maps */
+    cl_kernel mask_kernel;        /* or NULL: where the engine's own kernel does not write the mask */
+    cl_kernel pack_kernel;        /* or NULL: for weights set on the device */
 };
 
 /* Whether the engines for GPUs can work: on planar maps, by work-items that do not loop. */

@@ -18,9 +18,9 @@ enum { FOUR = 4, CLBLAST_TILES = 128, CLBLAST_FEW_TILES = 64 };
 static const uint64_t most_scratch_bytes = 256 << 20;
 
 /* A work-group of our product computes 64 output channels x GROUP_TILES tiles by work-items of 8 x 8, and has DEPTH
- * rows of both matrices in local memory. */
+ * rows of both matrices in local memory. For batches of up to FEW_TILES tiles it computes no more than these. */
 enum { GROUP_TILES, DEPTH };
-enum { GROUP_CHANNELS = 64, ITEM_CHANNELS = 8, ITEM_TILES = 8 };
+enum { GROUP_CHANNELS = 64, ITEM_CHANNELS = 8, ITEM_TILES = 8, FEW_TILES = 64 };
 static const struct convolution_parameter parameters[] = {{"tiles", {64, 128}}, {"depth", {8, 16}}, {NULL, {0}}};
 
 static void set_defaults(const nst_context *context, const struct convolution_shape *shape, int values[]) {
@@ -57,6 +57,15 @@ static nst_status product_kernel(nst_context *context, const struct convolution 
                  convolution->parameters[GROUP_TILES], convolution->parameters[DEPTH]);
     }
     return kernel_create(context, "winograd_product.cl", options, name, kernel, error);
+}
+
+/* The product for few tiles; made when it is first wanted, since jobs may have large maps only. */
+static nst_status create_few_product(nst_context *context, struct convolution *convolution, nst_error *error) {
+    char options[96];
+    snprintf(options, sizeof options, "-D GROUP_TILES=%d -D DEPTH=%d -D PRODUCT_ONLY=1", (int)FEW_TILES,
+             convolution->parameters[DEPTH]);
+    return kernel_create(context, "winograd_product.cl", options, "winograd_product", &convolution->few_product_kernel,
+                         error);
 }
 
 /* U, from filters [out][in][3][3]. */
@@ -121,6 +130,10 @@ static int fill_up(const struct convolution *convolution, int tiles) {
     return (int)round_up((uint64_t)tiles, multiple);
 }
 
+static int group_tiles(const struct convolution *convolution, int batch_tiles) {
+    return batch_tiles <= FEW_TILES ? FEW_TILES : convolution->parameters[GROUP_TILES];
+}
+
 /* Input channels that are summed up at once. Small maps make few work-groups: then several share the channels of
  * each. */
 static int choose_span(const struct convolution *convolution, int batch_tiles) {
@@ -128,7 +141,7 @@ static int choose_span(const struct convolution *convolution, int batch_tiles) {
     if (uses_clblast(convolution)) {
         return in;
     }
-    int groups = ceiling_divide(batch_tiles, convolution->parameters[GROUP_TILES]) *
+    int groups = ceiling_divide(batch_tiles, group_tiles(convolution, batch_tiles)) *
                  ceiling_divide(convolution->shape.out_channels, GROUP_CHANNELS) * SLICES;
     int span = ceiling_divide(in, ceiling_divide(GROUPS_PER_UNIT * convolution->work_items, groups));
     span = span < LEAST_SPAN ? LEAST_SPAN : span > MOST_SPAN ? MOST_SPAN : span;
@@ -192,13 +205,18 @@ static int m_start(const struct batches *batches) {
 static nst_status multiply(nst_context *context, struct convolution *convolution, const struct batches *batches,
                            cl_mem scratch, nst_error *error) {
     const struct convolution_shape *shape = &convolution->shape;
-    int group_tiles = convolution->parameters[GROUP_TILES];
-    int groups = ceiling_divide(batches->batch_tiles, group_tiles);
+    int tiles = group_tiles(convolution, batches->batch_tiles), groups = ceiling_divide(batches->batch_tiles, tiles);
     int panels = ceiling_divide(shape->out_channels, GROUP_CHANNELS);
-    size_t columns = (size_t)group_tiles / ITEM_TILES, rows = GROUP_CHANNELS / ITEM_CHANNELS;
+    size_t columns = (size_t)tiles / ITEM_TILES, rows = GROUP_CHANNELS / ITEM_CHANNELS;
     struct work_size size = {
         3, {(size_t)groups * columns, (size_t)panels * rows, SLICES * (size_t)batches->parts}, {columns, rows, 1}};
-    return kernel_run(context, convolution->product_kernel, size,
+    bool few = tiles == FEW_TILES && convolution->parameters[GROUP_TILES] != FEW_TILES;
+    nst_status status =
+        few && !convolution->few_product_kernel ? create_few_product(context, convolution, error) : NST_OK;
+    if (status) {
+        return status;
+    }
+    return kernel_run(context, few ? convolution->few_product_kernel : convolution->product_kernel, size,
                       ARGUMENTS(arg_buffer(convolution->weights), arg_buffer(scratch), arg_int(shape->in_channels),
                                 arg_int(shape->out_channels), arg_int(convolution->panel_width / FOUR),
                                 arg_int(batches->batch_tiles / FOUR), arg_int(m_start(batches)),

@@ -57,6 +57,7 @@ programs() {
         echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8"
     done
     echo "winograd_product.cl -DGROUP_TILES=128 -DDEPTH=8"
+    echo "winograd_product.cl -DGROUP_TILES=64 -DDEPTH=8 -DPRODUCT_ONLY=1"
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
@@ -81,11 +82,12 @@ fail() {
     failures=$((failures + 1))
 }
 
-# Size of a kernel's work-group in the program.
+# Size of a kernel's work-group in the program, by its name and options.
 work_group() {
-    case $1 in
-    convolution_tiled | winograd_product) echo 128 ;;
-    convolution_narrow | gram_tiles) echo 64 ;;
+    case "$1 $2" in
+    winograd_product*GROUP_TILES=64*) echo 64 ;;
+    convolution_tiled* | winograd_product*) echo 128 ;;
+    convolution_narrow* | "gram_tiles "*) echo 64 ;;
     *) echo 256 ;;
     esac
 }
@@ -153,7 +155,7 @@ nvidia() { # file, options; all targets
         fi
         while read -r kernel registers spill local_bytes; do
             row $arch "$kernel" "$*" "$registers" "$spill" "$local_bytes" \
-                "$(nvidia_occupancy $arch "$registers" "$local_bytes" "$(work_group "$kernel")")" "$(share_of "$kernel")"
+                "$(nvidia_occupancy $arch "$registers" "$local_bytes" "$(work_group "$kernel" "$*")")" "$(share_of "$kernel")"
         done < <(awk '/Compiling entry/ { split($0, part, "\047"); kernel = part[2] }
             /bytes stack frame/ && !(kernel in spill) { spill[kernel] = $1 + 0 }
             /Used .* registers/ {
@@ -193,7 +195,7 @@ amd() {
 intel() {
     local file=$1 device
     shift
-    [[ "$*" != *-DDEPTH=4* ]] || return # not taken there (network/convolution_tiled.c)
+    [[ "$file $*" != convolution_tiled*-DDEPTH=4* ]] || return # not taken there (network/convolution_tiled.c)
     for device in skl tgllp dg2 pvc; do # skl: of gen9, whose name alone means many devices
         rm -rf "$folder/intel" "$folder/dump"
         local lanes=8
