@@ -1,4 +1,4 @@
-/* winograd_output.cl: Winograd F(4x4, 3x3) on GPUs: what comes after the products of winograd_product.cl:
+/* winograd_output.cl: Winograd F(4x4, 3x3) on GPUs: the last step, after winograd_product.cl:
  *
  *     Y = A^T M A, bias, epilogue
  *

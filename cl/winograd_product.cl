@@ -1,91 +1,18 @@
-/* winograd_product.cl: Winograd F(4x4, 3x3) on GPUs, all but its last part, which is winograd_output.cl:
+/* winograd_product.cl: Winograd F(4x4, 3x3) on GPUs, between winograd_input.cl and winograd_output.cl:
  *
- *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A  (Lavin and Gray 2015, arXiv:1509.09308, sec. 4)
+ *     M[s] = U[s]^T V[s] for the 36 slices s
  *
- * winograd_filters:  U[36][in_channels][u_width] = G g G^T of the filters float [out_channels][in_channels][3][3],
- *                    once; columns that are no output channels are zero
- * winograd_input:    V[36][in_channels][batch_tiles] = B^T d B of the tiles from first_tile on. One element of a launch
- *                    is one tile of one channel; neighbors are neighboring tiles, so that V is written in whole lines.
- *                    batch_tiles is filled up to what the product likes: tiles that do not exist repeat the last one
- * winograd_product:  M[s] = U[s]^T V[s] for the 36 slices s, in parts of `span` input channels, which winograd_output
- *                    adds up: M[parts][36][out_channels][batch_tiles]. A work-group computes 64 output channels x
- *                    GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of them: sums in registers, for which
- *                    it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local memory; while
- *                    one half of it is multiplied, the other is filled. (CLBlast can do this, too, in one part.)
+ * U: float [36][in_channels][out_channels], filled up to fours; V: float [36][in_channels][tiles]; M: float
+ * [parts][36][out_channels][tiles], from parts of `span` input channels each, which winograd_output adds up. V lies at
+ * the beginning of the scratch buffer, M from m_start on.
  *
- * V lies at the beginning of the scratch buffer, M from m_start on.
+ * A work-group computes 64 output channels x GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of them: sums
+ * in registers, for which it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local memory;
+ * while one half of it is multiplied, the other is filled.
  */
-#include "tile.h"
+#include "common.h"
 #include "winograd.h"
 
-#ifndef PRODUCT_ONLY
-__kernel MANY_REGISTERS IN_GROUPS void winograd_filters(__global const float *filters, __global float *u,
-                                                        int in_channels, int out_channels, int u_width) {
-    size_t stride = (size_t)in_channels * u_width;
-    FOR_RANGE(i, in_channels * u_width) {
-        int in = i / u_width, out = i % u_width;
-        __global const float *g = filters + 9 * ((size_t)min(out, out_channels - 1) * in_channels + in);
-        float half_way[6][3];
-#pragma unroll
-        for (int column = 0; column < 3; ++column) {
-            float taps[3] = {g[column], g[3 + column], g[6 + column]}, t[6];
-            transform_filter(taps, t);
-#pragma unroll
-            for (int row = 0; row < 6; ++row) {
-                half_way[row][column] = t[row];
-            }
-        }
-#pragma unroll
-        for (int row = 0; row < 6; ++row) {
-            float t[6];
-            transform_filter(half_way[row], t);
-#pragma unroll
-            for (int column = 0; column < 6; ++column) {
-                u[i + (row * 6 + column) * stride] = out < out_channels ? t[column] : 0.0f;
-            }
-        }
-    }
-}
-
-__kernel MANY_REGISTERS IN_GROUPS void winograd_input(__global const feature *input, __global float *v, int in_channels,
-                                                      int in_height, int in_width, int padding, int padding_mode,
-                                                      int first_tile, int batch_tiles) {
-    struct image in = {in_height, in_width};
-    int tile_columns = (in_width + 2 * padding + 1) / 4;
-    int tiles = (in_height + 2 * padding + 1) / 4 * tile_columns;
-    size_t stride = (size_t)in_channels * batch_tiles;
-    FOR_RANGE(i, in_channels * batch_tiles) {
-        int tile = min(first_tile + i % batch_tiles, tiles - 1), channel = i / batch_tiles;
-        float patch[6][6];
-        load_patch(input + (size_t)channel * in_height * in_width, in, tile / tile_columns * 4 - padding,
-                   tile % tile_columns * 4 - padding, padding_mode, patch);
-#pragma unroll
-        for (int column = 0; column < 6; ++column) {
-            float d[6], t[6];
-#pragma unroll
-            for (int row = 0; row < 6; ++row) {
-                d[row] = patch[row][column];
-            }
-            transform_input(d, t);
-#pragma unroll
-            for (int row = 0; row < 6; ++row) {
-                patch[row][column] = t[row];
-            }
-        }
-#pragma unroll
-        for (int row = 0; row < 6; ++row) {
-            float t[6];
-            transform_input(patch[row], t);
-#pragma unroll
-            for (int column = 0; column < 6; ++column) {
-                v[i + (row * 6 + column) * stride] = t[column];
-            }
-        }
-    }
-}
-#endif
-
-#ifdef GROUP_TILES
 #define ROWS      8 /* work-items side by side in output channels, each with a four here and one 32 channels later */
 #define COLUMNS   (GROUP_TILES / 8) /* in tiles, likewise */
 #define ITEMS     (ROWS * COLUMNS)
@@ -186,4 +113,3 @@ winograd_product(__global const float4 *u, __global float4 *scratch, int in_chan
     store_sums(second_first, m, channel + 4 * ROWS, out_channels, column, v_width);
     store_sums(second_second, m, channel + 4 * ROWS, out_channels, column + COLUMNS, v_width);
 }
-#endif

@@ -1,5 +1,6 @@
 /* convolution_winograd_gpu.c: Winograd F(4x4, 3x3) on GPUs, around 36 products of matrices at once: our own, or
- * CLBlast's. See cl/winograd_product.cl, also for the order of U, V and M, and cl/winograd_output.cl.
+ * CLBlast's. See cl/winograd_input.cl, also for the order of U, V and M, cl/winograd_product.cl and
+ * cl/winograd_output.cl.
  *
  * Large maps are done in batches of tiles, so that scratch memory and the time of a dispatch stay bounded.
  */
@@ -47,25 +48,17 @@ static bool uses_clblast(const struct convolution *convolution) {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-/* Of the program that does for all epilogues. */
-static nst_status product_kernel(nst_context *context, const struct convolution *convolution, const char *name,
-                                 cl_kernel *kernel, nst_error *error) {
-    char options[96];
-    int length = snprintf(options, sizeof options, "%s", feature_map_option(convolution->shape.half_maps));
-    if (!uses_clblast(convolution)) {
-        snprintf(options + length, sizeof options - (size_t)length, " -D GROUP_TILES=%d -D DEPTH=%d",
-                 convolution->parameters[GROUP_TILES], convolution->parameters[DEPTH]);
-    }
-    return kernel_create(context, "winograd_product.cl", options, name, kernel, error);
+static nst_status input_kernel(nst_context *context, const struct convolution *convolution, const char *name,
+                               cl_kernel *kernel, nst_error *error) {
+    return kernel_create(context, "winograd_input.cl", feature_map_option(convolution->shape.half_maps), name, kernel,
+                         error);
 }
 
-/* The product for few tiles; made when it is first wanted, since jobs may have large maps only. */
-static nst_status create_few_product(nst_context *context, struct convolution *convolution, nst_error *error) {
-    char options[96];
-    snprintf(options, sizeof options, "-D GROUP_TILES=%d -D DEPTH=%d -D PRODUCT_ONLY=1", (int)FEW_TILES,
-             convolution->parameters[DEPTH]);
-    return kernel_create(context, "winograd_product.cl", options, "winograd_product", &convolution->few_product_kernel,
-                         error);
+static nst_status product_kernel(nst_context *context, const struct convolution *convolution, int tiles,
+                                 cl_kernel *kernel, nst_error *error) {
+    char options[64];
+    snprintf(options, sizeof options, "-D GROUP_TILES=%d -D DEPTH=%d", tiles, convolution->parameters[DEPTH]);
+    return kernel_create(context, "winograd_product.cl", options, "winograd_product", kernel, error);
 }
 
 /* U, from filters [out][in][3][3]. */
@@ -84,7 +77,7 @@ static nst_status transform_filters(nst_context *context, struct convolution *co
         status = buffer_write(context, untransformed, 0, filters, bytes, error);
     }
     if (!status) {
-        status = product_kernel(context, convolution, "winograd_filters", &kernel, error);
+        status = input_kernel(context, convolution, "winograd_filters", &kernel, error);
     }
     if (!status) {
         status = kernel_run(context, kernel, work_range(context, in * width),
@@ -102,9 +95,10 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
     int out = convolution->shape.out_channels;
     convolution->panel_width = uses_clblast(convolution) ? out : (int)round_up((uint64_t)out, FOUR);
     convolution->taps = SLICES;
-    nst_status status = product_kernel(context, convolution, "winograd_input", &convolution->input_kernel, error);
+    nst_status status = input_kernel(context, convolution, "winograd_input", &convolution->input_kernel, error);
     if (!status && !uses_clblast(convolution)) {
-        status = product_kernel(context, convolution, "winograd_product", &convolution->product_kernel, error);
+        status = product_kernel(context, convolution, convolution->parameters[GROUP_TILES],
+                                &convolution->product_kernel, error);
     }
     if (!status) {
         status = convolution_kernel(context, convolution, "winograd_output.cl", "", "winograd_output",
@@ -210,13 +204,14 @@ static nst_status multiply(nst_context *context, struct convolution *convolution
     size_t columns = (size_t)tiles / ITEM_TILES, rows = GROUP_CHANNELS / ITEM_CHANNELS;
     struct work_size size = {
         3, {(size_t)groups * columns, (size_t)panels * rows, SLICES * (size_t)batches->parts}, {columns, rows, 1}};
-    bool few = tiles == FEW_TILES && convolution->parameters[GROUP_TILES] != FEW_TILES;
-    nst_status status =
-        few && !convolution->few_product_kernel ? create_few_product(context, convolution, error) : NST_OK;
+    bool few = tiles != convolution->parameters[GROUP_TILES];
+    cl_kernel *kernel = few ? &convolution->few_product_kernel : &convolution->product_kernel;
+    /* That for few tiles is made when it is first wanted: jobs may have large maps only. */
+    nst_status status = *kernel ? NST_OK : product_kernel(context, convolution, tiles, kernel, error);
     if (status) {
         return status;
     }
-    return kernel_run(context, few ? convolution->few_product_kernel : convolution->product_kernel, size,
+    return kernel_run(context, *kernel, size,
                       ARGUMENTS(arg_buffer(convolution->weights), arg_buffer(scratch), arg_int(shape->in_channels),
                                 arg_int(shape->out_channels), arg_int(convolution->panel_width / FOUR),
                                 arg_int(batches->batch_tiles / FOUR), arg_int(m_start(batches)),
