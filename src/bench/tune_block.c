@@ -68,7 +68,7 @@ static void open_contender(const struct block_search *search, int block, struct 
     }
     check_measure(contender->context, &search->workload, CHECK_PX, &check, &once);
     if (check.outcome.state == BENCH_OK &&
-        workload_job(contender->context, &search->workload, search->size_px, &contender->job, NULL) == NST_OK) {
+        !workload_job(contender->context, &search->workload, search->size_px, &contender->job, NULL)) {
         time_iterations(search, contender);
     }
 }

@@ -81,9 +81,9 @@ static nst_status write_report(const struct bench_command_options *values, const
     }
     struct file_replacement replacement;
     nst_status status = file_replacement_begin(&replacement, values->output, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = print_report(values, report, replacement.stream, error);
-        status = status == NST_OK ? file_replacement_commit(&replacement, error) : status;
+        status = status ? status : file_replacement_commit(&replacement, error);
     }
     file_replacement_abort(&replacement);
     return status;
@@ -117,10 +117,10 @@ static int measure(struct bench_command_options *values) {
     nst_error error;
     bool fine = false;
     nst_status status = device_names_find(values->device, &names, &error);
-    if (status == NST_OK) {
+    if (!status) {
         status = network_choice_open_measured(values->network, values->input_convention, &network, &error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         struct bench_options wanted = {.size_count = values->size_count,
                                        .layers = values->layers,
                                        .no_start = values->no_start,
@@ -135,11 +135,11 @@ static int measure(struct bench_command_options *values) {
         memcpy(wanted.sizes, values->sizes, sizeof wanted.sizes);
         status = bench_run(names.pointers, names.count, &wanted, &report, &error);
         fine = is_fine(&report);
-        status = status == NST_OK ? write_report(values, &report, &error) : status;
+        status = status ? status : write_report(values, &report, &error);
     }
     bench_report_free(&report);
     nst_network_destroy(network);
-    if (status != NST_OK) {
+    if (status) {
         return command_error(&error);
     }
     if (*interrupt_flag()) {
@@ -171,25 +171,25 @@ static int bench(const struct arguments *arguments) {
     set_defaults(&values, NULL, NULL);
     nst_status status = arguments_store(arguments, &values, &error);
     bool compares = arguments->operand_count > 0 && strcmp(arguments->operands[0], "compare") == 0;
-    if (status == NST_OK && arguments->operand_count > 0 && !compares) {
+    if (!status && arguments->operand_count > 0 && !compares) {
         char quoted[64];
         status = fail(&error, NST_ERROR_ARGUMENT, "bench: expected options, or compare and files, found '%s'",
                       option_quote(arguments->operands[0], quoted, sizeof quoted));
     }
-    if (status == NST_OK && values.json + values.csv + values.markdown > 1) {
+    if (!status && values.json + values.csv + values.markdown > 1) {
         status =
             fail(&error, NST_ERROR_ARGUMENT, "expected at most one of --json, --csv and --markdown, found several");
     }
-    if (status == NST_OK && values.html && !compares) {
+    if (!status && values.html && !compares) {
         status = fail(&error, NST_ERROR_ARGUMENT, "--html: expected behind 'nst bench compare' and files, found alone");
     }
-    if (status == NST_OK && !compares) {
+    if (!status && !compares) {
         return measure(&values);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = compare(arguments, &values, &error);
     }
-    return status == NST_OK ? EXIT_FINE : command_error(&error);
+    return !status ? EXIT_FINE : command_error(&error);
 }
 
 const struct command command_bench = {

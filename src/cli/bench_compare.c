@@ -230,7 +230,7 @@ void bench_compare_text(const struct bench_columns *columns, FILE *stream) {
 static nst_status write_page(const struct bench_columns *columns, const char *path, nst_error *error) {
     struct file_replacement replacement;
     nst_status status = file_replacement_begin(&replacement, path, error);
-    if (status == NST_OK) {
+    if (!status) {
         bench_compare_html(columns, replacement.stream);
         status = file_replacement_commit(&replacement, error);
     }
@@ -243,19 +243,19 @@ nst_status bench_compare(char **paths, int count, const char *html, FILE *stream
     struct bench_column all[MOST_COLUMNS];
     struct bench_columns columns = {.columns = all};
     nst_status status = reports ? NST_OK : fail_memory(error, (size_t)count * sizeof *reports, "the benchmarks");
-    for (int i = 0; status == NST_OK && i < count; i++) {
+    for (int i = 0; !status && i < count; i++) {
         status = bench_read(paths[i], &reports[i], error);
-        if (status == NST_OK) {
+        if (!status) {
             status = add_columns(&columns, paths[i], &reports[i], error);
         }
     }
-    if (status == NST_OK && columns.count == 0) {
+    if (!status && columns.count == 0) {
         status = fail(error, NST_ERROR_FORMAT, "%s: expected devices that were measured, found none", paths[0]);
     }
-    if (status == NST_OK) {
+    if (!status) {
         bench_compare_text(&columns, stream);
     }
-    if (status == NST_OK && html) {
+    if (!status && html) {
         status = write_page(&columns, html, error);
     }
     for (int i = 0; reports && i < count; i++) {

@@ -293,7 +293,7 @@ static nst_status read_device(const json_t *object, struct bench_device *device,
     read_check(json_object_get(object, "check"), &device->check);
     int rows = count_of(object, "rows", BENCH_MOST_SIZES);
     nst_status status = NST_OK;
-    while (status == NST_OK && device->row_count < rows) {
+    while (!status && device->row_count < rows) {
         const json_t *row = json_array_get(json_object_get(object, "rows"), (size_t)device->row_count);
         status = read_row(row, device->precision, &device->rows[device->row_count++], error);
     }
@@ -312,7 +312,7 @@ static nst_status read_report(const json_t *whole, struct bench_report *report, 
         return fail_memory(error, (size_t)devices * sizeof *report->devices, "the devices of a benchmark");
     }
     nst_status status = NST_OK;
-    while (status == NST_OK && report->device_count < devices) {
+    while (!status && report->device_count < devices) {
         const json_t *device = json_array_get(json_object_get(whole, "devices"), (size_t)report->device_count);
         status = read_device(device, &report->devices[report->device_count++], error);
     }
@@ -339,7 +339,7 @@ nst_status bench_read(const char *path, struct bench_report *report, nst_error *
     json_error_t json_error;
     *report = (struct bench_report){0};
     nst_status status = file_read(path, "benchmark", MOST_FILE_BYTES, &data, &bytes, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     json_t *whole = json_loadb((const char *)data, bytes, 0, &json_error);
@@ -349,7 +349,7 @@ nst_status bench_read(const char *path, struct bench_report *report, nst_error *
                     json_error.line, json_error.text);
     }
     status = check_kind(whole, path, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = read_report(whole, report, error);
     }
     json_decref(whole);

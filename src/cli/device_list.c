@@ -24,13 +24,13 @@ static nst_status fail_none(const nst_device_list *list, nst_error *error) {
 
 static nst_status add_all(const nst_device_list *list, struct device_names *names, nst_error *error) {
     nst_status status = NST_OK;
-    for (size_t i = 0; status == NST_OK && i < list->count; i++) {
+    for (size_t i = 0; !status && i < list->count; i++) {
         const nst_device_info *device = &list->devices[i];
         if (device->usable && device->alias_of < 0) {
             status = add(names, device->platform_index, device->device_index, error);
         }
     }
-    return status == NST_OK && names->count == 0 ? fail_none(list, error) : status;
+    return !status && names->count == 0 ? fail_none(list, error) : status;
 }
 
 /* One spec, with `list` filled when it is needed first. */
@@ -41,7 +41,7 @@ static nst_status add_one(const char *spec, nst_device_list *list, struct device
         return add(names, platform_index, device_index, error);
     }
     nst_status status = list->devices ? NST_OK : nst_device_list_create(list, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     if (strcmp(spec, "all") == 0) {
@@ -51,7 +51,7 @@ static nst_status add_one(const char *spec, nst_device_list *list, struct device
         return fail_none(list, error);
     }
     status = select_device(list->devices, list->count, spec, &index, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     return add(names, list->devices[index].platform_index, list->devices[index].device_index, error);
@@ -67,7 +67,7 @@ nst_status device_names_find(const char *specs, struct device_names *names, nst_
     if (!specs || !*specs) {
         specs = "auto";
     }
-    while (status == NST_OK && specs) {
+    while (!status && specs) {
         char spec[256];
         size_t length = strcspn(specs, ",");
         snprintf(spec, sizeof spec, "%.*s", (int)(length < sizeof spec ? length : sizeof spec), specs);

@@ -14,11 +14,11 @@ static nst_status create_checked(const char *place, bool no_cache, nst_context *
     nst_context_options options = {.device = place, .no_cache = no_cache};
     nst_status status = nst_context_create(&options, context, error);
     *computes_wrongly = false;
-    if (status == NST_OK) {
+    if (!status) {
         status = nst_context_check(*context, error);
         *computes_wrongly = status == NST_ERROR_DEVICE;
     }
-    if (status != NST_OK) {
+    if (status) {
         nst_context_destroy(*context);
         *context = NULL;
     }
@@ -43,7 +43,7 @@ static nst_status open_from_list(nst_device_list *list, const char *spec, bool n
         nst_error ignored;
         /* Where no other is left, the first failure is what the user needs to know. */
         nst_error *told = tries == 0 ? error : &ignored;
-        if (select_device(list->devices, list->count, spec, &index, told) != NST_OK) {
+        if (select_device(list->devices, list->count, spec, &index, told)) {
             return NST_ERROR_DEVICE;
         }
         snprintf(place, sizeof place, "%d:%d", list->devices[index].platform_index, list->devices[index].device_index);
@@ -51,7 +51,7 @@ static nst_status open_from_list(nst_device_list *list, const char *spec, bool n
         list->devices[index].check = computes_wrongly ? NST_CHECK_FAILED : list->devices[index].check;
         computes_wrongly = computes_wrongly && select_is_class(spec);
     }
-    if (status == NST_OK && !quiet) {
+    if (!status && !quiet) {
         tell_passed_over(list, spec);
     }
     return status;
@@ -68,11 +68,11 @@ nst_status device_open(const char *device, bool no_cache, bool quiet, nst_contex
     }
     /* The drivers are asked in a child process: one that crashes takes nothing with it. */
     nst_status status = probe_devices(PROBE_PATIENCE_MS, &list, error);
-    if (status == NST_OK && list.count == 0) { /* once more, with every reason why */
+    if (!status && list.count == 0) { /* once more, with every reason why */
         nst_device_list_free(&list);
         status = nst_device_list_create(&list, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     for (size_t i = 0; no_cache && i < list.count; i++) {

@@ -160,12 +160,11 @@ static nst_status print_list_json(const nst_device_list *list, nst_error *error)
 static int devices(const struct arguments *arguments) {
     struct devices_options values = {0};
     nst_error error;
-    if (arguments_store(arguments, &values, &error) != NST_OK ||
-        command_take_no_operands("devices", arguments, &error) != NST_OK) {
+    if (arguments_store(arguments, &values, &error) || command_take_no_operands("devices", arguments, &error)) {
         return command_error(&error);
     }
     nst_device_list list;
-    if (nst_device_list_create(&list, &error) != NST_OK) {
+    if (nst_device_list_create(&list, &error)) {
         return command_error(&error);
     }
     bool any = false;
@@ -174,7 +173,7 @@ static int devices(const struct arguments *arguments) {
     }
     nst_status status = values.json ? print_list_json(&list, &error) : print_table(&list, &error);
     nst_device_list_free(&list);
-    if (status != NST_OK) {
+    if (status) {
         return command_error(&error);
     }
     return any ? EXIT_FINE : EXIT_FAILED;

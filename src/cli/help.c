@@ -56,7 +56,7 @@ static void print_option(const struct option *option, const void *values, FILE *
 
 static void print_options(const struct command *command, FILE *stream) {
     void *values = command->set_defaults ? calloc(1, command->values_size) : NULL;
-    if (values && command->set_defaults(values, NULL, NULL) != NST_OK) {
+    if (values && command->set_defaults(values, NULL, NULL)) {
         free(values);
         values = NULL;
     }

@@ -86,14 +86,14 @@ static nst_status print_judgement_json(const char *picture, const struct judge_o
 
 static nst_status read_options(const struct arguments *arguments, struct judge_options *values, nst_error *error) {
     nst_status status = judge_defaults(values, NULL, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = arguments_store(arguments, values, error);
     }
-    if (status == NST_OK && arguments->operand_count != 1) {
+    if (!status && arguments->operand_count != 1) {
         status = fail(error, NST_ERROR_ARGUMENT, "judge: expected one picture, found %d; 'nst help judge' shows how",
                       arguments->operand_count);
     }
-    if (status == NST_OK && (!values->content || !values->style)) {
+    if (!status && (!values->content || !values->style)) {
         status = fail(error, NST_ERROR_ARGUMENT, "judge: expected --%s FILE, found none",
                       values->content ? "style" : "content");
     }
@@ -106,24 +106,24 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
     nst_picture picture = {0}, content = {0}, style = {0};
     nst_judgement judgement;
     nst_status status = nst_picture_read(path, &picture, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = nst_picture_read(values->content, &content, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = nst_picture_read(values->style, &style, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = device_open(values->device, values->no_cache, false, &context, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = network_choice_open(values->network, values->input_convention, &values->settings, &network, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = nst_judge(context, network, &values->settings, &picture, &content, &style, &judgement, error);
     }
-    if (status == NST_OK && values->json) {
+    if (!status && values->json) {
         status = print_judgement_json(path, values, network, &judgement, error);
-    } else if (status == NST_OK) {
+    } else if (!status) {
         print_text(&judgement);
     }
     nst_network_destroy(network);
@@ -138,10 +138,10 @@ static int judge(const struct arguments *arguments) {
     struct judge_options values;
     nst_error error;
     nst_status status = read_options(arguments, &values, &error);
-    if (status == NST_OK) {
+    if (!status) {
         status = run(arguments->operands[0], &values, &error);
     }
-    return status == NST_OK ? EXIT_FINE : command_error(&error);
+    return !status ? EXIT_FINE : command_error(&error);
 }
 
 const struct command command_judge = {

@@ -59,7 +59,7 @@ static int help(int argc, char **argv) {
 static int run(const struct command *command, int argc, char **argv, int first) {
     struct arguments arguments;
     nst_error error;
-    if (arguments_parse(*command->table, argc, argv, first, &arguments, &error) != NST_OK) {
+    if (arguments_parse(*command->table, argc, argv, first, &arguments, &error)) {
         return command_error(&error);
     }
     int exit_status = EXIT_FINE;

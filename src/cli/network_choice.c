@@ -51,7 +51,7 @@ nst_status network_choice_open(const char *name, const char *input_convention, c
                                nst_network **network, nst_error *error) {
     nst_network_options options = {.input_convention = input_convention, .until = deepest_layer(settings)};
     nst_status status = nst_network_open(name, &options, network, error);
-    if (status == NST_OK && options.until && !has_all_layers(*network, settings)) {
+    if (!status && options.until && !has_all_layers(*network, settings)) {
         nst_network_destroy(*network);
         *network = NULL;
         options.until = NULL;
@@ -65,13 +65,13 @@ nst_status network_choice_open_measured(const char *name, const char *input_conv
     nst_settings settings;
     char *path = NULL;
     *network = NULL;
-    if (!name && network_locate(WEIGHTS_DEFAULT_NAME, &path, NULL) != NST_OK) {
+    if (!name && network_locate(WEIGHTS_DEFAULT_NAME, &path, NULL)) {
         return NST_OK;
     }
     free(path);
     name = name ? name : WEIGHTS_DEFAULT_NAME;
     nst_status status = nst_settings_init(&settings, NULL, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = network_choice_open(name, input_convention, &settings, network, error);
     }
     if (status != NST_ERROR_NETWORK) {

@@ -166,7 +166,7 @@ static nst_status store(const struct option *option, const char *text, void *val
     const struct option_choice *choice = NULL;
     if (option->choices) {
         nst_status status = find_choice(option, text, &choice, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }
@@ -210,7 +210,7 @@ static nst_status store(const struct option *option, const char *text, void *val
 nst_status arguments_store(const struct arguments *arguments, void *values, nst_error *error) {
     for (size_t i = 0; i < arguments->given_count; i++) {
         nst_status status = store(arguments->given[i].option, arguments->given[i].text, values, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }

@@ -142,7 +142,7 @@ static nst_status parse_short(struct parser *parser, const char *argument, nst_e
             return take(parser, option, letter[1] ? letter + 1 : NULL, error);
         }
         nst_status status = take(parser, option, NULL, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }
@@ -166,7 +166,7 @@ nst_status arguments_parse(struct option_table table, int argc, char **argv, int
 
     struct parser parser = {table, arguments, first};
     bool options_end = false;
-    while (status == NST_OK && parser.next < argc) {
+    while (!status && parser.next < argc) {
         char *argument = argv[parser.next++];
         if (options_end || argument[0] != '-' || !argument[1]) {
             arguments->operands[arguments->operand_count++] = argument;
@@ -178,7 +178,7 @@ nst_status arguments_parse(struct option_table table, int argc, char **argv, int
             status = parse_short(&parser, argument, error);
         }
     }
-    if (status != NST_OK) {
+    if (status) {
         arguments_free(arguments);
     }
     return status;

@@ -83,18 +83,18 @@ static nst_status run_all(const struct selftest_options *values, bool *fine, nst
     struct device_names names;
     json_t *devices = json_array();
     nst_status status = device_names_find(values->device, &names, error);
-    for (int i = 0; status == NST_OK && i < names.count; i++) {
+    for (int i = 0; !status && i < names.count; i++) {
         struct known_answers answers;
         status = known_answers_run(names.pointers[i], values->no_cache, &answers, error);
         *fine = *fine && known_answers_fine(&answers);
-        if (status == NST_OK && values->json) {
+        if (!status && values->json) {
             json_array_append_new(devices, answers_json(&answers, names.pointers[i]));
-        } else if (status == NST_OK) {
+        } else if (!status) {
             print_text(&answers, names.pointers[i]);
         }
         known_answers_free(&answers);
     }
-    if (status == NST_OK && values->json) {
+    if (!status && values->json) {
         return print_json(json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", BENCH_SCHEMA, "version",
                                     NST_VERSION, "devices", devices),
                           "the results", stdout, error);
@@ -108,13 +108,13 @@ static int selftest(const struct arguments *arguments) {
     nst_error error;
     bool fine = true;
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK) {
+    if (!status) {
         status = command_take_no_operands("selftest", arguments, &error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = run_all(&values, &fine, &error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return command_error(&error);
     }
     return fine ? EXIT_FINE : EXIT_FAILED;

@@ -49,11 +49,11 @@ static double clock_seconds(void) {
 static nst_status read_pictures(struct run *run, nst_error *error) {
     char **operands = run->arguments->operands;
     nst_status status = nst_picture_read(operands[0], &run->content, error);
-    for (int i = 1; status == NST_OK && i < run->arguments->operand_count; i++) {
+    for (int i = 1; !status && i < run->arguments->operand_count; i++) {
         status = nst_picture_read(operands[i], &run->styles[run->style_count], error);
-        run->style_count += status == NST_OK;
+        run->style_count += !status;
     }
-    if (status == NST_OK && run->options.settings.init == NST_INIT_PICTURE) {
+    if (!status && run->options.settings.init == NST_INIT_PICTURE) {
         status = nst_picture_read(run->options.init, &run->init, error);
     }
     return status;
@@ -71,7 +71,7 @@ static void free_pictures(struct run *run) {
 static nst_status open_device(struct run *run, nst_error *error) {
     nst_status status =
         device_open(run->options.device, run->options.no_cache, run->options.quiet, &run->context, error);
-    if (status == NST_OK && run->options.verbose) {
+    if (!status && run->options.verbose) {
         const nst_device_info *device = nst_context_device(run->context);
         progress_clear(&run->display);
         fprintf(stderr, "device  %d:%d %s, %s, driver %s\n", device->platform_index, device->device_index, device->name,
@@ -83,7 +83,7 @@ static nst_status open_device(struct run *run, nst_error *error) {
 static nst_status open_network(struct run *run, nst_error *error) {
     nst_status status = network_choice_open(run->options.network, run->options.input_convention, &run->options.settings,
                                             &run->network, error);
-    if (status == NST_OK && run->options.verbose) {
+    if (!status && run->options.verbose) {
         fprintf(stderr, "network %s, %s, sha256 %s\n", nst_network_name(run->network), nst_network_path(run->network),
                 nst_network_sha256(run->network));
     }
@@ -97,11 +97,11 @@ static nst_status create_job(struct run *run, nst_error *error) {
                                  .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL};
     nst_status status = nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
     free_pictures(run); /* the job has its own copies */
-    if (status == NST_OK && run->options.settings.precision == NST_PRECISION_AUTO && !run->options.quiet &&
+    if (!status && run->options.settings.precision == NST_PRECISION_AUTO && !run->options.quiet &&
         nst_job_precision(run->job) == NST_PRECISION_HALF) {
         fprintf(stderr, "nst: in half precision: in single the job does not fit into the device's memory\n");
     }
-    if (status == NST_OK && run->options.verbose) {
+    if (!status && run->options.verbose) {
         char bytes[32];
         fprintf(stderr, "memory  %s on the device\n", text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));
         nst_job_print_plan(run->job, stderr);
@@ -112,24 +112,24 @@ static nst_status create_job(struct run *run, nst_error *error) {
 /* Everything up to the job. What is cheap to check comes first. */
 static nst_status prepare(struct run *run, nst_error *error) {
     nst_status status = stylize_options_read(run->arguments, &run->options, error);
-    if (status == NST_OK && run->options.output) {
+    if (!status && run->options.output) {
         status = nst_picture_check_writable(run->options.output, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_pictures(run, error);
     }
-    run->display = progress_begin(stderr, status != NST_OK || run->options.quiet);
+    run->display = progress_begin(stderr, status || run->options.quiet);
     progress_message(&run->display, "preparing: kernels are compiled the first time");
-    if (status == NST_OK) {
+    if (!status) {
         status = open_device(run, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = open_network(run, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = create_job(run, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = record_create(run->arguments, &run->options, run->network, run->context, nst_job_precision(run->job),
                                &run->record, error);
     }
@@ -146,7 +146,7 @@ static nst_status write_picture(struct run *run, const char *path, nst_picture *
                                  .texts = run->record.texts,
                                  .text_count = run->record.count};
     nst_status status = nst_job_picture(run->job, picture, error);
-    return status == NST_OK ? nst_picture_write(picture, path, &format, error) : status;
+    return status ? status : nst_picture_write(picture, path, &format, error);
 }
 
 /* Writes the picture as it is beside the output: painting.png becomes painting-0100.png. */
@@ -164,7 +164,7 @@ static nst_status save_on_the_way(struct run *run, int iterations, nst_error *er
     snprintf(path, size, "%.*s-%04d%s", (int)(ending - output), output, iterations, ending);
     nst_picture picture = {0};
     nst_status status = write_picture(run, path, &picture, error);
-    if (status == NST_OK && run->options.verbose) {
+    if (!status && run->options.verbose) {
         progress_clear(&run->display);
         fprintf(stderr, "wrote   %s\n", path);
     }
@@ -184,12 +184,12 @@ static void on_progress(const nst_progress *progress, void *user) {
     progress_show(&run->display, progress);
 
     /* A full disk must not cost hours of work: it is reported when the picture is safe. */
-    if (run->side_error.status != NST_OK) {
+    if (run->side_error.status) {
         return;
     }
     nst_status status = log_write(&run->log, progress, &run->side_error);
     int every = run->options.save_every;
-    if (status == NST_OK && every > 0 && iterations % every == 0 && iterations != run->saved_at) {
+    if (!status && every > 0 && iterations % every == 0 && iterations != run->saved_at) {
         run->saved_at = iterations;
         save_on_the_way(run, iterations, &run->side_error);
     }
@@ -211,30 +211,30 @@ static void print_summary(const struct run *run, const nst_picture *picture, boo
 /* Runs the job and writes its picture; returns the exit status. */
 static int paint(struct run *run) {
     nst_error error = {0};
-    if (log_begin(&run->log, run->options.log, &error) != NST_OK) {
+    if (log_begin(&run->log, run->options.log, &error)) {
         progress_clear(&run->display);
         return command_error(&error);
     }
     interrupt_catch();
     nst_status status = nst_job_run(run->job, on_progress, run, interrupt_flag(), &error);
     progress_clear(&run->display);
-    if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) != NST_OK && !run->side_error.status) {
+    if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) && !run->side_error.status) {
         run->side_error.status = NST_ERROR_FILE;
     }
 
     bool interrupted = status == NST_CANCELLED;
     nst_picture picture = {0};
-    if (status == NST_OK || interrupted) {
+    if (!status || interrupted) {
         status = write_picture(run, run->options.output, &picture, &error);
     }
-    if (status == NST_OK && !run->options.quiet) {
+    if (!status && !run->options.quiet) {
         print_summary(run, &picture, interrupted);
     }
     nst_picture_free(&picture);
-    if (status != NST_OK) {
+    if (status) {
         return command_error(&error);
     }
-    if (run->side_error.status != NST_OK) {
+    if (run->side_error.status) {
         return command_error(&run->side_error);
     }
     return interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
@@ -251,10 +251,10 @@ static int stylize(const struct arguments *arguments) {
     run->started = clock_seconds();
     int exit_status = EXIT_FINE;
     nst_status status = prepare(run, &error);
-    if (status != NST_OK || run->options.plan) {
+    if (status || run->options.plan) {
         progress_clear(&run->display);
     }
-    if (status != NST_OK) {
+    if (status) {
         exit_status = command_error(&error);
     } else if (run->options.plan) {
         nst_job_print_plan(run->job, stdout);

@@ -172,18 +172,18 @@ static nst_status check_together(const struct arguments *arguments, const struct
 
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {
     nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
-    if (status == NST_OK) {
+    if (!status) {
         status = arguments_store(arguments, options, error);
     }
     /* A number of iterations for each scale says how many scales there are. */
-    if (status == NST_OK && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
+    if (!status && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
         options->settings.iteration_count > 1) {
         options->settings.scale_count = options->settings.iteration_count;
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_init(options, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = check_together(arguments, options, error);
     }
     return status;

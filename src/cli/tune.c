@@ -156,9 +156,9 @@ static nst_status tune_device(const struct tune_command_options *values, const n
         fail(error, status,
              report.is_kept ? "stopped; what was found is kept: the same command goes on from there"
                             : "stopped; what was found is kept nowhere, for the folder of the cache cannot be written");
-    } else if (status == NST_OK && all) {
+    } else if (!status && all) {
         json_array_append_new(all, report_json(&report, device));
-    } else if (status == NST_OK) {
+    } else if (!status) {
         print_text(&report, device);
     }
     tune_report_free(&report);
@@ -170,16 +170,16 @@ static nst_status tune_devices(const struct tune_command_options *values, nst_er
     nst_network *network = NULL;
     json_t *all = values->json ? json_array() : NULL;
     nst_status status = device_names_find(values->device, &names, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = network_choice_open_measured(values->network, values->input_convention, &network, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         interrupt_catch();
     }
-    for (int i = 0; status == NST_OK && i < names.count; i++) {
+    for (int i = 0; !status && i < names.count; i++) {
         status = tune_device(values, network, names.pointers[i], all, error);
     }
-    if (status == NST_OK && all) {
+    if (!status && all) {
         status = print_json(json_pack("{s:s, s:i, s:s, s:O}", "kind", "nst tune", "schema", BENCH_SCHEMA, "version",
                                       NST_VERSION, "devices", all),
                             "the choices", stdout, error);
@@ -194,13 +194,13 @@ static int tune(const struct arguments *arguments) {
     nst_error error;
     set_defaults(&values, NULL, NULL);
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK) {
+    if (!status) {
         status = command_take_no_operands("tune", arguments, &error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = tune_devices(&values, &error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         return EXIT_FINE;
     }
     int exit_status = command_error(&error);

@@ -35,7 +35,7 @@ static nst_status list(char **operands, const struct weights_options *values, ns
     (void)operands, (void)values;
     struct weights_list found;
     nst_status status = weights_list_create(&found, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     weights_list_print(&found, stdout);
@@ -52,7 +52,7 @@ static nst_status convert(char **operands, const struct weights_options *values,
     const nst_network_options options = network_options(values);
     struct weights_conversion conversion;
     nst_status status = weights_convert(operands[0], operands[1], &options, values->storage, &conversion, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     printf("%s\n", operands[1]);
@@ -125,16 +125,16 @@ static int weights(const struct arguments *arguments) {
     const struct action *action = NULL;
     nst_error error;
     nst_status status = arguments_store(arguments, &values, &error);
-    if (status == NST_OK) {
+    if (!status) {
         status = find_action(arguments, &action, &error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = check_options(arguments, action, &error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = action->run(arguments->operands + 1, &values, &error);
     }
-    return status == NST_OK ? EXIT_FINE : command_error(&error);
+    return !status ? EXIT_FINE : command_error(&error);
 }
 
 const struct command command_weights = {

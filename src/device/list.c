@@ -78,7 +78,7 @@ void list_complete(nst_device_list *list) {
         }
     }
     size_t index;
-    if (select_device(list->devices, list->count, "auto", &index, NULL) == NST_OK) {
+    if (!select_device(list->devices, list->count, "auto", &index, NULL)) {
         list->devices[index].is_default = true;
     }
 }

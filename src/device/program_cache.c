@@ -86,8 +86,8 @@ bool program_cache_read(const char *folder, const struct program_cache_key *key,
     char *path = path_of(folder, key);
     unsigned char *data = NULL;
     size_t size = 0;
-    bool good = path && file_read(path, "compiled program", LARGEST_FILE_BYTES, &data, &size, NULL) == NST_OK &&
-                size > HEADER_BYTES;
+    bool good =
+        path && !file_read(path, "compiled program", LARGEST_FILE_BYTES, &data, &size, NULL) && size > HEADER_BYTES;
     if (good) {
         uint8_t expected[HEADER_BYTES];
         make_header(expected, key, data + HEADER_BYTES, size - HEADER_BYTES);
@@ -110,13 +110,12 @@ bool program_cache_write(const char *folder, const struct program_cache_key *key
     uint8_t header[HEADER_BYTES];
     char *path = path_of(folder, key);
     bool written = path && bytes > 0 && bytes <= LARGEST_FILE_BYTES - HEADER_BYTES &&
-                   file_make_folders(folder, NULL) == NST_OK &&
-                   file_replacement_begin(&replacement, path, NULL) == NST_OK;
+                   !file_make_folders(folder, NULL) && !file_replacement_begin(&replacement, path, NULL);
     if (written) {
         make_header(header, key, content, bytes);
         written = fwrite(header, 1, sizeof header, replacement.stream) == sizeof header &&
                   fwrite(content, 1, bytes, replacement.stream) == bytes &&
-                  file_replacement_commit(&replacement, NULL) == NST_OK;
+                  !file_replacement_commit(&replacement, NULL);
     }
     file_replacement_abort(&replacement);
     free(path);

@@ -46,7 +46,7 @@ void tuning_read(const nst_device_info *device, struct tuning_table *table) {
         good = end != NULL;
         if (good) {
             *end = 0;
-            good = parse_row(line, &row) && tuning_set(table, &row, NULL) == NST_OK;
+            good = parse_row(line, &row) && !tuning_set(table, &row, NULL);
             line = end + 1;
         }
     }

@@ -25,10 +25,10 @@ static nst_status check_same_size(const nst_picture *a, const nst_picture *b, ns
 nst_status picture_recolor(const nst_picture *luma, const nst_picture *chroma, nst_picture *result, nst_error *error) {
     memset(result, 0, sizeof *result);
     nst_status status = check_same_size(luma, chroma, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = picture_create(luma->width, luma->height, luma->channels, result, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     size_t pixels = (size_t)luma->width * (size_t)luma->height;
@@ -53,10 +53,10 @@ nst_status picture_with_alpha(const nst_picture *picture, const nst_picture *alp
     memset(result, 0, sizeof *result);
     bool has_alpha = alpha && alpha->channels == 4;
     nst_status status = has_alpha ? check_same_size(picture, alpha, error) : NST_OK;
-    if (status == NST_OK) {
+    if (!status) {
         status = picture_create(picture->width, picture->height, has_alpha ? 4 : 3, result, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     size_t pixels = (size_t)picture->width * (size_t)picture->height;

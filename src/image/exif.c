@@ -55,7 +55,7 @@ nst_status picture_orient(nst_picture *picture, int orientation, nst_error *erro
     nst_picture upright;
     nst_status status = picture_create(swap ? picture->height : picture->width, swap ? picture->width : picture->height,
                                        picture->channels, &upright, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     float *to = upright.values;

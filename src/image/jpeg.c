@@ -133,7 +133,7 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     jpeg_read_header(info, TRUE);
 
     nst_status status = picture_check_header(source->path, info->image_width, info->image_height, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4) {
@@ -142,7 +142,7 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     }
     info->out_color_space = info->num_components == 4 ? JCS_CMYK : JCS_RGB;
     status = picture_create((int)info->image_width, (int)info->image_height, 3, &reader->picture, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     reader->orientation = read_orientation(info);
@@ -156,11 +156,11 @@ nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *p
     struct jpeg_reader reader = {.source = source};
     reader.info.err = set_trap(&reader.trap);
     nst_status status = decode(&reader, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = picture_orient(&reader.picture, reader.orientation, error);
     }
     jpeg_destroy_decompress(&reader.info);
-    if (status == NST_OK) {
+    if (!status) {
         *picture = reader.picture;
     } else {
         nst_picture_free(&reader.picture);

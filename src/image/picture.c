@@ -141,7 +141,7 @@ nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *e
     unsigned char *data = NULL;
     size_t bytes = 0;
     nst_status status = file_read(path, "picture", FILE_LIMIT_BYTES, &data, &bytes, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     struct picture_source source = {path, data, bytes};
@@ -192,7 +192,7 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
                              nst_error *error) {
     picture_encoder *encode = NULL;
     nst_status status = find_encoder(path, &encode, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     if (!picture->values || !size_is_valid(picture->width, picture->height) ||
@@ -203,12 +203,12 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
 
     struct file_replacement replacement = {0};
     status = file_replacement_begin(&replacement, path, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     struct picture_target target = {path, replacement.stream, format};
     status = encode(picture, &target, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = file_replacement_commit(&replacement, error);
     }
     file_replacement_abort(&replacement);
@@ -218,7 +218,7 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
 nst_status nst_picture_check_writable(const char *path, nst_error *error) {
     picture_encoder *encode = NULL;
     nst_status status = find_encoder(path, &encode, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     /* Beginning to write is the one test that knows about permissions, read-only disks and all else. */

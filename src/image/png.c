@@ -103,12 +103,12 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
 
     const png_uint_32 width = png_get_image_width(png, reader->info), height = png_get_image_height(png, reader->info);
     nst_status status = picture_check_header(reader->source->path, width, height, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     set_transformations(png, reader->info);
     status = picture_create((int)width, (int)height, png_get_channels(png, reader->info), &reader->picture, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     bool interlaced = png_get_interlace_type(png, reader->info) != PNG_INTERLACE_NONE;
@@ -134,7 +134,7 @@ nst_status picture_read_png(const struct picture_source *source, nst_picture *pi
     }
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
     free(reader.rows);
-    if (status == NST_OK) {
+    if (!status) {
         *picture = reader.picture;
     } else {
         nst_picture_free(&reader.picture);
@@ -252,7 +252,7 @@ nst_status picture_write_png(const nst_picture *picture, const struct picture_ta
     }
     struct png_writer writer = {.picture = picture, .target = target};
     nst_status status = prepare_texts(&writer, error);
-    if (status != NST_OK) {
+    if (status) {
         goto cleanup;
     }
     writer.row = malloc((size_t)picture->width * (size_t)picture->channels * 2);

@@ -117,19 +117,19 @@ static nst_status resize_both(const nst_picture *source, int width, int height, 
     struct kernel columns = {0}, rows = {0};
     nst_picture between = {0};
     nst_status status = kernel_create(source->width, width, filter, &columns, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = kernel_create(source->height, height, filter, &rows, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         goto cleanup;
     }
     bool columns_first = (int64_t)width * source->height <= (int64_t)source->width * height;
     status = columns_first ? picture_create(width, source->height, source->channels, &between, error)
                            : picture_create(source->width, height, source->channels, &between, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = picture_create(width, height, source->channels, result, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         goto cleanup;
     }
     if (columns_first) {
@@ -177,7 +177,7 @@ static void clamp_values(nst_picture *picture) {
 
 static nst_status copy_picture(const nst_picture *source, nst_picture *result, nst_error *error) {
     nst_status status = picture_create(source->width, source->height, source->channels, result, error);
-    if (status == NST_OK) {
+    if (!status) {
         memcpy(result->values, source->values,
                (size_t)source->width * (size_t)source->height * (size_t)source->channels * sizeof *source->values);
     }
@@ -197,17 +197,17 @@ nst_status picture_resize(const nst_picture *source, int width, int height, enum
     } else {
         nst_picture premultiplied;
         status = copy_picture(source, &premultiplied, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
         multiply_by_alpha(&premultiplied);
         status = resize_both(&premultiplied, width, height, filter, result, error);
         nst_picture_free(&premultiplied);
-        if (status == NST_OK) {
+        if (!status) {
             divide_by_alpha(result);
         }
     }
-    if (status == NST_OK) {
+    if (!status) {
         clamp_values(result);
     }
     return status;

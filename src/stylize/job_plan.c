@@ -38,7 +38,7 @@ static int largest_size_that_fits(nst_job *job, int size_px) {
     while (low < high) {
         int middle = (low + high + 1) / 2;
         struct plan plan = {0};
-        bool fits = make_plan(job, 16 * middle, &plan, NULL) == NST_OK && plan_fits(job->context, &plan);
+        bool fits = !make_plan(job, 16 * middle, &plan, NULL) && plan_fits(job->context, &plan);
         plan_free(&plan, job->context);
         low = fits ? middle : low;
         high = fits ? high : middle - 1;
@@ -188,7 +188,7 @@ static void print_growth(nst_job *job, FILE *stream) {
     for (int i = 1; i >= 0; --i) {
         struct image_size size = scales_size(&job->settings, &job->content, (i + 1) * job->settings.size_px);
         struct plan plan = {0};
-        complete = make_plan(job, (i + 1) * job->settings.size_px, &plan, NULL) == NST_OK && complete;
+        complete = !make_plan(job, (i + 1) * job->settings.size_px, &plan, NULL) && complete;
         pixels[i] = (double)size.height * size.width;
         bytes[i] = weights + (double)plan_bytes(&plan);
         plan_free(&plan, job->context);

@@ -17,10 +17,10 @@ nst_status codebook_read(const struct tensor_list *list, const struct tensor *co
     }
     float *table = NULL;
     nst_status status = tensor_read(list, codebook, &table, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = tensor_read(list, codes, values, error);
     }
-    for (uint64_t i = 0; status == NST_OK && i < codes->count; i++) {
+    for (uint64_t i = 0; !status && i < codes->count; i++) {
         int code = (int)(*values)[i];
         if ((uint64_t)code >= codebook->count) {
             status = fail(error, NST_ERROR_FORMAT, "%s: %s holds the code %d, its codebook only %llu values",
@@ -86,21 +86,21 @@ nst_status codebook_read_packed(const struct tensor_list *list, const struct ten
     int bits = 0;
     *values = NULL;
     nst_status status = codebook_check_packed(list, packed, codebook, count, &bits, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = tensor_read(list, codebook, &table, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = tensor_read(list, packed, &bytes, error);
     }
     int used_bits = (int)((count * (uint64_t)bits) % 8); /* of the last byte; 0: all */
-    if (status == NST_OK && used_bits != 0 && (int)bytes[packed->count - 1] >> used_bits != 0) {
+    if (!status && used_bits != 0 && (int)bytes[packed->count - 1] >> used_bits != 0) {
         status = fail(error, NST_ERROR_FORMAT, "%s is damaged: the bits behind the last code of %s are not zero",
                       list->path, packed->name);
     }
-    if (status == NST_OK && (*values = malloc((size_t)count * sizeof **values)) == NULL) {
+    if (!status && (*values = malloc((size_t)count * sizeof **values)) == NULL) {
         status = fail_memory(error, (size_t)count * sizeof **values, packed->name);
     }
-    for (uint64_t i = 0; status == NST_OK && i < count; i++) {
+    for (uint64_t i = 0; !status && i < count; i++) {
         (*values)[i] = table[unpack(bytes, packed->count, i, bits)];
     }
     free(bytes);

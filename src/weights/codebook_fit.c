@@ -138,7 +138,7 @@ int codebook_fit(const float *values, size_t count, int most, unsigned char *cod
     struct cluster clusters[CODEBOOK_MAX];
     struct sorted sorted;
     int size = 0;
-    if (sort_values(values, count, &sorted, error) == NST_OK) {
+    if (!sort_values(values, count, &sorted, error)) {
         size = split(&sorted, most, clusters);
         for (int round = 0; round < MAX_ROUNDS && improve(&sorted, clusters, size); round++) {
             ;

@@ -167,10 +167,10 @@ static nst_status add_convolution(struct output *output, const struct layer *lay
     if (output->storage <= WEIGHTS_8_BITS) {
         status = add_coded(output, layer, &added, error);
     }
-    if (status == NST_OK && output->storage == WEIGHTS_16_BITS) {
+    if (!status && output->storage == WEIGHTS_16_BITS) {
         return add_rounded(output, layer, error);
     }
-    if (status == NST_OK && !added) {
+    if (!status && !added) {
         add_filters(output, layer, tensor_suffixes_default.weight, TENSOR_F32, layer->weights);
     }
     return status;
@@ -198,12 +198,12 @@ static nst_status write_network(const nst_network *network, const struct descrip
     if (output.items == NULL || output.blocks == NULL || metadata == NULL) {
         status = fail_memory(error, 3 * layers * sizeof *output.items, "the network to write");
     }
-    for (size_t i = 0; i < layers && status == NST_OK; i++) {
+    for (size_t i = 0; i < layers && !status; i++) {
         if (network->layers[i].kind == LAYER_CONVOLUTION) {
             status = add_convolution(&output, &network->layers[i], error);
         }
     }
-    if (status == NST_OK) {
+    if (!status) {
         qsort(output.items, output.count, sizeof *output.items, compare_types);
         status = safetensors_write(path, output.items, output.count, metadata, error);
     }
@@ -243,11 +243,11 @@ nst_status weights_convert(const char *in, const char *out, const nst_network_op
     nst_network *network = NULL;
     struct description description;
     nst_status status = network_open_described(in, options, false, &network, &description, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     status = make_folder_of(out, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = write_network(network, &description, out, storage, conversion, error);
     }
     nst_network_destroy(network);

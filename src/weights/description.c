@@ -87,24 +87,24 @@ static nst_status read_convolution(const struct reader *reader, const json_t *ob
     layer->kernel_size = 3;
     layer->has_bias = true;
     nst_status status = read_text(reader, object, "tensor", layer->tensor, sizeof layer->tensor, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = read_integer(reader, object, "channels", 1, 16384, &layer->channels, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_integer(reader, object, "kernel", 1, DESCRIPTION_MAX_KERNEL, &layer->kernel_size, error);
     }
-    if (status == NST_OK && layer->kernel_size % 2 == 0) {
+    if (!status && layer->kernel_size % 2 == 0) {
         status = malformed(reader, "kernel", "odd", error);
     }
     layer->padding = layer->kernel_size / 2;
-    if (status == NST_OK) {
+    if (!status) {
         status = read_integer(reader, object, "padding", 0, layer->kernel_size - 1, &layer->padding, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_padding_mode(reader, object, &layer->padding_mode, error);
     }
     const json_t *bias = json_object_get(object, "bias");
-    if (status == NST_OK && bias != NULL) {
+    if (!status && bias != NULL) {
         if (!json_is_boolean(bias)) {
             return malformed(reader, "bias", "true or false", error);
         }
@@ -124,7 +124,7 @@ static nst_status read_layer(const struct reader *reader, const json_t *object, 
         }
         layer->kind = (enum layer_kind)kind;
         nst_status status = read_text(reader, object, kinds[kind], layer->name, sizeof layer->name, error);
-        if (status == NST_OK && kind == LAYER_CONVOLUTION) {
+        if (!status && kind == LAYER_CONVOLUTION) {
             status = read_convolution(reader, object, layer, error);
         }
         return status;
@@ -147,7 +147,7 @@ static nst_status read_layers(struct reader *reader, const json_t *layers, struc
     for (size_t i = 0; i < count; i++) {
         reader->layer = (int)i + 1;
         nst_status status = read_layer(reader, json_array_get(layers, i), &description->layers[i], error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
         for (size_t j = 0; j < i; j++) {
@@ -165,7 +165,7 @@ static nst_status read_free_text(const struct reader *reader, const json_t *obje
                                  nst_error *error) {
     char buffer[1024] = "";
     nst_status status = read_text(reader, object, key, buffer, sizeof buffer, error);
-    if (status != NST_OK || buffer[0] == 0) {
+    if (status || buffer[0] == 0) {
         return status;
     }
     *text = strdup(buffer);
@@ -185,26 +185,26 @@ nst_status description_parse(const char *source, const char *text, size_t length
         status = fail(error, NST_ERROR_FORMAT, "%s: the description of the network is not valid JSON: %s", source,
                       printable(reason, strlen(reason), shown, sizeof shown));
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_integer(&reader, object, "format", 0, 1 << 30, &format, error);
     }
-    if (status == NST_OK && format != DESCRIPTION_FORMAT) {
+    if (!status && format != DESCRIPTION_FORMAT) {
         status = fail(error, NST_ERROR_FORMAT, "%s: the description's \"format\" is %d; this nst reads %d", source,
                       format, DESCRIPTION_FORMAT);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_text(&reader, object, "name", description->name, sizeof description->name, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_text(&reader, object, "input", description->input, sizeof description->input, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_free_text(&reader, object, "licence", &description->licence, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_free_text(&reader, object, "origin", &description->origin, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_layers(&reader, json_object_get(object, "layers"), description, error);
     }
     json_decref(object);
@@ -240,7 +240,7 @@ static nst_status read_sidecar(const char *path, struct description *description
     if (*found) {
         status = file_read(sidecar, "description of a network", SIDECAR_LIMIT_BYTES, &data, &bytes, error);
     }
-    if (*found && status == NST_OK) {
+    if (*found && !status) {
         status = description_parse(sidecar, (const char *)data, bytes, description, error);
     }
     free(data);
@@ -273,10 +273,10 @@ nst_status description_find(const struct tensor_list *list, struct description *
     } else if (list->memory == NULL) {
         status = read_sidecar(list->path, description, &found, error);
     }
-    if (status == NST_OK && !found) {
+    if (!status && !found) {
         status = architecture_recognize(list, description, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     read_plain_metadata(list, description);

@@ -164,7 +164,7 @@ nst_status weights_info(const char *name_or_path, const nst_network_options *opt
     nst_network *network;
     struct description description;
     nst_status status = network_open_described(name_or_path, options, true, &network, &description, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     struct findings findings = print_network(network, stream);

@@ -148,7 +148,7 @@ static nst_status visit_object(struct walk *walk, hid_t object) {
                       walk->list->path, walk->path);
     }
     walk->depth--;
-    return walk->status != NST_OK ? walk->status : status;
+    return walk->status ? walk->status : status;
 }
 
 /* Called by libhdf5 for every link in a group. Links to other files and by name are not followed. */
@@ -176,7 +176,7 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
     walk->status = visit_object(walk, object);
     walk->path[length] = 0;
     H5Oclose(object);
-    return walk->status == NST_OK ? 0 : 1;
+    return !walk->status ? 0 : 1;
 }
 
 /* The file as libhdf5 has it; negative if it is none. */
@@ -217,7 +217,7 @@ static nst_status walk_file(struct tensor_list *list, nst_error *error) {
         return fail(error, NST_ERROR_FORMAT, "%s is truncated or damaged: libhdf5 cannot open it; get it again",
                     list->path);
     }
-    if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &walk) < 0 && walk.status == NST_OK) {
+    if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &walk) < 0 && !walk.status) {
         return fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 cannot list what is in it; get it again",
                     list->path);
     }
@@ -296,14 +296,14 @@ static nst_status receive_list(struct tensor_list *list, int pipe_end, nst_error
     struct report report;
     bool arrived = receive_bytes(pipe_end, &report, sizeof report);
     report.error.message[NST_ERROR_LENGTH - 1] = 0;
-    if (arrived && report.error.status != NST_OK) {
+    if (arrived && report.error.status) {
         return fail(error, report.error.status, "%s", report.error.message);
     }
     for (size_t i = 0; arrived && i < report.count; i++) {
         struct found found;
         arrived = receive_bytes(pipe_end, &found, sizeof found);
         nst_status status = arrived ? add_found(list, &found, error) : NST_OK;
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }

@@ -52,7 +52,7 @@ nst_status known_sha256(const struct tensor_list *list, char sha256[65], nst_err
         uint64_t left = list->file_bytes - done;
         size_t bytes = left < sizeof chunk ? (size_t)left : sizeof chunk;
         nst_status status = tensor_list_read(list, done, chunk, bytes, "the checksum", error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
         sha256_update(&context, bytes, chunk);

@@ -69,7 +69,7 @@ static nst_status add_folder(struct weights_list *list, int folder, nst_error *e
         return NST_OK;
     }
     for (struct dirent *entry;
-         status == NST_OK && count + list->count < WEIGHTS_LIST_MAX && (entry = readdir(directory)) != NULL;) {
+         !status && count + list->count < WEIGHTS_LIST_MAX && (entry = readdir(directory)) != NULL;) {
         if (!network_has_ending(entry->d_name) || entry->d_name[0] == '.') {
             continue;
         }
@@ -83,7 +83,7 @@ static nst_status add_folder(struct weights_list *list, int folder, nst_error *e
     closedir(directory);
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 0; i < count; i++) {
-        if (status == NST_OK) {
+        if (!status) {
             status = add_file(list, folder, names[i], error);
         }
         free(names[i]);
@@ -95,7 +95,7 @@ nst_status weights_list_create(struct weights_list *list, nst_error *error) {
     struct network_folders folders;
     *list = (struct weights_list){0};
     nst_status status = network_folders_find(&folders, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     for (int i = 0; i < folders.count; i++) { /* the list takes the paths over */
@@ -107,10 +107,10 @@ nst_status weights_list_create(struct weights_list *list, nst_error *error) {
     if (list->files == NULL) {
         status = fail_memory(error, WEIGHTS_LIST_MAX * sizeof *list->files, "the list of networks");
     }
-    for (int i = 0; i < list->folder_count && status == NST_OK; i++) {
+    for (int i = 0; i < list->folder_count && !status; i++) {
         status = add_folder(list, i, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         weights_list_free(list);
     }
     return status;

@@ -74,13 +74,13 @@ nst_status network_folders_find(struct network_folders *folders, nst_error *erro
     } else if (home != NULL && home[0] != 0) {
         status = add_folder(folders, home, ".local/share/nst/weights", "yours", error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = add_folder(folders, NST_SHARE_WEIGHTS_DIR, "", "installed", error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = add_folder(folders, NST_SOURCE_WEIGHTS_DIR, "", "source tree", error);
     }
-    if (status != NST_OK) {
+    if (status) {
         network_folders_free(folders);
     }
     return status;
@@ -122,7 +122,7 @@ static nst_status fail_unknown(const char *name, const struct network_folders *f
     const char *nearest = NULL, *names[COUNT(published) + WEIGHTS_LIST_MAX];
     size_t count = 0;
     char shown[64], where[600] = "";
-    if (weights_list_create(&list, NULL) == NST_OK) {
+    if (!weights_list_create(&list, NULL)) {
         for (size_t i = 0; i < list.count; i++) {
             names[count++] = list.files[i].name;
         }
@@ -150,7 +150,7 @@ nst_status network_locate(const char *name, char **path, nst_error *error) {
     struct network_folders folders;
     *path = NULL;
     nst_status status = network_folders_find(&folders, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     for (int i = 0; i < folders.count && *path == NULL; i++) {

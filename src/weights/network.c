@@ -169,7 +169,7 @@ static nst_status check_name(const char *path, const char *name, const struct de
 /* The name of a file that does not tell one: its base name, unless that is the name of another network. */
 static void name_from_file(nst_network *network, const struct description *description) {
     network_base_name(network->path, network->name, sizeof network->name);
-    if (check_name(network->path, network->name, description, &network->input, NULL) != NST_OK) {
+    if (check_name(network->path, network->name, description, &network->input, NULL)) {
         snprintf(network->name, sizeof network->name, "%s-%s", description->architecture,
                  network->input.name[0] == 0 ? "other" : network->input.name);
     }
@@ -263,7 +263,7 @@ static nst_status measure_convolution(const struct tensor_list *list, const stru
     nst_status status = weights == layer_tensor(list, described, suffixes->packed)
                             ? measure_packed(list, description, described, weights, layer, error)
                             : measure_shaped(list, described, weights, layer, error);
-    if (status != NST_OK || !described->has_bias) {
+    if (status || !described->has_bias) {
         return status;
     }
     const struct tensor *bias = layer_tensor(list, described, suffixes->bias);
@@ -296,7 +296,7 @@ static nst_status measure_layers(const struct tensor_list *list, const struct de
             continue;
         }
         nst_status status = measure_convolution(list, description, described, channels, layer, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
         channels = layer->out_channels;
@@ -324,7 +324,7 @@ static nst_status read_convolution(const struct tensor_list *list, const struct 
     } else {
         status = codebook_read_packed(list, weights, codebook, layer_weight_count(layer), &layer->weights, error);
     }
-    if (status == NST_OK && described->has_bias) {
+    if (!status && described->has_bias) {
         status = tensor_read(list, layer_tensor(list, described, suffixes->bias), &layer->bias, error);
     }
     return status;
@@ -336,13 +336,13 @@ static nst_status assemble(const struct tensor_list *list, const nst_network_opt
                            nst_network *network, struct description *description, nst_error *error) {
     int count = 0;
     nst_status status = description_find(list, description, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = count_layers(list, description, options->until, &count, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = known_sha256(list, network->sha256, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     network->layers = calloc((size_t)count, sizeof *network->layers);
@@ -352,16 +352,16 @@ static nst_status assemble(const struct tensor_list *list, const nst_network_opt
     network->layer_count = count;
     status = measure_layers(list, description, network, error);
     const struct known_file *known = known_file_find(network->sha256);
-    if (status == NST_OK) {
+    if (!status) {
         status = decide_input(network->path, known, options->input_convention, description, &network->input, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = identify(network, known, asked_name, description, error);
     }
-    if (status == NST_OK && asked_name != NULL) {
+    if (!status && asked_name != NULL) {
         status = check_name(network->path, asked_name, description, &network->input, error);
     }
-    for (int i = 0; i < count && status == NST_OK; i++) {
+    for (int i = 0; i < count && !status; i++) {
         if (network->layers[i].kind == LAYER_CONVOLUTION) {
             status = read_convolution(list, description, &description->layers[i], &network->layers[i], error);
         }
@@ -383,10 +383,10 @@ nst_status network_read(const struct tensor_list *list, const nst_network_option
     if (opened->path == NULL) {
         status = fail_memory(error, strlen(list->path) + 1, "a file name");
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = assemble(list, options == NULL ? &defaults : options, asked_name, opened, description, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         nst_network_destroy(opened);
         description_free(description);
         return status;
@@ -409,11 +409,11 @@ nst_status network_open_described(const char *name_or_path, const nst_network_op
     if (!is_path) {
         status = network_locate(name_or_path, &path, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = tensor_list_open(is_path ? name_or_path : path, &list, error);
     }
     free(path);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     list.accept_not_finite = accept_not_finite;

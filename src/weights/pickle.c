@@ -316,7 +316,7 @@ static nst_status read_global(struct pickle *pickle, nst_error *error) {
     }
     struct pickle_value value;
     nst_status status = pickle_resolve_global(pickle, lines[0], lengths[0], lines[1], lengths[1], &value, error);
-    return status == NST_OK ? push(pickle, value, error) : status;
+    return status ? status : push(pickle, value, error);
 }
 
 static nst_status stack_global(struct pickle *pickle, nst_error *error) {
@@ -328,7 +328,7 @@ static nst_status stack_global(struct pickle *pickle, nst_error *error) {
     nst_status status = pickle_resolve_global(pickle, module->as.text.bytes, module->as.text.length,
                                               name->as.text.bytes, name->as.text.length, &value, error);
     pickle->stack_count -= 2;
-    return status == NST_OK ? push(pickle, value, error) : status;
+    return status ? status : push(pickle, value, error);
 }
 
 static nst_status reduce(struct pickle *pickle, nst_error *error) {
@@ -339,7 +339,7 @@ static nst_status reduce(struct pickle *pickle, nst_error *error) {
     struct pickle_value value;
     nst_status status = pickle_call(pickle, function, arguments, &value, error);
     pickle->stack_count -= 2;
-    return status == NST_OK ? push(pickle, value, error) : status;
+    return status ? status : push(pickle, value, error);
 }
 
 static nst_status persistent(struct pickle *pickle, nst_error *error) {
@@ -350,7 +350,7 @@ static nst_status persistent(struct pickle *pickle, nst_error *error) {
     struct pickle_value value;
     nst_status status = pickle_persistent(pickle, id, &value, error);
     pickle->stack_count -= 1;
-    return status == NST_OK ? push(pickle, value, error) : status;
+    return status ? status : push(pickle, value, error);
 }
 
 /* BUILD sets attributes; a state_dict has one, _metadata, which nobody here needs. */
@@ -493,10 +493,10 @@ nst_status pickle_read(struct pickle *pickle, const char *path, const unsigned c
         } else {
             status = step_stack(pickle, *opcode, &known, error);
         }
-        if (status == NST_OK && !known) {
+        if (!status && !known) {
             status = step_argument(pickle, *opcode, error);
         }
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }

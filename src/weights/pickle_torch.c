@@ -287,7 +287,7 @@ nst_status pickle_list_tensors(const struct pickle *pickle, uint32_t root, struc
             continue; /* counters and settings that checkpoints carry */
         }
         nst_status status = list_tensor(pickle, name, value->as.tensor, list, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }

@@ -64,10 +64,10 @@ static nst_status read_entry(struct tensor_list *list, const char *name, const j
                     shown_name);
     }
     nst_status status = read_type(list, shown_name, json_object_get(entry, "dtype"), &tensor, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = read_shape(list, shown_name, json_object_get(entry, "shape"), &tensor, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
 
@@ -134,7 +134,7 @@ static nst_status read_entries(struct tensor_list *list, json_t *header, uint64_
             continue;
         }
         nst_status status = read_entry(list, name, entry, data_start, error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }
@@ -144,7 +144,7 @@ static nst_status read_entries(struct tensor_list *list, json_t *header, uint64_
 nst_status safetensors_list(struct tensor_list *list, nst_error *error) {
     unsigned char length_bytes[8];
     nst_status status = tensor_list_read(list, 0, length_bytes, 8, "the header's length", error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     uint64_t length = 0;
@@ -160,7 +160,7 @@ nst_status safetensors_list(struct tensor_list *list, nst_error *error) {
         return fail_memory(error, (size_t)length + 1, "the header of a network");
     }
     status = tensor_list_read(list, 8, text, (size_t)length, "the header", error);
-    if (status == NST_OK) {
+    if (!status) {
         json_error_t problem;
         json_t *header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
         if (!json_is_object(header)) {
@@ -245,7 +245,7 @@ nst_status safetensors_write(const char *path, const struct safetensors_item *it
     }
     struct file_replacement replacement = {0};
     nst_status status = file_replacement_begin(&replacement, path, error);
-    if (status != NST_OK) {
+    if (status) {
         free(header);
         return status;
     }

@@ -72,7 +72,7 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     }
     size_t length = list->file_bytes < sizeof start ? (size_t)list->file_bytes : sizeof start;
     nst_status status = tensor_list_read(list, 0, start, length, "the start of the file", error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     if (memcmp(start, zip_magic, sizeof zip_magic) == 0) {
@@ -87,8 +87,7 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     if (memcmp(start, hdf5_magic, sizeof hdf5_magic) == 0) {
         return keras_list(list, error);
     }
-    if (list->file_bytes >= 512 && tensor_list_read(list, 257, tar, 5, "", NULL) == NST_OK &&
-        memcmp(tar, "ustar", 5) == 0) {
+    if (list->file_bytes >= 512 && !tensor_list_read(list, 257, tar, 5, "", NULL) && memcmp(tar, "ustar", 5) == 0) {
         return fail(error, NST_ERROR_FORMAT,
                     "%s is a tar file, as torch.save wrote until 2017; load it with PyTorch and save it again",
                     list->path);
@@ -106,13 +105,13 @@ static nst_status open_list(const char *path, struct tensor_list *list, nst_erro
     if (list->memory == NULL) {
         status = open_stream(list, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = list_tensors(list, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = sort_names(list, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         tensor_list_close(list);
     }
     return status;
@@ -345,14 +344,14 @@ nst_status tensor_read(const struct tensor_list *list, const struct tensor *tens
     } else {
         status = tensor_list_read(list, tensor->offset_bytes, data, bytes, tensor->name, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         uint64_t not_finite = convert_elements(tensor, data, floats);
         if (not_finite != UINT64_MAX && !list->accept_not_finite) {
             status = fail_not_finite(list, tensor, not_finite, error);
         }
     }
     free(data);
-    if (status != NST_OK) {
+    if (status) {
         free(floats);
     } else {
         *values = floats;

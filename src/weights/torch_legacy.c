@@ -28,12 +28,12 @@ static nst_status check_preamble(struct legacy_head *head, const char *path, nst
         struct pickle pickle;
         uint32_t root = 0;
         nst_status status = next_pickle(head, path, &pickle, &root, error);
-        const struct pickle_value *value = status == NST_OK ? &pickle.values[root] : NULL;
-        if (status == NST_OK && i == 1 && (value->kind != PICKLE_INTEGER || value->as.integer != LEGACY_PROTOCOL)) {
+        const struct pickle_value *value = !status ? &pickle.values[root] : NULL;
+        if (!status && i == 1 && (value->kind != PICKLE_INTEGER || value->as.integer != LEGACY_PROTOCOL)) {
             status = fail(error, NST_ERROR_FORMAT, "%s was saved with another torch protocol than %d", path,
                           LEGACY_PROTOCOL);
         }
-        if (status == NST_OK && i == 2) {
+        if (!status && i == 2) {
             const struct pickle_value *order =
                 value->kind == PICKLE_DICTIONARY ? pickle_find(&pickle, value, "little_endian") : NULL;
             if (order == NULL || order->kind != PICKLE_BOOL || order->as.integer != 1) {
@@ -42,7 +42,7 @@ static nst_status check_preamble(struct legacy_head *head, const char *path, nst
             }
         }
         pickle_free(&pickle);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
     }
@@ -78,7 +78,7 @@ static nst_status locate_storages(const struct tensor_list *list, uint64_t posit
         printable(storage->key, storage->key_length, shown, sizeof shown);
         unsigned char count_bytes[8];
         nst_status status = tensor_list_read(list, position, count_bytes, 8, "the length of a storage", error);
-        if (status != NST_OK) {
+        if (status) {
             return status;
         }
         uint64_t count = 0;
@@ -113,19 +113,19 @@ static nst_status read_head(struct tensor_list *list, struct legacy_head *head, 
     struct pickle dictionary = {0}, keys = {0};
     uint32_t dictionary_root = 0, keys_root = 0;
     nst_status status = check_preamble(head, list->path, error);
-    if (status == NST_OK) {
+    if (!status) {
         status = next_pickle(head, list->path, &dictionary, &dictionary_root, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = pickle_check_dictionary(&dictionary, dictionary_root, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = next_pickle(head, list->path, &keys, &keys_root, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = locate_storages(list, head->position, &keys, keys_root, &dictionary, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = pickle_list_tensors(&dictionary, dictionary_root, list, error);
     }
     pickle_free(&dictionary);
@@ -140,7 +140,7 @@ nst_status torch_legacy_list(struct tensor_list *list, nst_error *error) {
         return fail_memory(error, bytes, "the start of a network");
     }
     nst_status status = tensor_list_read(list, 0, data, bytes, "the start of the file", error);
-    if (status == NST_OK) {
+    if (!status) {
         struct legacy_head head = {data, bytes, 0};
         status = read_head(list, &head, error);
     }

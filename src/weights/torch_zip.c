@@ -29,7 +29,7 @@ static nst_status read_entry(const struct tensor_list *list, uint64_t entry, uin
     }
     nst_status status = NST_OK;
     unsigned char skipped[4096];
-    while (offset_bytes > 0 && status == NST_OK) { /* compressed entries cannot be sought in */
+    while (offset_bytes > 0 && !status) { /* compressed entries cannot be sought in */
         uint64_t step = offset_bytes < sizeof skipped ? offset_bytes : sizeof skipped;
         zip_int64_t count = zip_fread(file, skipped, step);
         if (count <= 0) {
@@ -39,7 +39,7 @@ static nst_status read_entry(const struct tensor_list *list, uint64_t entry, uin
         }
     }
     size_t done = 0;
-    while (done < bytes && status == NST_OK) {
+    while (done < bytes && !status) {
         zip_int64_t count = zip_fread(file, (char *)data + done, bytes - done);
         if (count <= 0) {
             status = fail_zip(list, what, "it is truncated or damaged", error);
@@ -48,7 +48,7 @@ static nst_status read_entry(const struct tensor_list *list, uint64_t entry, uin
         }
     }
     /* One read at the end makes libzip compare the checksum of an entry that was read as a whole. */
-    if (status == NST_OK && zip_fread(file, skipped, 1) < 0) {
+    if (!status && zip_fread(file, skipped, 1) < 0) {
         status = fail_zip(list, what, "its checksum is wrong", error);
     }
     zip_fclose(file);
@@ -121,7 +121,7 @@ static nst_status read_whole(const struct tensor_list *list, zip_uint64_t entry,
         return fail_memory(error, *bytes + 1, what);
     }
     nst_status status = read_entry(list, entry, 0, *data, *bytes, what, error);
-    if (status != NST_OK) {
+    if (status) {
         free(*data);
         *data = NULL;
     }
@@ -138,7 +138,7 @@ static nst_status check_byte_order(const struct tensor_list *list, char *name, s
     unsigned char *text;
     size_t bytes;
     nst_status status = read_whole(list, (zip_uint64_t)entry, 64, "byteorder", &text, &bytes, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     bool little = bytes >= 6 && memcmp(text, "little", 6) == 0;
@@ -197,7 +197,7 @@ static nst_status open_archive(struct tensor_list *list, nst_error *error) {
 
 nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
     nst_status status = open_archive(list, error);
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     zip_uint64_t entry = 0;
@@ -205,13 +205,13 @@ nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
     char name[ENTRY_NAME_LENGTH];
     unsigned char *data = NULL;
     status = find_pickle(list, &entry, &prefix, error);
-    if (status == NST_OK && prefix > ENTRY_NAME_LENGTH / 2) {
+    if (!status && prefix > ENTRY_NAME_LENGTH / 2) {
         status = fail(error, NST_ERROR_FORMAT, "%s: the names in the zip file are too long", list->path);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = read_whole(list, entry, PICKLE_LIMIT_BYTES, "data.pkl", &data, &bytes, error);
     }
-    if (status != NST_OK) {
+    if (status) {
         return status;
     }
     memcpy(name, zip_get_name(list->archive, entry, 0), prefix);
@@ -219,16 +219,16 @@ nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
 
     struct pickle pickle = {0};
     uint32_t root = 0;
-    if (status == NST_OK) {
+    if (!status) {
         status = pickle_read(&pickle, list->path, data, bytes, &root, error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = pickle_check_dictionary(&pickle, root, error);
     }
-    for (size_t i = 0; i < pickle.storage_count && status == NST_OK; i++) {
+    for (size_t i = 0; i < pickle.storage_count && !status; i++) {
         status = locate_storage(list, name, prefix, &pickle.storages[i], error);
     }
-    if (status == NST_OK) {
+    if (!status) {
         status = pickle_list_tensors(&pickle, root, list, error);
     }
     pickle_free(&pickle);
