@@ -100,10 +100,18 @@ void context_use_tuning(nst_context *context) {
 }
 
 nst_status nst_context_create(const nst_context_options *options, nst_context **context, nst_error *error) {
+    return context_create(options, NULL, context, error);
+}
+
+nst_status context_create(const nst_context_options *options, const struct context_tables *tables,
+                          nst_context **context, nst_error *error) {
     *context = NULL;
     nst_context *created = calloc(1, sizeof *created);
     if (!created) {
         return fail_memory(error, sizeof *created, "an OpenCL context");
+    }
+    if (tables) {
+        created->tables = *tables;
     }
     bool profiling = options && options->profiling;
     nst_status status = find_device(options, created, error);

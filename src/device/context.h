@@ -12,6 +12,16 @@
 struct kernel_profile; /* time per kernel name, kept when profiling */
 struct program_store;  /* compiled programs of this context, and the folder of binaries */
 
+/* The registries: what there is of each kind, a NULL behind the last (of recipes, a row without a name). A NULL here
+ * stands for what is built in. This room knows nothing of their contents; each other room hands out its own table by a
+ * function, such as convolution_engines(context). */
+struct context_tables {
+    const struct convolution_methods *const *engines;
+    const struct product_methods *const *products;
+    const struct loss_methods *const *losses;
+    const struct recipe *recipes;
+};
+
 struct nst_context {
     nst_device_info info;
     cl_platform_id platform;
@@ -28,6 +38,8 @@ struct nst_context {
     bool prefetches;      /* the compiler of kernels knows __builtin_prefetch */
     int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
 
+    struct context_tables tables;
+
     struct tuning_table tuning;    /* empty if the device was not tuned */
     bool keeps_findings;           /* what is found out about the device is kept for later runs */
     char note[SELECT_NOTE_LENGTH]; /* see nst_context_note */
@@ -36,6 +48,11 @@ struct nst_context {
     struct program_store *programs;
     struct kernel_profile *profile; /* NULL unless profiling */
 };
+
+/* nst_context_create with other registries than those that are built in, which must live as long as the context;
+ * `tables` may be NULL. */
+nst_status context_create(const nst_context_options *options, const struct context_tables *tables,
+                          nst_context **context, nst_error *error);
 
 /* The row of the table that says which channel block is used. */
 #define CHANNEL_BLOCK_WORK "channel block"
