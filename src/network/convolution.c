@@ -201,21 +201,6 @@ nst_status convolution_set_weights(nst_context *context, struct convolution *con
                       error);
 }
 
-uint64_t feature_map_bytes(const nst_context *context, bool half, int channels, int height, int width) {
-    uint64_t block = context->channel_block;
-    return (channels + block - 1) / block * block * height * width * (half ? sizeof(cl_ushort) : sizeof(cl_float));
-}
-
-const char *feature_map_option(bool half) {
-    return half ? "-D HALF_MAPS=1" : "";
-}
-
-uint64_t relu_mask_bytes(const nst_context *context, int channels, int height, int width) {
-    uint64_t block = context->channel_block;
-    return (channels + block - 1) / block * block * ceiling_divide(height, 4) * ceiling_divide(width, 4) *
-           sizeof(cl_ushort);
-}
-
 int convolution_dispatch_units(const struct convolution *convolution, double unit_flop, int multiple) {
     double most = convolution->dispatch_flop / unit_flop / multiple;
     int count = most < 1 ? 1 : most > 1 << 16 ? 1 << 16 : (int)most;

@@ -8,10 +8,7 @@
  * The backward pass to the data is the same convolution with other weights (channels exchanged, filters turned by
  * 180 degrees, padding kernel_size - 1 - padding), so an engine knows nothing of directions.
  *
- * Feature maps:  float  [ceil(channels / B)][height][width][B], B = context->channel_block, unused channels zero;
- *                or bfloat16, the upper 16 bits of a float (cl/features.h).
- * ReLU masks:    ushort [ceil(channels / B)][ceil(height / 4)][ceil(width / 4)][B]; bit 4 * (y % 4) + x % 4 is 1
- *                where the ReLU's output is positive.
+ * Feature maps and ReLU masks are laid out as feature_map.h says.
  *
  * Channels, kernel size and epilogue are fixed when it is created; height and width come with each run, so that one
  * set of transformed weights and programs serves every scale.
@@ -19,7 +16,7 @@
 #ifndef NETWORK_CONVOLUTION_H
 #define NETWORK_CONVOLUTION_H
 
-#include "device/context.h"
+#include "network/feature_map.h"
 #include "weights/network.h"
 
 enum convolution_engine {
@@ -142,11 +139,5 @@ nst_status convolution_run(nst_context *context, struct convolution *convolution
  * dense. */
 nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
                                    nst_error *error);
-
-/* Bytes of a feature map, of bfloat16 if `half`, and of its mask. */
-uint64_t feature_map_bytes(const nst_context *context, bool half, int channels, int height, int width);
-/* The build option for kernels that read or write such maps. */
-const char *feature_map_option(bool half);
-uint64_t relu_mask_bytes(const nst_context *context, int channels, int height, int width);
 
 #endif

@@ -28,17 +28,6 @@ struct model_options {
     bool losses_in_place; /* as far as the device can: see model_gradient_in_place */
 };
 
-struct image_size {
-    int height, width;
-};
-
-/* What a loss sees of a tapped stage. */
-struct feature_map {
-    cl_mem values; /* [blocks][height][width][block], float or bfloat16 */
-    cl_mem mask;   /* its ReLU mask, NULL if the stage has no ReLU */
-    int channels, height, width;
-};
-
 struct model;
 
 /* Puts the part of the network that the taps need on the device. The network may be destroyed afterwards.
