@@ -12,8 +12,18 @@ enum resize_filter {
 /* An empty picture of the given size, values zero. */
 nst_status picture_create(int width, int height, int channels, nst_picture *picture, nst_error *error);
 
-/* Resizes to width x height: separable, antialiased, weights normalized, edges by renormalizing; alpha premultiplied
- * while filtering. Results are clamped to 0..1. */
+/* True if every pixel is fully visible: there is no alpha, or it is 1 everywhere. */
+bool picture_is_opaque(const nst_picture *picture);
+
+/* Gives pixels that cannot be seen (alpha 0) a smooth continuation of the colors of visible ones, which weigh by their
+ * alpha. No other pixel changes, nor any alpha; without hidden pixels, nothing is done. `name` says in messages which
+ * picture it is ("content"). Errors: NST_ERROR_ARGUMENT (no pixel can be seen), NST_ERROR_MEMORY; the picture is then
+ * as it was. */
+nst_status picture_fill_hidden(nst_picture *picture, const char *name, nst_error *error);
+
+/* Resizes to width x height: separable, antialiased, weights normalized, edges by renormalizing. Where there is
+ * transparency, alpha is premultiplied while filtering, and pixels hidden in the result are filled as by
+ * picture_fill_hidden (black if all are hidden). Results are clamped to 0..1. */
 nst_status picture_resize(const nst_picture *source, int width, int height, enum resize_filter filter,
                           nst_picture *result, nst_error *error);
 

@@ -157,13 +157,33 @@ static void multiply_by_alpha(nst_picture *picture) {
     }
 }
 
-/* Where nothing is left of a pixel, its color is lost, and becomes black. */
+static float largest_alpha(const nst_picture *picture) {
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    float largest = 0;
+    for (const float *value = picture->values; pixels > 0; pixels--, value += 4) {
+        largest = value[3] > largest ? value[3] : largest;
+    }
+    return largest;
+}
+
+/* Where next to nothing is left of a pixel (less than half a level of 8 bits, if one pixel at least is opaque), the
+ * quotient is noise: such a pixel becomes hidden. */
 static void divide_by_alpha(nst_picture *picture) {
     size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    float least = largest_alpha(picture) / 510;
     for (float *value = picture->values; pixels > 0; pixels--, value += 4) {
+        bool hidden = !(value[3] > least);
         for (int channel = 0; channel < 3; channel++) {
-            value[channel] = value[3] > 1e-6f ? value[channel] / value[3] : 0;
+            value[channel] = hidden ? 0 : value[channel] / value[3];
         }
+        value[3] = hidden ? 0 : value[3];
+    }
+}
+
+static void set_opaque(nst_picture *picture) {
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    for (size_t i = 0; picture->channels == 4 && i < pixels; i++) {
+        picture->values[4 * i + 3] = 1;
     }
 }
 
@@ -184,31 +204,48 @@ static nst_status copy_picture(const nst_picture *source, nst_picture *result, n
     return status;
 }
 
+/* The colors are weighted by alpha, and those of pixels that are hidden in the result are filled. */
+static nst_status resize_with_alpha(const nst_picture *source, int width, int height, enum resize_filter filter,
+                                    nst_picture *result, nst_error *error) {
+    nst_picture premultiplied;
+    nst_status status = copy_picture(source, &premultiplied, error);
+    if (status) {
+        return status;
+    }
+    multiply_by_alpha(&premultiplied);
+    status = resize_both(&premultiplied, width, height, filter, result, error);
+    nst_picture_free(&premultiplied);
+    if (status) {
+        return status;
+    }
+    divide_by_alpha(result);
+    status = largest_alpha(result) > 0 ? picture_fill_hidden(result, "resized", error) : NST_OK;
+    if (status) {
+        nst_picture_free(result);
+    }
+    return status;
+}
+
 nst_status picture_resize(const nst_picture *source, int width, int height, enum resize_filter filter,
                           nst_picture *result, nst_error *error) {
     memset(result, 0, sizeof *result);
+    bool opaque = picture_is_opaque(source);
     nst_status status;
     if (width == source->width && height == source->height) {
         status = copy_picture(source, result, error);
     } else if (width < 1 || height < 1) {
         return fail(error, NST_ERROR_ARGUMENT, "a picture cannot be resized to %d x %d pixels", width, height);
-    } else if (source->channels == 3) {
-        status = resize_both(source, width, height, filter, result, error);
+    } else if (!opaque) {
+        status = resize_with_alpha(source, width, height, filter, result, error);
     } else {
-        nst_picture premultiplied;
-        status = copy_picture(source, &premultiplied, error);
-        if (status) {
-            return status;
-        }
-        multiply_by_alpha(&premultiplied);
-        status = resize_both(&premultiplied, width, height, filter, result, error);
-        nst_picture_free(&premultiplied);
-        if (!status) {
-            divide_by_alpha(result);
-        }
+        status = resize_both(source, width, height, filter, result, error);
     }
-    if (!status) {
-        clamp_values(result);
+    if (status) {
+        return status;
     }
-    return status;
+    if (opaque) {
+        set_opaque(result); /* the sum of its weights need not be 1 to the last bit */
+    }
+    clamp_values(result);
+    return NST_OK;
 }

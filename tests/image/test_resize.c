@@ -173,6 +173,81 @@ static void hidden_colors_stay_hidden(void **state) {
     nst_picture_free(&source);
 }
 
+/* Of a square on transparent ground, half gray and half white: what is hidden in the result continues the square, also
+ * where Lanczos's rings are, and never becomes black. Without anything visible it is black. */
+static void hidden_pixels_are_filled(void **state) {
+    (void)state;
+    static const int results[][2] = {{12, 12}, {17, 31}, {40, 41}, {100, 1}, {90, 90}};
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        for (int filter = RESIZE_TRIANGLE; filter <= RESIZE_LANCZOS3; filter++) {
+            nst_picture source, result;
+            int width = results[i][0], height = results[i][1], hidden = 0;
+            assert_int_equal(picture_create(60, 60, 4, &source, NULL), NST_OK);
+            for (int k = 0; k < 60 * 60; k++)
+                if (k % 60 >= 20 && k % 60 < 40 && k / 60 >= 20 && k / 60 < 40) {
+                    float *pixel = source.values + 4 * k;
+                    pixel[0] = pixel[1] = pixel[2] = k % 60 < 30 ? 0.5f : 1;
+                    pixel[3] = 1;
+                }
+            assert_int_equal(picture_resize(&source, width, height, (enum resize_filter)filter, &result, NULL), NST_OK);
+            for (int k = 0; k < width * height; k++) {
+                hidden += result.values[4 * k + 3] == 0;
+                assert_true(result.values[4 * k] > 0.38f); /* Lanczos undershoots */
+            }
+            assert_true(hidden > 0 || height == 1);
+            nst_picture_free(&result);
+            for (int k = 3; k < 60 * 60 * 4; k += 4)
+                source.values[k] = 0;
+            assert_int_equal(picture_resize(&source, width, height, (enum resize_filter)filter, &result, NULL), NST_OK);
+            for (int k = 0; k < width * height * 4; k++)
+                assert_true(result.values[k] == 0);
+            nst_picture_free(&result);
+            nst_picture_free(&source);
+        }
+}
+
+/* One pixel of many is little, but all there is to see. */
+static void a_speck_is_not_lost(void **state) {
+    (void)state;
+    nst_picture source, result;
+    assert_int_equal(picture_create(1000, 1000, 4, &source, NULL), NST_OK);
+    float *speck = source.values + 4 * (345 * 1000 + 678);
+    speck[0] = speck[3] = 1;
+    assert_int_equal(picture_resize(&source, 17, 17, RESIZE_LANCZOS3, &result, NULL), NST_OK);
+    float alpha = 0;
+    for (int i = 0; i < 17 * 17; i++) {
+        alpha += result.values[4 * i + 3];
+        assert_true(fabsf(result.values[4 * i] - 1) < 1e-5f);
+    }
+    assert_true(alpha > 0);
+    nst_picture_free(&result);
+    nst_picture_free(&source);
+}
+
+/* An alpha of 1 everywhere: the bytes of the picture without it. */
+static void opaque_alpha_changes_nothing(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SIZE_COUNT; i++)
+        for (int filter = RESIZE_TRIANGLE; filter <= RESIZE_LANCZOS3; filter++) {
+            nst_picture plain = fixture_picture(23, 19, 3, 255), opaque, from_plain, from_opaque;
+            assert_int_equal(picture_create(23, 19, 4, &opaque, NULL), NST_OK);
+            for (int k = 0; k < 23 * 19; k++) {
+                memcpy(opaque.values + 4 * k, plain.values + 3 * k, 3 * sizeof(float));
+                opaque.values[4 * k + 3] = 1;
+            }
+            enum resize_filter chosen = (enum resize_filter)filter;
+            assert_int_equal(picture_resize(&plain, sizes[i][0], sizes[i][1], chosen, &from_plain, NULL), NST_OK);
+            assert_int_equal(picture_resize(&opaque, sizes[i][0], sizes[i][1], chosen, &from_opaque, NULL), NST_OK);
+            assert_true(picture_is_opaque(&from_opaque));
+            for (int k = 0; k < sizes[i][0] * sizes[i][1]; k++)
+                assert_memory_equal(from_opaque.values + 4 * k, from_plain.values + 3 * k, 3 * sizeof(float));
+            nst_picture_free(&plain);
+            nst_picture_free(&opaque);
+            nst_picture_free(&from_plain);
+            nst_picture_free(&from_opaque);
+        }
+}
+
 static void overshoot_is_clamped(void **state) {
     (void)state;
     nst_picture source, result;
@@ -232,6 +307,9 @@ int main(void) {
         cmocka_unit_test(reducing_does_not_alias),
         cmocka_unit_test(the_same_size_is_the_same_picture),
         cmocka_unit_test(hidden_colors_stay_hidden),
+        cmocka_unit_test(hidden_pixels_are_filled),
+        cmocka_unit_test(a_speck_is_not_lost),
+        cmocka_unit_test(opaque_alpha_changes_nothing),
         cmocka_unit_test(overshoot_is_clamped),
         cmocka_unit_test(thin_pictures_can_be_turned),
         cmocka_unit_test(impossible_sizes_are_refused),
