@@ -53,10 +53,10 @@ nst_status known_convolution_check(const struct known_convolution *known, const 
 double known_convolution_bound(const struct convolution_shape *shape, enum convolution_engine engine);
 
 /* The same for a Gram product, by the style loss and its gradient on a small map; and the time of the product. */
-nst_status known_product_check(nst_context *context, enum product_engine product, int channels, double *found,
+nst_status known_product_check(nst_context *context, const struct product_engine *product, int channels, double *found,
                                nst_error *error);
-nst_status known_product_time(nst_context *context, enum product_engine product, int channels, struct image_size size,
-                              double seconds, struct bench_timing *timing, nst_error *error);
+nst_status known_product_time(nst_context *context, const struct product_engine *product, int channels,
+                              struct image_size size, double seconds, struct bench_timing *timing, nst_error *error);
 
 /* known_convolutions.c, known_losses.c, known_passes.c: add their lines; brief: only what the first job on a device
  * waits for. Errors are those of the host; the device's are lines. */

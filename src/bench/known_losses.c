@@ -19,8 +19,8 @@ struct layer_fixture {
     struct style_loss *style;
     struct content_loss *content;
     struct plan plan;
-    int image, partials; /* plan entries */
-    enum product_engine product;
+    int image, partials;                  /* plan entries */
+    const struct product_engine *product; /* NULL: the one that is chosen */
     bool half;
     int channels;
     struct image_size size;
@@ -256,7 +256,7 @@ static nst_status run_product(void *user, int count, nst_error *error) {
     return status ? status : context_finish(run->fixture->context, error);
 }
 
-nst_status known_product_check(nst_context *context, enum product_engine product, int channels, double *found,
+nst_status known_product_check(nst_context *context, const struct product_engine *product, int channels, double *found,
                                nst_error *error) {
     struct layer_fixture fixture = {
         .context = context, .product = product, .channels = channels, .size = {.height = 17, .width = 15}};
@@ -269,8 +269,8 @@ nst_status known_product_check(nst_context *context, enum product_engine product
     return status;
 }
 
-nst_status known_product_time(nst_context *context, enum product_engine product, int channels, struct image_size size,
-                              double seconds, struct bench_timing *timing, nst_error *error) {
+nst_status known_product_time(nst_context *context, const struct product_engine *product, int channels,
+                              struct image_size size, double seconds, struct bench_timing *timing, nst_error *error) {
     struct layer_fixture fixture = {.context = context, .product = product, .channels = channels, .size = size};
     struct product_run run = {.fixture = &fixture};
     nst_status status = create_layer(&fixture, error);

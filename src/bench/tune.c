@@ -98,7 +98,7 @@ static nst_status end_line(struct tuner *tuner, struct tune_line *line, nst_stat
 struct works {
     struct layer_work *convolutions;
     int convolution_count;
-    struct product {
+    struct gram_work {
         int channels;
         struct image_size size;
     } products[NST_MAX_LAYERS];
@@ -127,7 +127,7 @@ static void add_style(const struct tuner *tuner, struct works *works, int channe
     if (!has_convolution(tuner->context, works, &gradient)) {
         works->convolutions[works->convolution_count++] = gradient;
         if (!tuner->context->loops_in_kernel) { /* else there is only one */
-            works->products[works->product_count++] = (struct product){channels, size};
+            works->products[works->product_count++] = (struct gram_work){channels, size};
         }
     }
 }
@@ -202,9 +202,10 @@ static nst_status tune_works(struct tuner *tuner, nst_error *error) {
     tuner->report->lines = larger ? larger : tuner->report->lines;
     for (int i = 0; !status && i < works.convolution_count + works.product_count; ++i) {
         bool is_product = i >= works.convolution_count;
-        const struct product *product = &works.products[is_product ? i - works.convolution_count : 0];
+        const struct gram_work *product = &works.products[is_product ? i - works.convolution_count : 0];
         if (is_product) {
-            product_work(context, product->channels, work, sizeof work);
+            struct product_shape gram = {.kind = PRODUCT_GRAM, .rows = product->channels};
+            product_work(context, &gram, work, sizeof work);
         } else {
             convolution_work(context, &works.convolutions[i].shape, work, sizeof work);
         }

@@ -7,8 +7,8 @@
 static const double bound = 1e-5;
 
 /* INFINITY for one that cannot be done, computes wrongly or fails. */
-static double try_product(nst_context *context, enum product_engine product, int channels, struct image_size size,
-                          double seconds, struct tune_line *line) {
+static double try_product(nst_context *context, const struct product_engine *product, int channels,
+                          struct image_size size, double seconds, struct tune_line *line) {
     struct bench_timing timing;
     double found;
     nst_error why;
@@ -26,16 +26,22 @@ static double try_product(nst_context *context, enum product_engine product, int
 
 nst_status tune_product(nst_context *context, int channels, struct image_size size, const struct tune_search *how,
                         struct tune_line *line, nst_error *error) {
-    enum product_engine built_in = product_default(context, false, channels), best = built_in;
+    struct product_shape shape = {.kind = PRODUCT_GRAM, .rows = channels};
+    const struct product_engine *const *engines = product_engines(context);
+    const struct product_engine *built_in = product_default(context, &shape), *best = built_in;
     double best_ms = INFINITY, default_ms = INFINITY;
-    for (int product = PRODUCT_PACKED; product <= PRODUCT_TILES; ++product) {
-        if (how->tell(how->user, (double)(product - PRODUCT_PACKED) / PRODUCT_TILES, product_engine_name(product))) {
+    int count = 0;
+    while (engines[count]) {
+        ++count;
+    }
+    for (int i = 0; i < count; ++i) {
+        if (how->tell(how->user, (double)i / count, product_engine_name(engines[i]))) {
             return fail(error, NST_CANCELLED, "stopped");
         }
-        double ms = try_product(context, product, channels, size, how->seconds, line);
-        default_ms = product == (int)built_in ? ms : default_ms;
+        double ms = try_product(context, engines[i], channels, size, how->seconds, line);
+        default_ms = engines[i] == built_in ? ms : default_ms;
         if (ms < best_ms) {
-            best = product;
+            best = engines[i];
             best_ms = ms;
         }
     }

@@ -17,7 +17,7 @@ struct program_store;  /* compiled programs of this context, and the folder of b
  * function, such as convolution_engines(context). */
 struct context_tables {
     const struct convolution_methods *const *engines;
-    const struct product_methods *const *products;
+    const struct product_engine *const *products;
     const struct loss_methods *const *losses;
     const struct recipe *recipes;
 };

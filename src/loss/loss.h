@@ -17,6 +17,7 @@
 #include "device/plan.h"
 #include "device/reduction.h"
 #include "network/model.h"
+#include "network/product.h"
 
 /* Where a loss leaves its partial sums: partials[slot * reduction_partials() ...]. */
 struct loss_output {
@@ -46,25 +47,11 @@ nst_status content_loss_run(struct content_loss *loss, const struct plan *plan, 
 
 /* ---- Style ------------------------------------------------------------------------------------------------------- */
 
-enum product_engine {
-    PRODUCT_AUTO,   /* the default for the device */
-    PRODUCT_PACKED, /* our own register tiles (CPUs) */
-    PRODUCT_CLBLAST,
-    PRODUCT_TILES /* our own, split along the pixels (GPUs) */
-};
-
-const char *product_engine_name(enum product_engine engine);
-
-/* What is built in for the device, and what style_loss_create takes for PRODUCT_AUTO: that, unless the device's table
- * (device/tuning.h) has a row for the work. */
-enum product_engine product_default(const nst_context *context, bool half_maps, int channels);
-enum product_engine product_choose(const nst_context *context, bool half_maps, int channels);
-void product_work(const nst_context *context, int channels, char *work, size_t size);
-
 struct style_loss;
 
-nst_status style_loss_create(nst_context *context, const struct model *model, int stage, enum product_engine engine,
-                             struct style_loss **loss, nst_error *error);
+/* `engine` makes the Gram matrix; NULL: the one that product_choose takes. */
+nst_status style_loss_create(nst_context *context, const struct model *model, int stage,
+                             const struct product_engine *engine, struct style_loss **loss, nst_error *error);
 void style_loss_destroy(struct style_loss *loss);
 void style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes, int size_count);
 

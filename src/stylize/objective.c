@@ -81,7 +81,7 @@ static nst_status create_terms(struct objective *objective, const nst_settings *
         term->stage = model_find_stage(objective->model, layer->name);
         term->layer_weight = layer->weight / style_sum;
         nst_status status =
-            style_loss_create(objective->context, objective->model, term->stage, PRODUCT_AUTO, &term->loss, error);
+            style_loss_create(objective->context, objective->model, term->stage, NULL, &term->loss, error);
         if (status) {
             return status;
         }

@@ -77,7 +77,7 @@ static void a_failure_is_remembered_until_it_is_gone(void **state) {
 /* Kernels that compute a little wrongly: of convolutions and of the optimizer. */
 static void wrong_kernels_are_found(void **state) {
     (void)state;
-    fixture_copy_kernels("wrong", "gram.cl", "+= products", "+= 1.001f * products");
+    fixture_copy_kernels("wrong", "gram_packed.cl", "+= products", "+= 1.001f * products");
     fixture_copy_kernels("wrong-tiles", "gram_tiles.cl", "sum += ", "sum += 1.001f * ");
     const char *folders[] = {"wrong", "wrong-tiles"};
     int refused = 0;

@@ -74,7 +74,7 @@ programs() {
 }
 
 # Files of the engines for CPUs, and the one that is several of the others together.
-not_for_gpus="convolution_direct.cl convolution_pointwise.cl convolution_winograd.cl passes.cl"
+not_for_gpus="convolution_direct.cl convolution_pointwise.cl convolution_winograd.cl gram_packed.cl passes.cl"
 
 fail() {
     echo "FAILED: $*" >&2

@@ -1,4 +1,4 @@
-/* test_style.c: Gram matrices by both engines, blending, difference and gradient of the style loss (cl/gram.cl,
+/* test_style.c: Gram matrices by every engine, blending, difference and gradient of the style loss (cl/gram.cl,
  * loss/style.c) against the float64 reference. */
 #include "fixture.h"
 #include "loss/loss.h"
@@ -21,7 +21,7 @@ struct style_case {
 
 /* The plan is made for `planned`, which is not smaller than the maps to come. */
 static void case_init(struct style_case *test, nst_context *context, struct map_size size, struct image_size planned,
-                      enum product_engine engine) {
+                      const struct product_engine *engine) {
     nst_error error;
     char description[32];
     snprintf(description, sizeof description, "c%d:k1 r", size.channels);
@@ -29,8 +29,7 @@ static void case_init(struct style_case *test, nst_context *context, struct map_
     const char *tap = "relu1_1";
     /* With the engine of its choice it also chooses where the gradient goes; otherwise it is added to a map of its own.
      */
-    struct model_options options = {
-        .taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = engine == PRODUCT_AUTO};
+    struct model_options options = {.taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = !engine};
     check(model_create(context, test->network, &options, &test->model, &error), &error);
     check(style_loss_create(context, test->model, 0, engine, &test->loss, &error), &error);
     check(model_add_to_plan(test->model, &test->plan, &planned, 1, &error), &error);
@@ -81,7 +80,7 @@ static void release_map(nst_context *context, struct given_map *given) {
 
 /* Two style pictures of different sizes blended, then loss and gradient at a third map. */
 static void check_style(nst_context *context, struct map_size size, struct image_size planned,
-                        enum product_engine engine) {
+                        const struct product_engine *engine) {
     nst_error error;
     struct style_case test;
     const double scale = 1.0 / (double)pixels_of(size), shares[] = {0.3, 0.7};
@@ -138,31 +137,30 @@ static void check_style(nst_context *context, struct map_size size, struct image
     case_free(&test, context);
 }
 
-/* Whether the device can do with that engine. */
-static bool engine_can(const nst_context *context, enum product_engine engine, bool half) {
+/* Whether the device can do with that engine; NULL: with any. */
+static bool engine_can(const nst_context *context, const struct product_engine *engine, bool half) {
     bool packable = context->loops_in_kernel && context->channel_block > 1;
     bool tileable = !context->loops_in_kernel && context->channel_block == 1 && context->work_group >= 64;
-    switch (engine) {
-    case PRODUCT_AUTO:
-        break;
-    case PRODUCT_PACKED:
-        return packable;
-    case PRODUCT_CLBLAST:
-        return context->channel_block == 1 && !half;
-    case PRODUCT_TILES:
-        return tileable;
+    bool by_clblast = context->channel_block == 1 && !half;
+    if (!engine) {
+        return packable || tileable || by_clblast;
     }
-    return half ? packable || tileable : packable || context->channel_block == 1;
+    const char *name = product_engine_name(engine);
+    return strcmp(name, "packed") == 0 ? packable : strcmp(name, "tiles") == 0 ? tileable : by_clblast;
 }
 
 static void check_engines(nst_context *context, struct map_size size, struct image_size planned) {
     for (int half = 0; half <= 1; ++half) {
         size.half = half;
-        for (int engine = PRODUCT_AUTO; engine <= PRODUCT_TILES; ++engine) {
+        if (engine_can(context, NULL, half)) {
+            check_style(context, size, planned, NULL);
+        }
+        for (const struct product_engine *const *engine = product_engines(context); *engine; ++engine) {
             /* CLBlast's kernels are not ours: where sizes are to be small, a small matrix will do. */
-            bool is_to_try = engine != PRODUCT_CLBLAST || !sizes_are_small() || size.channels <= 8;
-            if (is_to_try && engine_can(context, engine, half)) {
-                check_style(context, size, planned, engine);
+            bool is_ours = strcmp(product_engine_name(*engine), "clblast") != 0;
+            bool is_to_try = is_ours || !sizes_are_small() || size.channels <= 8;
+            if (is_to_try && engine_can(context, *engine, half)) {
+                check_style(context, size, planned, *engine);
             }
         }
     }
@@ -198,17 +196,19 @@ static void engines_are_refused_where_they_cannot_work(void **state) {
     nst_context *context = *state;
     nst_error error;
     struct style_case test;
-    case_init(&test, context, (struct map_size){5, 4, 4, false}, (struct image_size){4, 4}, PRODUCT_AUTO);
+    case_init(&test, context, (struct map_size){5, 4, 4, false}, (struct image_size){4, 4}, NULL);
     struct style_loss *loss;
-    for (int engine = PRODUCT_PACKED; engine <= PRODUCT_TILES; ++engine) {
-        if (!engine_can(context, engine, false)) {
-            assert_int_equal(style_loss_create(context, test.model, 0, engine, &loss, &error), NST_ERROR_ARGUMENT);
+    int refused = 0;
+    for (const struct product_engine *const *engine = product_engines(context); *engine; ++engine) {
+        if (!engine_can(context, *engine, false)) {
+            assert_int_equal(style_loss_create(context, test.model, 0, *engine, &loss, &error), NST_ERROR_ARGUMENT);
+            assert_non_null(strstr(error.message, product_engine_name(*engine)));
             assert_null(loss);
+            ++refused;
         }
     }
+    assert_true(refused > 0); /* those for CPUs and those for GPUs exclude each other */
     style_loss_destroy(NULL);
-    assert_string_equal(product_engine_name(PRODUCT_PACKED), "packed");
-    assert_string_equal(product_engine_name(PRODUCT_CLBLAST), "clblast");
     case_free(&test, context);
 }
 

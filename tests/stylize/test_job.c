@@ -365,7 +365,8 @@ static void a_printed_plan_changes_nothing(void **state) {
     nst_network *network = random_network("c128 r", 31);
     struct tuning_table before = context->tuning;
     struct tuning_row row = {.choice = "clblast"};
-    product_work(context, 128, row.work, sizeof row.work);
+    struct product_shape gram = {.kind = PRODUCT_GRAM, .rows = 128};
+    product_work(context, &gram, row.work, sizeof row.work);
     context->tuning = (struct tuning_table){0};
     assert_int_equal(tuning_set(&context->tuning, &row, NULL), NST_OK);
     double expected = first_loss(context, network, false);
