@@ -191,9 +191,10 @@ typedef struct nst_network_options {
     const char *until;            /* the last layer that is read; NULL: all */
 } nst_network_options;
 
-/* Opens a network by name (vgg19, ...; looked for in the user's data folder, the installed share folder and
- * `weights/` of the source tree, in this order) or by path (anything with a slash or an ending). Accepted:
- * safetensors, torch.save in both forms, and Keras's HDF5 where nst was built with libhdf5. `options` may be NULL.
+/* Opens a network by name (vgg19, ...; looked for in the user's data folder, the share folder of the installation, also
+ * if it was moved, and `weights/` of the source tree, in this order) or by path (anything with a slash or an ending).
+ * Accepted: safetensors, torch.save in both forms, and Keras's HDF5 where nst was built with libhdf5. `options` may be
+ * NULL.
  * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_NETWORK. */
 nst_status nst_network_open(const char *name_or_path, const nst_network_options *options, nst_network **network,
                             nst_error *error);

@@ -2,6 +2,7 @@
 #include "weights/locate.h"
 #include "support/error.h"
 #include "support/file.h"
+#include "support/origin.h"
 #include "support/text.h"
 #include "weights/tools.h"
 #include <stdlib.h>
@@ -65,6 +66,32 @@ static nst_status add_folder(struct network_folders *folders, const char *base, 
     return NST_OK;
 }
 
+static bool has_folder(const struct network_folders *folders, const char *path) {
+    for (int i = 0; i < folders->count; i++) {
+        if (strcmp(folders->paths[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the share folders of the installation that this code, or this program, belongs to. */
+static nst_status add_moved_folders(struct network_folders *folders, nst_error *error) {
+    char *found[] = {
+        origin_of_code(NST_WEIGHTS_FROM_LIBRARY),
+        origin_of_code(NST_WEIGHTS_FROM_PROGRAM), /* where the library is linked into the program */
+        origin_of_program(NST_WEIGHTS_FROM_PROGRAM),
+    };
+    nst_status status = NST_OK;
+    for (size_t i = 0; i < COUNT(found); i++) {
+        if (!status && found[i] != NULL && !has_folder(folders, found[i])) {
+            status = add_folder(folders, found[i], "", "installed", error);
+        }
+        free(found[i]);
+    }
+    return status;
+}
+
 nst_status network_folders_find(struct network_folders *folders, nst_error *error) {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     nst_status status = NST_OK;
@@ -75,6 +102,9 @@ nst_status network_folders_find(struct network_folders *folders, nst_error *erro
         status = add_folder(folders, home, ".local/share/nst/weights", "yours", error);
     }
     if (!status) {
+        status = add_moved_folders(folders, error);
+    }
+    if (!status && !has_folder(folders, NST_SHARE_WEIGHTS_DIR)) {
         status = add_folder(folders, NST_SHARE_WEIGHTS_DIR, "", "installed", error);
     }
     if (!status) {

@@ -4,10 +4,12 @@
 
 #include "nst.h"
 
-#define FOLDER_COUNT_MAX 3
+#define FOLDER_COUNT_MAX 6
 
 /* Where networks are looked for, in this order: the user's data folder ($XDG_DATA_HOME/nst/weights, else
- * ~/.local/share/nst/weights), the installed share folder, weights/ of the source tree. */
+ * ~/.local/share/nst/weights); the share folder of the installation that the running code belongs to, by the way from
+ * the shared library or the program to it, if it is there; the share folder that was configured; weights/ of the source
+ * tree. */
 struct network_folders {
     char *paths[FOLDER_COUNT_MAX]; /* from malloc */
     const char *titles[FOLDER_COUNT_MAX];

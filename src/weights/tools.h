@@ -3,6 +3,7 @@
 #define WEIGHTS_TOOLS_H
 
 #include "nst.h"
+#include "weights/locate.h"
 
 #define WEIGHTS_LIST_MAX 256
 
@@ -22,8 +23,8 @@ struct weights_file {
 struct weights_list {
     struct weights_file *files; /* by folder, then by name */
     size_t count;
-    char *folders[3]; /* where networks are looked for, in this order; they need not exist */
-    const char *folder_titles[3];
+    char *folders[FOLDER_COUNT_MAX]; /* where networks are looked for, in this order; they need not exist */
+    const char *folder_titles[FOLDER_COUNT_MAX];
     int folder_count;
 };
 
