@@ -48,7 +48,7 @@ suites_of() {
     yes-*) echo "$short_suites" ;;
     no-oclgrind*) echo "$kernel_suites" ;;
     no-pocl) ctest --test-dir build -N | sed -n 's/^ *Test *#[0-9]*: //p' ;;
-    no-*) ctest --test-dir build -N -L '^(device|network|loss|optimizer|stylize|bench|cli|faults)$' |
+    no-*) ctest --test-dir build -N -L '^(device|network|loss|optimizer|stylize|measure|check|tune|bench|cli|faults)$' |
         sed -n 's/^ *Test *#[0-9]*: //p' ;;
     esac
 }

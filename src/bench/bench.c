@@ -11,23 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-const char *bench_state_name(enum bench_state state) {
-    static const char *const names[] = {"ok", "wrong", "skipped", "error"};
-    return names[state];
-}
-
-void outcome_set(struct bench_outcome *outcome, enum bench_state state, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    outcome->state = state;
-    vsnprintf(outcome->reason, sizeof outcome->reason, format, arguments);
-    va_end(arguments);
-}
-
-void outcome_from_error(struct bench_outcome *outcome, const nst_error *error) {
-    outcome_set(outcome, BENCH_FAILED, "%.*s", (int)strcspn(error->message, "\n"), error->message);
-}
-
 /* ---- One device -------------------------------------------------------------------------------------------------- */
 
 struct device_run {

@@ -9,29 +9,13 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include "check/check.h"
 #include "device/tuning.h"
+#include "measure/outcome.h"
+#include "measure/timing.h"
 #include "weights/network.h"
 
-enum { BENCH_SCHEMA = 1, BENCH_MOST_SIZES = 16, BENCH_REASON_LENGTH = 256, BENCH_LONGEST_START_SECONDS = 30 };
-
-enum bench_state {
-    BENCH_OK,
-    BENCH_WRONG,   /* measured, but its results are not right: its speed does not count */
-    BENCH_SKIPPED, /* would take too long */
-    BENCH_FAILED
-};
-
-struct bench_outcome {
-    enum bench_state state;
-    char reason[BENCH_REASON_LENGTH]; /* "" if ok */
-};
-
-/* Of elapsed times. */
-struct bench_timing {
-    double median_ms, least_ms;
-    double spread_percent; /* between the quartiles, of the median */
-    int samples;
-};
+enum { BENCH_SCHEMA = 1, BENCH_MOST_SIZES = 16, BENCH_LONGEST_START_SECONDS = 30 };
 
 /* One convolution in one direction. */
 struct bench_layer {
@@ -62,15 +46,6 @@ struct bench_row {
     int layer_count;
     struct bench_pass *passes;
     int pass_count;
-};
-
-/* Losses and gradient of a small picture against the same by the plain engine. */
-struct bench_check {
-    struct bench_outcome outcome;
-    int size_px;
-    double loss_error;                   /* relative */
-    double gradient_error;               /* root of the mean square, relative */
-    double largest_error, largest_bound; /* of the gradient, relative to its largest element */
 };
 
 struct bench_device {
@@ -113,30 +88,5 @@ struct bench_options {
 nst_status bench_run(const char *const *devices, int device_count, const struct bench_options *options,
                      struct bench_report *report, nst_error *error);
 void bench_report_free(struct bench_report *report);
-
-const char *bench_state_name(enum bench_state state); /* ok, wrong, skipped, error */
-
-/* ---- Known answers ----------------------------------------------------------------------------------------------- */
-
-/* One kernel or engine at one size against float64 on the host. */
-struct known_answer {
-    char name[64], detail[64]; /* "convolution 3x3 relu", "winograd F(4x4), 64 to 64, 33x17" */
-    struct bench_outcome outcome;
-    double error, bound;
-};
-
-struct known_answers {
-    nst_device_info info;
-    struct bench_outcome outcome; /* of opening the device */
-    struct known_answer *answers;
-    int count, capacity;
-};
-
-/* Runs every convolution engine and epilogue that the device would use, Gram matrix, pooling, losses and optimizer
- * steps. Errors as above. Free with known_answers_free, also after a failure. */
-nst_status known_answers_run(const char *device, bool no_cache, struct known_answers *answers, nst_error *error);
-void known_answers_free(struct known_answers *answers);
-/* True if everything ran and every error is within its bound. */
-bool known_answers_fine(const struct known_answers *answers);
 
 #endif

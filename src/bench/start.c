@@ -3,7 +3,7 @@
  * in memory too. */
 #define _XOPEN_SOURCE 700 /* nftw, mkdtemp */
 #include "bench/bench_internal.h"
-#include "bench/child.h"
+#include "support/child.h"
 
 #include <math.h>
 

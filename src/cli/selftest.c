@@ -1,5 +1,5 @@
 /* selftest.c: `nst selftest`: does a device compute rightly? */
-#include "bench/bench.h"
+#include "check/check.h"
 #include "cli/command.h"
 #include "cli/device_list.h"
 #include "cli/json.h"
@@ -95,7 +95,7 @@ static nst_status run_all(const struct selftest_options *values, bool *fine, nst
         known_answers_free(&answers);
     }
     if (!status && values->json) {
-        return print_json(json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", BENCH_SCHEMA, "version",
+        return print_json(json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", CHECK_SCHEMA, "version",
                                     NST_VERSION, "devices", devices),
                           "the results", stdout, error);
     }

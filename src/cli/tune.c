@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/tune.h"
 #include "cli/command.h"
 #include "cli/device_list.h"
 #include "cli/interrupt.h"
@@ -12,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "support/error.h"
+#include "tune/tune.h"
 
 struct tune_command_options {
     const char *device, *network, *input_convention;
@@ -180,7 +180,7 @@ static nst_status tune_devices(const struct tune_command_options *values, nst_er
         status = tune_device(values, network, names.pointers[i], all, error);
     }
     if (!status && all) {
-        status = print_json(json_pack("{s:s, s:i, s:s, s:O}", "kind", "nst tune", "schema", BENCH_SCHEMA, "version",
+        status = print_json(json_pack("{s:s, s:i, s:s, s:O}", "kind", "nst tune", "schema", TUNE_SCHEMA, "version",
                                       NST_VERSION, "devices", all),
                             "the choices", stdout, error);
     }

@@ -1,5 +1,5 @@
 /* layer_work.c: the convolutions of an iteration one by one: what they are, and running one of them on noise. */
-#include "bench/bench_internal.h"
+#include "measure/layer_work.h"
 
 #include "stylize/objective.h"
 #include "support/error.h"

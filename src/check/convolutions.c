@@ -1,5 +1,5 @@
-/* known_convolutions.c: every convolution engine with every epilogue, against sums in float64 on the host. */
-#include "bench/known.h"
+/* convolutions.c: every convolution engine with every epilogue, against sums in float64 on the host. */
+#include "check/known.h"
 
 #include "support/error.h"
 

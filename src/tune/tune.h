@@ -1,11 +1,13 @@
 /* tune.h: finds out which engines and parameters are the fastest on a device, for every shape of convolution and every
  * product of the default recipe's iteration. Nothing wins whose results are not right. The table is kept after each
  * piece of work (device/tuning.h), so that a run that was stopped goes on where it was. */
-#ifndef BENCH_TUNE_H
-#define BENCH_TUNE_H
+#ifndef TUNE_TUNE_H
+#define TUNE_TUNE_H
 
-#include "bench/bench.h"
 #include "device/tuning.h"
+#include "measure/outcome.h"
+
+enum { TUNE_SCHEMA = 1 }; /* of the report in JSON */
 
 /* What one piece of work came to. */
 struct tune_line {

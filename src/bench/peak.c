@@ -1,4 +1,4 @@
-/* probe.c: the peaks of a device, measured: fused multiply-adds per second, and bytes per second from and to memory.
+/* peak.c: the peaks of a device, measured: fused multiply-adds per second, and bytes per second from and to memory.
  * The best of several runs and variants counts: it is what the other figures are a share of. */
 #include "bench/bench_internal.h"
 

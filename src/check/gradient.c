@@ -1,7 +1,9 @@
-/* check.c: are losses and gradient right? A small picture through the engines that the device would use, and through
+/* gradient.c: are losses and gradient right? A small picture through the engines that the device would use, and through
  * the plain one, each with the losses of the default recipe. */
-#include "bench/bench_internal.h"
+#include "check/check.h"
 
+#include "device/context.h"
+#include "measure/timing.h"
 #include "optimizer/optimizer.h"
 #include "stylize/objective.h"
 #include "support/error.h"

@@ -1,8 +1,8 @@
-/* tune_convolution.c: the search for the fastest engine and parameters of one convolution: from what is built in for
+/* convolution.c: the search for the fastest engine and parameters of one convolution: from what is built in for
  * each engine, one parameter after the other, as long as that helps. */
-#include "bench/known.h"
-#include "bench/tune_internal.h"
+#include "check/known.h"
 #include "support/error.h"
+#include "tune/tune_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-/* tune_blas.c: which parameters of its kernel Xgemm suit CLBlast best on a device, measured at the products of a
+/* blas.c: which parameters of its kernel Xgemm suit CLBlast best on a device, measured at the products of a
  * Winograd convolution. Its own database knows many devices, but by far not all. */
-#include "bench/child.h"
-#include "bench/known.h"
-#include "bench/tune_internal.h"
 #include "device/blas.h"
+#include "check/known.h"
+#include "support/child.h"
 #include "support/error.h"
+#include "tune/tune_internal.h"
 
 enum { PATIENCE_MS = 120000 };
 

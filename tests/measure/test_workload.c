@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "bench/bench_internal.h"
+#include "measure/workload.h"
 
 #include <math.h>
 #include <string.h>

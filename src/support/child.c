@@ -1,5 +1,5 @@
 /* child.c: work in a child process; see child.h. */
-#include "bench/child.h"
+#include "support/child.h"
 
 #ifdef _WIN32
 

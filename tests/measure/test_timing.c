@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "bench/bench_internal.h"
+#include "measure/timing.h"
 
 #include <stdio.h>
 #include <time.h>

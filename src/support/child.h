@@ -1,7 +1,7 @@
 /* child.h: work in a child process: for what holds for a whole process (environment, caches of drivers), and for
  * drivers that may crash or hang. */
-#ifndef BENCH_CHILD_H
-#define BENCH_CHILD_H
+#ifndef SUPPORT_CHILD_H
+#define SUPPORT_CHILD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* timing.c: how long something takes: warming up, choosing a number of samples, median and spread. */
-#include "bench/bench_internal.h"
+#include "measure/timing.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,12 @@
-/* tune_internal.h: the parts of the tuner. For the files tune*.c only. */
-#ifndef BENCH_TUNE_INTERNAL_H
-#define BENCH_TUNE_INTERNAL_H
+/* tune_internal.h: the parts of the tuner. For this room only. */
+#ifndef TUNE_TUNE_INTERNAL_H
+#define TUNE_TUNE_INTERNAL_H
 
-#include "bench/bench_internal.h"
-#include "bench/tune.h"
+#include "device/context.h"
 #include "loss/loss.h"
+#include "measure/layer_work.h"
+#include "measure/timing.h"
+#include "tune/tune.h"
 
 #include <math.h>
 
@@ -25,24 +27,24 @@ static inline int64_t tune_nanoseconds(double ms) {
     return isfinite(ms) ? (int64_t)(ms * 1e6 + 0.5) : 0;
 }
 
-/* tune_convolution.c: all engines and parameters for one convolution. Engines that compute wrongly get a row of their
+/* convolution.c: all engines and parameters for one convolution. Engines that compute wrongly get a row of their
  * own in the context's table. A line without a right choice says so in its outcome. Errors: NST_CANCELLED, and those of
  * the host. */
 nst_status tune_convolution(nst_context *context, const struct layer_work *work, const struct tune_search *how,
                             struct tune_line *line, nst_error *error);
 
-/* tune_product.c: the Gram products for so many channels and pixels. */
+/* product.c: the Gram products for so many channels and pixels. */
 nst_status tune_product(nst_context *context, int channels, struct image_size size, const struct tune_search *how,
                         struct tune_line *line, nst_error *error);
 
-/* tune_block.c: the channel block of the feature maps, by whole iterations with what is built in. Times are 0 where the
+/* block.c: the channel block of the feature maps, by whole iterations with what is built in. Times are 0 where the
  * built-in one is wrong. Errors: NST_CANCELLED. */
 nst_status tune_block(const char *device, const nst_network *network, int size_px, const struct tune_search *how,
                       struct tune_line *line, nst_error *error);
 /* Whether there is more than one for which the device has good engines, and the environment leaves the choice. */
 bool tune_block_has_choice(const nst_context *context);
 
-/* tune_blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash
+/* blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash
  * on some of them. The choice is "" where its own are the best. */
 nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,
                      struct tune_line *line, nst_error *error);

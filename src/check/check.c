@@ -1,5 +1,5 @@
-/* known.c: known answers of a device: opens it, goes through them, and what they share; see bench.h and known.h. */
-#include "bench/known.h"
+/* check.c: known answers of a device: opens it, goes through them, and what they share; see check.h and known.h. */
+#include "check/known.h"
 
 #include "device/findings.h"
 #include "support/error.h"

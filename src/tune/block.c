@@ -1,9 +1,10 @@
-/* tune_block.c: which layout of the feature maps is the fastest on a device: how many channels lie innermost. It is one
+/* block.c: which layout of the feature maps is the fastest on a device: how many channels lie innermost. It is one
  * choice for all layers, so whole iterations are timed, with the engines and parameters that are built in. */
-#include "bench/tune_internal.h"
+#include "check/check.h"
 #include "device/traits.h"
 #include "network/convolution.h"
 #include "support/error.h"
+#include "tune/tune_internal.h"
 
 static const int blocks[] = {1, 4, 8, 16};
 enum { BLOCKS = sizeof blocks / sizeof *blocks };

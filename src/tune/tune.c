@@ -1,12 +1,12 @@
 /* tune.c: goes through the pieces of work of an iteration, and keeps what the searches find; see tune.h. */
-#include "bench/tune.h"
+#include "tune/tune.h"
 
-#include "bench/child.h"
-#include "bench/tune_internal.h"
 #include "device/blas.h"
 #include "device/findings.h"
 #include "device/traits.h"
+#include "support/child.h"
 #include "support/error.h"
+#include "tune/tune_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,11 @@
 /* known.h: what the known answers share: adding a line, and feature maps and masks from and to plain arrays. */
-#ifndef BENCH_KNOWN_H
-#define BENCH_KNOWN_H
+#ifndef CHECK_KNOWN_H
+#define CHECK_KNOWN_H
 
-#include "bench/bench_internal.h"
+#include "check/check.h"
+#include "device/context.h"
 #include "loss/loss.h"
+#include "measure/timing.h"
 #include "support/random.h"
 
 /* Adds a line. An error that is not a number, or above the bound, is wrong. */
@@ -58,7 +60,7 @@ nst_status known_product_check(nst_context *context, const struct product_engine
 nst_status known_product_time(nst_context *context, const struct product_engine *product, int channels,
                               struct image_size size, double seconds, struct bench_timing *timing, nst_error *error);
 
-/* known_convolutions.c, known_losses.c, known_passes.c: add their lines; brief: only what the first job on a device
+/* convolutions.c, losses.c, passes.c: add their lines; brief: only what the first job on a device
  * waits for. Errors are those of the host; the device's are lines. */
 nst_status known_convolutions(nst_context *context, bool brief, struct known_answers *answers, nst_error *error);
 nst_status known_losses(nst_context *context, bool half, int channels, struct image_size size,

@@ -1,7 +1,7 @@
-/* tune_product.c: which Gram product is the fastest. */
-#include "bench/known.h"
-#include "bench/tune_internal.h"
+/* product.c: which Gram product is the fastest. */
+#include "check/known.h"
 #include "support/error.h"
+#include "tune/tune_internal.h"
 
 /* Relative to the largest value, as for `nst selftest`. */
 static const double bound = 1e-5;

@@ -1,5 +1,5 @@
 /* workload.c: what is measured: the default recipe on pictures of noise, with a given network or one made up. */
-#include "bench/bench_internal.h"
+#include "measure/workload.h"
 
 #include "image/picture.h"
 #include "support/error.h"

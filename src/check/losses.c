@@ -1,5 +1,5 @@
-/* known_losses.c: Gram matrix, style loss and content loss at a layer, against float64 on the host. */
-#include "bench/known.h"
+/* losses.c: Gram matrix, style loss and content loss at a layer, against float64 on the host. */
+#include "check/known.h"
 
 #include "loss/loss.h"
 #include "support/error.h"

@@ -1,6 +1,6 @@
-/* known_passes.c: what is neither a convolution nor a loss at a layer, against float64 on the host: pooling, total
+/* passes.c: what is neither a convolution nor a loss at a layer, against float64 on the host: pooling, total
  * variation, and steps of L-BFGS. */
-#include "bench/known.h"
+#include "check/known.h"
 
 #include "loss/loss.h"
 #include "optimizer/optimizer.h"
