@@ -1,4 +1,4 @@
-/* codec.h: what the files of this room share: one decoder and one encoder per file format, orientation, limits. */
+/* codec.h: what the files of this room share: one decoder and one encoder per file format, limits. */
 #ifndef IMAGE_CODEC_H
 #define IMAGE_CODEC_H
 
@@ -24,7 +24,8 @@ struct picture_target {
 
 /* Decode a whole file. `picture` is filled only on success; values are what the file says divided by the largest value
  * of its depth, taken as sRGB: embedded profiles (iCCP, gAMA, cHRM; ICC in JPEG) are ignored. A file that ends early or
- * whose picture data is damaged is an error, never half a picture. EXIF orientation is applied. Errors:
+ * whose picture data is damaged is an error, never half a picture. Orientation is applied
+ * (orientation.h). Errors:
  * NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
 nst_status picture_read_png(const struct picture_source *source, nst_picture *picture, nst_error *error);
 nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *picture, nst_error *error);
@@ -39,13 +40,5 @@ nst_status picture_check_header(const char *path, uint32_t width, uint32_t heigh
 
 /* A value as an integer in 0..max: clamped, rounded to nearest; a NaN becomes 0. */
 unsigned picture_quantize(float value, unsigned max);
-
-/* The orientation, 1..8, in EXIF data that starts at its TIFF header (Exif 2.32, section 4.6.4, tag 0x0112); 1 if the
- * data holds none or makes no sense. */
-int exif_orientation(const unsigned char *tiff, size_t bytes);
-
-/* Turns and mirrors a picture upright, given its EXIF orientation. `picture` is replaced; on failure it is untouched.
- */
-nst_status picture_orient(nst_picture *picture, int orientation, nst_error *error);
 
 #endif

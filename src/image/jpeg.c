@@ -3,6 +3,7 @@
  * libjpeg reports errors by a callback that must not return, and damage in the data by mere warnings. Both end in
  * longjmp here; as in png.c, everything to be released hangs on one struct that the function around owns. */
 #include "image/codec.h"
+#include "image/orientation.h"
 #include "image/picture.h"
 #include "support/error.h"
 
@@ -15,7 +16,7 @@
 
 #include <jerror.h>
 
-#define EXIF_MARKER (JPEG_APP0 + 1)
+#define METADATA_MARKER (JPEG_APP0 + 1) /* APP1: EXIF, XMP */
 
 /* More scans than any encoder makes; a small file of very many scans would keep the decoder busy for hours. */
 #define MAX_SCANS 500
@@ -62,7 +63,7 @@ struct jpeg_reader {
     struct jpeg_decompress_struct info;
     struct jpeg_progress_mgr progress;
     nst_picture picture;
-    int orientation;
+    struct orientation orientation;
     struct jpeg_trap trap;
 };
 
@@ -75,15 +76,10 @@ static void limit_scans(j_common_ptr common) {
     longjmp(trap->escape, 1);
 }
 
-static int read_orientation(const struct jpeg_decompress_struct *info) {
-    static const char identifier[6] = "Exif\0"; /* and the array's own zero */
-    for (jpeg_saved_marker_ptr marker = info->marker_list; marker; marker = marker->next) {
-        if (marker->marker == EXIF_MARKER && marker->data_length > sizeof identifier &&
-            memcmp(marker->data, identifier, sizeof identifier) == 0) {
-            return exif_orientation(marker->data + sizeof identifier, marker->data_length - sizeof identifier);
-        }
+static void find_orientation(struct jpeg_reader *reader) {
+    for (jpeg_saved_marker_ptr marker = reader->info.marker_list; marker; marker = marker->next) {
+        orientation_add(&reader->orientation, marker->data, marker->data_length);
     }
-    return 1;
 }
 
 /* Red is (1 - C) (1 - K), and so on. Adobe's files are inverted: they hold 1 - C, 1 - M, 1 - Y and 1 - K. */
@@ -128,7 +124,7 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     jpeg_create_decompress(info);
     reader->progress.progress_monitor = limit_scans;
     info->progress = &reader->progress;
-    jpeg_save_markers(info, EXIF_MARKER, 0xffff);
+    jpeg_save_markers(info, METADATA_MARKER, 0xffff);
     jpeg_mem_src(info, source->data, (unsigned long)source->bytes);
     jpeg_read_header(info, TRUE);
 
@@ -145,7 +141,7 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     if (status) {
         return status;
     }
-    reader->orientation = read_orientation(info);
+    find_orientation(reader);
     jpeg_start_decompress(info);
     read_rows(reader);
     jpeg_finish_decompress(info);
@@ -157,7 +153,7 @@ nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *p
     reader.info.err = set_trap(&reader.trap);
     nst_status status = decode(&reader, error);
     if (!status) {
-        status = picture_orient(&reader.picture, reader.orientation, error);
+        status = orientation_apply(&reader.orientation, &reader.picture, error);
     }
     jpeg_destroy_decompress(&reader.info);
     if (!status) {

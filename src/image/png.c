@@ -3,6 +3,7 @@
  * libpng reports errors by longjmp. So everything that must be released hangs on one struct that the function around
  * owns; the function that calls setjmp has no variables of its own that change. */
 #include "image/codec.h"
+#include "image/orientation.h"
 #include "image/picture.h"
 #include "support/error.h"
 
@@ -79,16 +80,23 @@ static void read_rows(struct png_reader *reader) {
     }
 }
 
-static int read_orientation(struct png_reader *reader) {
-#ifdef PNG_eXIf_SUPPORTED
-    png_uint_32 bytes = 0;
-    png_bytep exif = NULL;
-    if (png_get_eXIf_1(reader->png, reader->info, &bytes, &exif) && exif) {
-        return exif_orientation(exif, bytes);
+/* libpng does not accept an eXIf chunk that begins with "Exif\0\0", as some have: it is kept as if it were unknown. */
+static const png_byte exif_chunk[] = "eXIf";
+
+/* EXIF and XMP lie in chunks of their own, or, from ImageMagick and others, in texts. */
+static void find_orientation(struct png_reader *reader, struct orientation *told) {
+    png_unknown_chunkp chunks = NULL;
+    for (int i = png_get_unknown_chunks(reader->png, reader->info, &chunks); i > 0; i--, chunks++) {
+        orientation_add(told, chunks->data, chunks->size);
     }
-#endif
-    (void)reader;
-    return 1;
+    png_textp texts = NULL;
+    for (int i = png_get_text(reader->png, reader->info, &texts, NULL); i > 0; i--, texts++) {
+        if (strcmp(texts->key, "XML:com.adobe.xmp") == 0) {
+            orientation_add(told, (const unsigned char *)texts->text, strlen(texts->text));
+        } else if (strncmp(texts->key, "Raw profile type ", 17) == 0) { /* exif, APP1, xmp */
+            orientation_add_raw_profile(told, texts->text);
+        }
+    }
 }
 
 static nst_status decode(struct png_reader *reader, nst_error *error) {
@@ -99,6 +107,7 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
     }
     png_set_read_fn(png, reader, read_bytes);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours is checked below, and names the size */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS, exif_chunk, 1);
     png_read_info(png, reader->info);
 
     const png_uint_32 width = png_get_image_width(png, reader->info), height = png_get_image_height(png, reader->info);
@@ -119,7 +128,9 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
     }
     read_rows(reader);
     png_read_end(png, reader->info);
-    return picture_orient(&reader->picture, read_orientation(reader), error);
+    struct orientation told = {0};
+    find_orientation(reader, &told);
+    return orientation_apply(&told, &reader->picture, error);
 }
 
 nst_status picture_read_png(const struct picture_source *source, nst_picture *picture, nst_error *error) {

@@ -82,6 +82,23 @@ unsigned char *fixture_read(const char *name, size_t *bytes) {
     return data;
 }
 
+static void put_number(unsigned char *to, uint32_t value, int bytes, bool big_endian) {
+    for (int i = 0; i < bytes; i++)
+        to[i] = (unsigned char)(value >> (8 * (big_endian ? bytes - 1 - i : i)));
+}
+
+static void insert(const char *name, size_t offset, const void *data, size_t bytes) {
+    size_t old_bytes;
+    unsigned char *old = fixture_read(name, &old_bytes);
+    assert_true(offset <= old_bytes);
+    FILE *stream = open_file(name, "wb");
+    assert_int_equal(fwrite(old, 1, offset, stream), offset);
+    assert_int_equal(fwrite(data, 1, bytes, stream), bytes);
+    assert_int_equal(fwrite(old + offset, 1, old_bytes - offset, stream), old_bytes - offset);
+    assert_int_equal(fclose(stream), 0);
+    free(old);
+}
+
 /* ---- PNG ------------------------------------------------------------------------------------------------------- */
 
 unsigned fixture_png_sample(size_t i, int depth_bits) {
@@ -200,12 +217,30 @@ void fixture_write_png_header(const char *name, uint32_t width, uint32_t height)
     assert_int_equal(fclose(stream), 0);
 }
 
-/* ---- JPEG and EXIF --------------------------------------------------------------------------------------------- */
-
-static void put_number(unsigned char *to, uint32_t value, int bytes, bool big_endian) {
-    for (int i = 0; i < bytes; i++)
-        to[i] = (unsigned char)(value >> (8 * (big_endian ? bytes - 1 - i : i)));
+/* The checksum of PNG's chunks (PNG 1.2, section 3.4 and appendix 15). */
+static uint32_t checksum(const unsigned char *data, size_t bytes) {
+    uint32_t value = 0xffffffff;
+    for (size_t i = 0; i < bytes; i++) {
+        value ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            value = value & 1 ? 0xedb88320 ^ value >> 1 : value >> 1;
+    }
+    return ~value;
 }
+
+void fixture_insert_chunk(const char *name, const char type[4], const void *data, size_t bytes) {
+    const size_t signature_and_header = 8 + 4 + 4 + 13 + 4;
+    unsigned char *chunk = malloc(bytes + 12);
+    assert_non_null(chunk);
+    put_number(chunk, (uint32_t)bytes, 4, true);
+    memcpy(chunk + 4, type, 4);
+    memcpy(chunk + 8, data, bytes);
+    put_number(chunk + 8 + bytes, checksum(chunk + 4, bytes + 4), 4, true);
+    insert(name, signature_and_header, chunk, bytes + 12);
+    free(chunk);
+}
+
+/* ---- JPEG and EXIF --------------------------------------------------------------------------------------------- */
 
 size_t fixture_exif(int orientation, bool big_endian, unsigned char data[64]) {
     memset(data, 0, 64);
@@ -257,6 +292,16 @@ void fixture_write_jpeg(const char *name, const struct fixture_jpeg *kind) {
     jpeg_finish_compress(&info);
     jpeg_destroy_compress(&info);
     assert_int_equal(fclose(stream), 0);
+}
+
+void fixture_insert_marker(const char *name, int marker, const void *data, size_t bytes) {
+    unsigned char *segment = malloc(bytes + 4);
+    assert_non_null(segment);
+    put_number(segment, 0xff00 | (uint32_t)marker, 2, true);
+    put_number(segment + 2, (uint32_t)bytes + 2, 2, true);
+    memcpy(segment + 4, data, bytes);
+    insert(name, 2, segment, bytes + 4); /* behind FF D8 */
+    free(segment);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------------------------- */

@@ -36,6 +36,10 @@ unsigned fixture_png_sample(size_t i, int depth_bits);
 /* Entry i of the palettes used: red, green, blue, alpha. */
 void fixture_png_palette(int i, unsigned char entry[4]);
 
+/* Puts a chunk behind the header of a PNG file, or a marker behind the first one of a JPEG file. */
+void fixture_insert_chunk(const char *name, const char type[4], const void *data, size_t bytes);
+void fixture_insert_marker(const char *name, int marker, const void *data, size_t bytes);
+
 /* The first bytes of a PNG file whose header promises that size. */
 void fixture_write_png_header(const char *name, uint32_t width, uint32_t height);
 
