@@ -44,7 +44,7 @@ struct stoppable_job {
     const struct bench_options *options;
 };
 
-/* A timed_work. */
+/* A timed_run. */
 static nst_status run_stoppable(void *user, int count, nst_error *error) {
     struct stoppable_job *stoppable = user;
     nst_status status = NST_OK;
@@ -81,7 +81,7 @@ static void measure_details(struct device_run *run, double seconds, struct bench
     tell(run->options, "%s: %d px, layer by layer", run->name, row->size_px);
     struct workload workload = {run->workload.network, row->precision};
     if (layers_measure(run->context, &workload, seconds, row, &error) ||
-        passes_measure(run->name, &workload, run->options->no_cache, row, &error)) {
+        kernels_measure(run->name, &workload, run->options->no_cache, row, &error)) {
         tell(run->options, "%s: %s", run->name, error.message);
     }
 }
@@ -114,8 +114,8 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     set_key(run, row);
     double needed = LEAST_RUNS * row->gflop * run->seconds_per_gflop;
     if (needed > left && run->seconds_per_gflop > 0) {
-        outcome_set(&row->outcome, BENCH_SKIPPED, "would take about %.0f s, more than is left of the time (--seconds)",
-                    needed);
+        outcome_set(&row->outcome, OUTCOME_SKIPPED,
+                    "would take about %.0f s, more than is left of the time (--seconds)", needed);
         return;
     }
     tell(run->options, "%s: %d px", run->name, row->size_px);
@@ -124,12 +124,12 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     set_key(run, row); /* the job chose its precision */
     if (status) {
         outcome_from_error(&row->outcome, &error);
-        row->outcome.state = error.status == NST_CANCELLED ? BENCH_SKIPPED : BENCH_FAILED;
+        row->outcome.state = error.status == NST_CANCELLED ? OUTCOME_SKIPPED : OUTCOME_FAILED;
         return;
     }
     run->seconds_per_gflop = row->iteration.median_ms * 1e-3 / row->gflop;
     row->gflops = 1 / run->seconds_per_gflop;
-    if (run->device->check.outcome.state != BENCH_OK) {
+    if (run->device->check.outcome.state != OUTCOME_OK) {
         row->outcome = run->device->check.outcome;
     } else {
         keep_speed(run, row);
@@ -140,7 +140,7 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
 static void measure_all_details(struct device_run *run) {
     struct bench_device *device = run->device;
     for (int i = 0; i < device->row_count; ++i) {
-        if (device->rows[i].outcome.state <= BENCH_WRONG && !is_stopped(run->options)) {
+        if (device->rows[i].outcome.state <= OUTCOME_WRONG && !is_stopped(run->options)) {
             measure_details(run, 0.5 * run->options->seconds / device->row_count, &device->rows[i]);
         }
     }
@@ -164,7 +164,7 @@ static void list_sizes(struct device_run *run) {
 
 static void fail_rows(struct device_run *run, const nst_error *error) {
     outcome_from_error(&run->device->outcome, error);
-    run->device->outcome.state = error->status == NST_CANCELLED ? BENCH_SKIPPED : BENCH_FAILED;
+    run->device->outcome.state = error->status == NST_CANCELLED ? OUTCOME_SKIPPED : OUTCOME_FAILED;
     for (int i = 0; i < run->device->row_count; ++i) {
         run->device->rows[i].outcome = run->device->outcome;
         set_key(run, &run->device->rows[i]);
@@ -218,7 +218,7 @@ static void measure_device(struct device_run *run) {
         double seconds;
         /* The plain engine reaches a small part of the peak: on emulations a larger picture would take minutes. */
         int check_px = device->peak_gflops < SLOW_GFLOPS ? 22 : 62;
-        check_measure(run->context, &run->workload, check_px, &device->check, &seconds);
+        gradient_check_run(run->context, &run->workload, check_px, &device->check, &seconds);
         run->seconds_per_gflop = seconds / workload_gflop(run->workload.network, device->check.size_px);
         run->end = seconds_now() + run->options->seconds;
         for (int i = 0; i < device->row_count; ++i) {
@@ -291,7 +291,7 @@ void bench_report_free(struct bench_report *report) {
         tuning_free(&report->devices[i].tuning);
         for (int row = 0; row < report->devices[i].row_count; ++row) {
             free(report->devices[i].rows[row].layers);
-            free(report->devices[i].rows[row].passes);
+            free(report->devices[i].rows[row].kernels);
         }
     }
     free(report->devices);

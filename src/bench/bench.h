@@ -9,7 +9,7 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
-#include "check/check.h"
+#include "check/gradient.h"
 #include "device/tuning.h"
 #include "measure/outcome.h"
 #include "measure/timing.h"
@@ -22,14 +22,14 @@ struct bench_layer {
     char name[LAYER_NAME_LENGTH], direction[12], engine[64]; /* with its parameters */
     bool pools; /* the pooling behind it, or its way back, is done along with it */
     int in_channels, out_channels, kernel_size, height, width; /* of what goes in */
-    struct bench_outcome outcome;
-    struct bench_timing timing;
+    struct outcome outcome;
+    struct timing timing;
     double gflop, gflops, share_of_peak;
 };
 
 /* One kernel, by the device's own clock, per iteration. */
-struct bench_pass {
-    char kernel[64];
+struct bench_kernel {
+    char name[64];
     double calls, ms, share; /* of the kernels' time */
 };
 
@@ -38,25 +38,25 @@ struct bench_row {
     int size_px;
     char key[512];           /* the same for the same work on the same device, whatever its driver */
     nst_precision precision; /* single or half: what it was measured in */
-    struct bench_outcome outcome;
-    struct bench_timing iteration; /* forward, losses, backward, optimizer step */
+    struct outcome outcome;
+    struct timing iteration; /* forward, losses, backward, optimizer step */
     double gflop, gflops, share_of_peak;
     uint64_t memory_bytes; /* peak of the buffers on the device */
     struct bench_layer *layers;
     int layer_count;
-    struct bench_pass *passes;
-    int pass_count;
+    struct bench_kernel *kernels;
+    int kernel_count;
 };
 
 struct bench_device {
     nst_device_info info;
-    struct bench_outcome outcome; /* of opening it and of the probes */
-    nst_precision precision;      /* that was asked for, and single where that was left to the program */
+    struct outcome outcome;  /* of opening it and of the probes */
+    nst_precision precision; /* that was asked for, and single where that was left to the program */
     double cold_seconds,
         warm_seconds; /* until the first loss is there; NAN: not known, INFINITY: longer than is waited for */
     double peak_gflops, bandwidth_gb_per_s;
     int peak_width, peak_chains; /* where the peak was reached */
-    struct bench_check check;
+    struct gradient_check check;
     struct tuning_table tuning; /* what `nst tune` found before, and this run used; empty if nothing */
     struct bench_row rows[BENCH_MOST_SIZES];
     int row_count;

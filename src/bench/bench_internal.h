@@ -4,7 +4,7 @@
 
 #include "bench/bench.h"
 #include "device/context.h"
-#include "measure/layer_work.h"
+#include "measure/layer_case.h"
 
 /* ---- peak.c ------------------------------------------------------------------------------------------------------ */
 
@@ -22,7 +22,7 @@ void start_measure(const char *device, const struct workload *workload, double *
 /* The convolutions of a row one by one, and the kernels of its iterations. `seconds` are for both. */
 nst_status layers_measure(nst_context *context, const struct workload *workload, double seconds, struct bench_row *row,
                           nst_error *error);
-nst_status passes_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,
-                          nst_error *error);
+nst_status kernels_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,
+                           nst_error *error);
 
 #endif

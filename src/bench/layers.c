@@ -10,24 +10,24 @@
 
 /* ---- Convolutions ------------------------------------------------------------------------------------------------ */
 
-static void measure_layer(nst_context *context, const struct layer_work *work, double seconds,
+static void measure_layer(nst_context *context, const struct layer_case *layer, double seconds,
                           struct bench_layer *result) {
-    struct convolution_choice choice = convolution_choose(context, &work->shape, CONVOLUTION_AUTO);
+    struct convolution_choice choice = convolution_choose(context, &layer->shape, CONVOLUTION_AUTO);
     struct layer_run run;
     nst_error error;
-    *result = (struct bench_layer){.pools = work->shape.unpools || work->shape.epilogue == EPILOGUE_RELU_POOL,
-                                   .in_channels = work->shape.in_channels,
-                                   .out_channels = work->shape.out_channels,
-                                   .kernel_size = work->shape.kernel_size,
-                                   .height = work->size.height,
-                                   .width = work->size.width,
-                                   .gflop = layer_work_gflop(work)};
-    snprintf(result->name, sizeof result->name, "%s", work->name);
-    snprintf(result->direction, sizeof result->direction, "%s", work->direction);
+    *result = (struct bench_layer){.pools = layer->shape.unpools || layer->shape.epilogue == EPILOGUE_RELU_POOL,
+                                   .in_channels = layer->shape.in_channels,
+                                   .out_channels = layer->shape.out_channels,
+                                   .kernel_size = layer->shape.kernel_size,
+                                   .height = layer->size.height,
+                                   .width = layer->size.width,
+                                   .gflop = layer_case_gflop(layer)};
+    snprintf(result->name, sizeof result->name, "%s", layer->name);
+    snprintf(result->direction, sizeof result->direction, "%s", layer->direction);
     convolution_choice_format(context, &choice, result->engine, sizeof result->engine);
-    nst_status status = layer_run_create(context, work, &choice, &run, &error);
+    nst_status status = layer_run_create(context, layer, &choice, &run, &error);
     if (!status) {
-        status = timing_measure(layer_run_times, &run, seconds, &result->timing, &error);
+        status = timing_measure(layer_run_repeat, &run, seconds, &result->timing, &error);
         layer_run_release(&run);
     }
     if (status) {
@@ -39,21 +39,21 @@ static void measure_layer(nst_context *context, const struct layer_work *work, d
 
 nst_status layers_measure(nst_context *context, const struct workload *workload, double seconds, struct bench_row *row,
                           nst_error *error) {
-    struct layer_work *works;
+    struct layer_case *cases;
     int count;
-    nst_status status = layer_works_list(context, workload, row->size_px, &works, &count, error);
+    nst_status status = layer_cases_list(context, workload, row->size_px, &cases, &count, error);
     if (status) {
         return status;
     }
     row->layers = calloc((size_t)count + 1, sizeof *row->layers);
     if (!row->layers) {
-        free(works);
+        free(cases);
         return fail_memory(error, (size_t)count * sizeof *row->layers, "the layers of a benchmark");
     }
     for (; row->layer_count < count; ++row->layer_count) {
-        measure_layer(context, &works[row->layer_count], seconds / count, &row->layers[row->layer_count]);
+        measure_layer(context, &cases[row->layer_count], seconds / count, &row->layers[row->layer_count]);
     }
-    free(works);
+    free(cases);
     return NST_OK;
 }
 
@@ -66,26 +66,26 @@ static nst_status take_profile(nst_context *context, int iterations, struct benc
     if (status) {
         return status;
     }
-    row->passes = calloc(count + 1, sizeof *row->passes);
-    if (!row->passes) {
-        return fail_memory(error, count * sizeof *row->passes, "the kernels of a benchmark");
+    row->kernels = calloc(count + 1, sizeof *row->kernels);
+    if (!row->kernels) {
+        return fail_memory(error, count * sizeof *row->kernels, "the kernels of a benchmark");
     }
     double total_ms = 0;
     for (size_t i = 0; i < count; ++i) {
         total_ms += table[i].ms;
     }
     for (size_t i = 0; i < count; ++i) {
-        struct bench_pass *pass = &row->passes[row->pass_count++];
-        snprintf(pass->kernel, sizeof pass->kernel, "%s", table[i].name);
-        pass->calls = (double)table[i].calls / iterations;
-        pass->ms = table[i].ms / iterations;
-        pass->share = total_ms > 0 ? table[i].ms / total_ms : 0;
+        struct bench_kernel *kernel = &row->kernels[row->kernel_count++];
+        snprintf(kernel->name, sizeof kernel->name, "%s", table[i].name);
+        kernel->calls = (double)table[i].calls / iterations;
+        kernel->ms = table[i].ms / iterations;
+        kernel->share = total_ms > 0 ? table[i].ms / total_ms : 0;
     }
     return NST_OK;
 }
 
-nst_status passes_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,
-                          nst_error *error) {
+nst_status kernels_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,
+                           nst_error *error) {
     enum { WARM_UP = 2, ITERATIONS = 3 };
     nst_context_options options = {.device = device, .profiling = true, .no_cache = no_cache, .unchecked = true};
     nst_context *context = NULL;

@@ -1,6 +1,6 @@
 /* gradient.c: are losses and gradient right? A small picture through the engines that the device would use, and through
  * the plain one, each with the losses of the default recipe. */
-#include "check/check.h"
+#include "check/gradient.h"
 
 #include "device/context.h"
 #include "measure/timing.h"
@@ -114,7 +114,7 @@ static nst_status evaluate(struct side *side, nst_error *error) {
 /* ---- Comparing --------------------------------------------------------------------------------------------------- */
 
 static void compare(const struct side *ours, const struct side *plain, const struct bounds *bounds,
-                    struct bench_check *check) {
+                    struct gradient_check *check) {
     double squares = 0, error_squares = 0, largest = 0, largest_error = 0;
     for (size_t i = 0; i < image_elements(ours); ++i) {
         double wanted = plain->gradient[i], difference = ours->gradient[i] - wanted;
@@ -131,7 +131,7 @@ static void compare(const struct side *ours, const struct side *plain, const str
     /* Written so that what is not a number fails; fmax above passes over it, the sums do not. */
     if (!(check->loss_error <= bounds->loss && check->gradient_error <= bounds->gradient &&
           check->largest_error <= bounds->largest)) {
-        outcome_set(&check->outcome, BENCH_WRONG,
+        outcome_set(&check->outcome, OUTCOME_WRONG,
                     "at %d x %d pixels the loss differs from the plain engine's by %.2g (bound %.2g), the gradient by "
                     "%.2g (bound %.2g)",
                     ours->size.width, ours->size.height, check->loss_error, bounds->loss, check->gradient_error,
@@ -147,14 +147,14 @@ static nst_status time_iteration(struct side *side, double *seconds, nst_error *
     return status;
 }
 
-void check_measure(nst_context *context, const struct workload *workload, int size_px, struct bench_check *check,
-                   double *iteration_seconds) {
+void gradient_check_run(nst_context *context, const struct workload *workload, int size_px,
+                        struct gradient_check *check, double *iteration_seconds) {
     /* Not square, and odd on the way, so that tiles at the borders are not whole. */
     struct image_size size = {.height = size_px - size_px / 5, .width = size_px};
     struct workload single = {workload->network, NST_PRECISION_SINGLE};
     struct side ours = {.context = context, .size = size}, plain = ours;
     nst_error error = {0};
-    *check = (struct bench_check){.size_px = size_px};
+    *check = (struct gradient_check){.size_px = size_px};
     *iteration_seconds = 0;
     nst_status status = create_side(&ours, workload, CONVOLUTION_AUTO, &error);
     status = status ? status : set_targets(&ours, &error);

@@ -1,5 +1,6 @@
 /* losses.c: Gram matrix, style loss and content loss at a layer, against float64 on the host. */
-#include "check/known.h"
+#include "check/map.h"
+#include "check/parts.h"
 
 #include "loss/loss.h"
 #include "support/error.h"
@@ -24,7 +25,7 @@ struct layer_fixture {
     bool half;
     int channels;
     struct image_size size;
-    struct known_layout layout;
+    struct check_layout layout;
     float *map, *target; /* read back, in the device's layout */
 };
 
@@ -38,17 +39,17 @@ static nst_status create_model(struct layer_fixture *fixture, nst_error *error) 
                                .weights = malloc(3 * (size_t)fixture->channels * sizeof(float))},
                               {.kind = LAYER_RELU, .name = "relu"}};
     nst_network network = {
-        .name = "known answers",
+        .name = "check",
         .input = {.order = {0, 1, 2}, .scale = {0.01f, 0.01f, 0.01f}, .offset = {-1.2f, -1.2f, -1.2f}},
         .layer_count = 2,
         .layers = layers};
     struct model_options options = {.taps = taps, .tap_count = 1, .half = fixture->half};
     if (!layers[0].weights) {
-        return fail_memory(error, 3 * (size_t)fixture->channels * sizeof(float), "a known answer");
+        return fail_memory(error, 3 * (size_t)fixture->channels * sizeof(float), "a check");
     }
     struct random_generator generator = random_from_seed(3);
     for (int i = 0; i < 3 * fixture->channels; ++i) {
-        layers[0].weights[i] = (float)known_noise(&generator);
+        layers[0].weights[i] = (float)check_noise(&generator);
     }
     nst_status status = model_create(fixture->context, &network, &options, &fixture->model, error);
     free(layers[0].weights);
@@ -72,18 +73,18 @@ static nst_status plan_layer(struct layer_fixture *fixture, nst_error *error) {
 static nst_status create_layer(struct layer_fixture *fixture, nst_error *error) {
     nst_status status = create_model(fixture, error);
     if (!status) {
-        status = style_loss_create(fixture->context, fixture->model, 0, fixture->product, &fixture->style, error);
+        status = style_loss_create(fixture->context, fixture->model, 0, NULL, &fixture->style, error);
     }
     if (!status) {
         status = content_loss_create(fixture->context, fixture->model, 0, &fixture->content, error);
     }
     fixture->layout =
-        known_layout(fixture->context, fixture->half, fixture->channels, fixture->size.height, fixture->size.width);
-    size_t bytes = known_map_elements(&fixture->layout) * sizeof(float);
+        check_layout(fixture->context, fixture->half, fixture->channels, fixture->size.height, fixture->size.width);
+    size_t bytes = check_map_elements(&fixture->layout) * sizeof(float);
     fixture->map = malloc(bytes);
     fixture->target = malloc(bytes);
     if (!status && (!fixture->map || !fixture->target)) {
-        status = fail_memory(error, bytes, "a known answer");
+        status = fail_memory(error, bytes, "a check");
     }
     return status ? status : plan_layer(fixture, error);
 }
@@ -104,7 +105,7 @@ static nst_status forward(struct layer_fixture *fixture, uint64_t seed, struct f
     cl_mem image = plan_buffer(&fixture->plan, fixture->image);
     float *pixels = malloc(elements * sizeof *pixels);
     if (!pixels) {
-        return fail_memory(error, elements * sizeof *pixels, "a known answer");
+        return fail_memory(error, elements * sizeof *pixels, "a check");
     }
     struct random_generator generator = random_from_seed(seed);
     for (size_t i = 0; i < elements; ++i) {
@@ -116,11 +117,11 @@ static nst_status forward(struct layer_fixture *fixture, uint64_t seed, struct f
         status = model_forward(fixture->model, &fixture->plan, image, fixture->size, error);
     }
     *map = model_feature_map(fixture->model, &fixture->plan, 0);
-    return status ? status : known_map_read(fixture->context, &fixture->layout, map->values, values, error);
+    return status ? status : check_map_read(fixture->context, &fixture->layout, map->values, values, error);
 }
 
-static double value_at(const struct known_layout *layout, const float *map, int channel, int pixel) {
-    return map[known_map_index(layout, channel, pixel / layout->width, pixel % layout->width)];
+static double value_at(const struct check_layout *layout, const float *map, int channel, int pixel) {
+    return map[check_map_index(layout, channel, pixel / layout->width, pixel % layout->width)];
 }
 
 /* scale * (F F^T)[row][column] */
@@ -142,19 +143,19 @@ static nst_status check_style(struct layer_fixture *fixture, double *loss_error,
     double scale = 1.0 / pixels, loss = 0, expected_loss = 0;
     struct loss_output output = {.partials = plan_buffer(&fixture->plan, fixture->partials)};
     struct style_loss_weights weights = {.weight = 1, .scale = scale};
-    size_t map_bytes = known_map_elements(&fixture->layout) * sizeof(float);
+    size_t map_bytes = check_map_elements(&fixture->layout) * sizeof(float);
     double *gram = malloc((size_t)channels * (size_t)channels * sizeof *gram);
     float *gradient = malloc(map_bytes);
     cl_mem buffer = NULL;
-    nst_status status = gram && gradient ? NST_OK : fail_memory(error, map_bytes, "a known answer");
+    nst_status status = gram && gradient ? NST_OK : fail_memory(error, map_bytes, "a check");
     status = status ? status : forward(fixture, 5, &map, fixture->map, error);
-    status = status ? status : known_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
+    status = status ? status : check_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
     status = status ? status : style_loss_clear_target(fixture->style, &fixture->plan, error);
     status = status ? status : style_loss_gram(fixture->style, &fixture->plan, &map, error);
     status = status ? status : style_loss_value(fixture->style, &fixture->plan, weights, output, error);
     status = status ? status : style_loss_add_gradient(fixture->style, &fixture->plan, &map, buffer, error);
     status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
-    status = status ? status : known_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
+    status = status ? status : check_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
     double largest = 0, largest_error = 0;
     for (int i = 0; !status && i < channels * channels; ++i) {
         gram[i] = i / channels <= i % channels ? gram_at(fixture, i / channels, i % channels, scale)
@@ -168,8 +169,8 @@ static nst_status check_style(struct layer_fixture *fixture, double *loss_error,
                 sum += 4 * scale * gram[c * channels + k] * value_at(&fixture->layout, fixture->map, k, p);
             }
             sum = value_at(&fixture->layout, fixture->map, c, p) > 0 ? sum : 0;
-            known_keep_largest(&largest, fabs(sum));
-            known_keep_largest(&largest_error, fabs(value_at(&fixture->layout, gradient, c, p) - sum));
+            check_keep_largest(&largest, fabs(sum));
+            check_keep_largest(&largest_error, fabs(value_at(&fixture->layout, gradient, c, p) - sum));
         }
     }
     *loss_error = fabs(loss - expected_loss) / expected_loss;
@@ -183,25 +184,25 @@ static nst_status check_style(struct layer_fixture *fixture, double *loss_error,
 static nst_status check_content(struct layer_fixture *fixture, double *loss_error, double *gradient_error,
                                 nst_error *error) {
     struct feature_map map;
-    size_t elements = known_map_elements(&fixture->layout), bytes = elements * sizeof(float);
+    size_t elements = check_map_elements(&fixture->layout), bytes = elements * sizeof(float);
     struct loss_output output = {.partials = plan_buffer(&fixture->plan, fixture->partials)};
     float *gradient = malloc(bytes);
     double loss = 0, expected = 0, largest = 0, largest_error = 0;
     cl_mem buffer = NULL;
-    nst_status status = gradient ? NST_OK : fail_memory(error, bytes, "a known answer");
+    nst_status status = gradient ? NST_OK : fail_memory(error, bytes, "a check");
     status = status ? status : forward(fixture, 6, &map, fixture->target, error);
     status = status ? status : content_loss_set_target(fixture->content, &fixture->plan, &map, error);
     status = status ? status : forward(fixture, 7, &map, fixture->map, error);
-    status = status ? status : known_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
+    status = status ? status : check_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
     status = status ? status : content_loss_run(fixture->content, &fixture->plan, &map, 1, output, buffer, error);
     status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
-    status = status ? status : known_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
+    status = status ? status : check_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
     for (size_t i = 0; !status && i < elements; ++i) {
         double difference = (double)fixture->map[i] - fixture->target[i];
         double slope = fixture->map[i] > 0 ? 2 * difference : 0;
         expected += difference * difference;
-        known_keep_largest(&largest, fabs(slope));
-        known_keep_largest(&largest_error, fabs(gradient[i] - slope));
+        check_keep_largest(&largest, fabs(slope));
+        check_keep_largest(&largest_error, fabs(gradient[i] - slope));
     }
     *loss_error = fabs(loss - expected) / expected;
     *gradient_error = largest_error / largest;
@@ -210,8 +211,8 @@ static nst_status check_content(struct layer_fixture *fixture, double *loss_erro
     return status;
 }
 
-nst_status known_losses(nst_context *context, bool half, int channels, struct image_size size,
-                        struct known_answers *answers, nst_error *error) {
+nst_status check_losses(nst_context *context, bool half, int channels, struct image_size size,
+                        struct check_report *report, nst_error *error) {
     typedef nst_status check(struct layer_fixture *, double *, double *, nst_error *);
     static const struct {
         const char *loss, *gradient;
@@ -228,54 +229,14 @@ nst_status known_losses(nst_context *context, bool half, int channels, struct im
         double loss_error = NAN, gradient_error = NAN;
         nst_status run = made ? made : checks[i].run(&fixture, &loss_error, &gradient_error, &why);
         if (run) {
-            status = known_add_failure(answers, checks[i].loss, detail, &why, error);
+            status = check_report_add_failure(report, checks[i].loss, detail, &why, error);
             continue;
         }
-        status = known_add(answers, checks[i].loss, detail, loss_error, sum_bound, error);
+        status = check_report_add(report, checks[i].loss, detail, loss_error, sum_bound, error);
         status = status ? status
-                        : known_add(answers, checks[i].gradient, detail, gradient_error,
-                                    known_map_bound(half, sum_bound), error);
+                        : check_report_add(report, checks[i].gradient, detail, gradient_error,
+                                           check_map_bound(half, sum_bound), error);
     }
-    release_layer(&fixture);
-    return status;
-}
-
-/* ---- One Gram product -------------------------------------------------------------------------------------------- */
-
-struct product_run {
-    struct layer_fixture *fixture;
-    struct feature_map map;
-};
-
-static nst_status run_product(void *user, int count, nst_error *error) {
-    struct product_run *run = user;
-    nst_status status = NST_OK;
-    for (int i = 0; !status && i < count; ++i) {
-        status = style_loss_gram(run->fixture->style, &run->fixture->plan, &run->map, error);
-    }
-    return status ? status : context_finish(run->fixture->context, error);
-}
-
-nst_status known_product_check(nst_context *context, const struct product_engine *product, int channels, double *found,
-                               nst_error *error) {
-    struct layer_fixture fixture = {
-        .context = context, .product = product, .channels = channels, .size = {.height = 17, .width = 15}};
-    double gradient_error = NAN;
-    *found = NAN;
-    nst_status status = create_layer(&fixture, error);
-    status = status ? status : check_style(&fixture, found, &gradient_error, error);
-    *found = *found >= gradient_error ? *found : gradient_error;
-    release_layer(&fixture);
-    return status;
-}
-
-nst_status known_product_time(nst_context *context, const struct product_engine *product, int channels,
-                              struct image_size size, double seconds, struct bench_timing *timing, nst_error *error) {
-    struct layer_fixture fixture = {.context = context, .product = product, .channels = channels, .size = size};
-    struct product_run run = {.fixture = &fixture};
-    nst_status status = create_layer(&fixture, error);
-    status = status ? status : forward(&fixture, 5, &run.map, fixture.map, error);
-    status = status ? status : timing_measure(run_product, &run, seconds, timing, error);
     release_layer(&fixture);
     return status;
 }

@@ -103,8 +103,8 @@ static bool is_fine(const struct bench_report *report) {
     int measured = 0, wrong = 0;
     for (int i = 0; i < report->device_count; i++) {
         for (int n = 0; n < report->devices[i].row_count; n++) {
-            measured += report->devices[i].rows[n].outcome.state == BENCH_OK;
-            wrong += report->devices[i].rows[n].outcome.state == BENCH_WRONG;
+            measured += report->devices[i].rows[n].outcome.state == OUTCOME_OK;
+            wrong += report->devices[i].rows[n].outcome.state == OUTCOME_WRONG;
         }
     }
     return measured > 0 && wrong == 0;

@@ -72,7 +72,7 @@ static void print_names(const struct bench_columns *columns, FILE *stream) {
         const struct bench_column *column = &columns->columns[i];
         fprintf(stream, "%c  %s; network %s; %s, nst %s, %s\n", 'A' + i, bench_column_name(column, name, sizeof name),
                 column->report->network, column->file, column->report->version, column->report->date);
-        if (column->device->outcome.state != BENCH_OK) {
+        if (column->device->outcome.state != OUTCOME_OK) {
             fprintf(stream, "   %s\n", column->device->outcome.reason);
         }
         if (strcmp(column->report->network, columns->columns[0].report->network) != 0) {
@@ -117,11 +117,11 @@ static void add_figures(const struct bench_columns *columns, const char *label, 
 
 static double peak_of(const struct bench_column *column, int size_px) {
     (void)size_px;
-    return column->device->outcome.state == BENCH_OK ? column->device->peak_gflops : NAN;
+    return column->device->outcome.state == OUTCOME_OK ? column->device->peak_gflops : NAN;
 }
 static double bandwidth_of(const struct bench_column *column, int size_px) {
     (void)size_px;
-    return column->device->outcome.state == BENCH_OK ? column->device->bandwidth_gb_per_s : NAN;
+    return column->device->outcome.state == OUTCOME_OK ? column->device->bandwidth_gb_per_s : NAN;
 }
 static double cold_of(const struct bench_column *column, int size_px) {
     (void)size_px;
@@ -133,11 +133,11 @@ static double warm_of(const struct bench_column *column, int size_px) {
 }
 static double milliseconds_of(const struct bench_column *column, int size_px) {
     const struct bench_row *row = bench_column_row(column, size_px);
-    return row && row->outcome.state == BENCH_OK ? row->iteration.median_ms : NAN;
+    return row && row->outcome.state == OUTCOME_OK ? row->iteration.median_ms : NAN;
 }
 static double share_of(const struct bench_column *column, int size_px) {
     const struct bench_row *row = bench_column_row(column, size_px);
-    return row && row->outcome.state == BENCH_OK ? 100 * row->share_of_peak : NAN;
+    return row && row->outcome.state == OUTCOME_OK ? 100 * row->share_of_peak : NAN;
 }
 
 /* Rows that are wrong, or that could not be measured. */
@@ -145,10 +145,10 @@ static void print_failures(const struct bench_columns *columns, FILE *stream) {
     for (int i = 0; i < columns->count; i++) {
         const struct bench_device *device = columns->columns[i].device;
         for (int row = 0; row < device->row_count; row++) {
-            const struct bench_outcome *outcome = &device->rows[row].outcome;
-            if (outcome->state != BENCH_OK && device->outcome.state == BENCH_OK) {
+            const struct outcome *outcome = &device->rows[row].outcome;
+            if (outcome->state != OUTCOME_OK && device->outcome.state == OUTCOME_OK) {
                 fprintf(stream, "%c, %d px, %s: %s\n", 'A' + i, device->rows[row].size_px,
-                        bench_state_name(outcome->state), outcome->reason);
+                        outcome_state_name(outcome->state), outcome->reason);
             }
         }
     }

@@ -162,9 +162,9 @@ static void fill_sizes(const struct bench_columns *columns, bool shares, struct 
             bar->column = i;
             bar->begins_group = i == 0;
             snprintf(bar->label, sizeof bar->label, "%d px", columns->sizes[size]);
-            if (!row || row->outcome.state != BENCH_OK) {
+            if (!row || row->outcome.state != OUTCOME_OK) {
                 snprintf(bar->figure, sizeof bar->figure, "%s",
-                         row ? bench_state_name(row->outcome.state) : "not measured");
+                         row ? outcome_state_name(row->outcome.state) : "not measured");
                 continue;
             }
             bar->value = shares ? 100 * row->share_of_peak : row->iteration.median_ms;
@@ -195,13 +195,13 @@ static void fill_layers(const struct bench_columns *columns, int size_px, struct
             bar->begins_group = begins;
             begins = false;
             snprintf(bar->label, sizeof bar->label, "%.31s %.11s", layer->name, layer->direction);
-            bar->value = layer->outcome.state == BENCH_OK ? 100 * layer->share_of_peak : NAN;
+            bar->value = layer->outcome.state == OUTCOME_OK ? 100 * layer->share_of_peak : NAN;
             if (isfinite(bar->value)) {
                 snprintf(bar->figure, sizeof bar->figure, "%.0f %%, %.*f ms, %.*s", bar->value,
                          layer->timing.median_ms < 1 ? 3 : 2, layer->timing.median_ms, (int)strcspn(layer->engine, " "),
                          layer->engine);
             } else {
-                snprintf(bar->figure, sizeof bar->figure, "%s", bench_state_name(layer->outcome.state));
+                snprintf(bar->figure, sizeof bar->figure, "%s", outcome_state_name(layer->outcome.state));
             }
         }
     }
@@ -233,13 +233,13 @@ static void print_devices(const struct bench_columns *columns, FILE *stream) {
         fputs("</span></td><td>", stream);
         print_escaped(column->report->network, stream);
         fputs("</td>", stream);
-        bool fine = device->outcome.state == BENCH_OK;
+        bool fine = device->outcome.state == OUTCOME_OK;
         print_cell(fine ? device->peak_gflops : NAN, "%.0f", stream);
         print_cell(fine ? device->bandwidth_gb_per_s : NAN, "%.1f", stream);
         print_cell(device->cold_seconds, "%.1f", stream);
         print_cell(device->warm_seconds, "%.2f", stream);
         fputs("<td>", stream);
-        print_escaped(fine ? bench_state_name(device->check.outcome.state) : device->outcome.reason, stream);
+        print_escaped(fine ? outcome_state_name(device->check.outcome.state) : device->outcome.reason, stream);
         fputs("</td></tr>\n", stream);
     }
     fputs("</table></div>\n", stream);

@@ -25,15 +25,15 @@ static void set_integer(json_t *object, const char *name, uint64_t value) {
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-static void set_outcome(json_t *object, const struct bench_outcome *outcome) {
-    set_text(object, "status", bench_state_name(outcome->state));
+static void set_outcome(json_t *object, const struct outcome *outcome) {
+    set_text(object, "status", outcome_state_name(outcome->state));
     set_text(object, "reason", outcome->reason);
 }
 
 /* A wrong result has no speed. */
-static void set_speed(json_t *object, const struct bench_outcome *outcome, const struct bench_timing *timing,
-                      double gflop, double gflops, double share_of_peak) {
-    bool counts = outcome->state == BENCH_OK;
+static void set_speed(json_t *object, const struct outcome *outcome, const struct timing *timing, double gflop,
+                      double gflops, double share_of_peak) {
+    bool counts = outcome->state == OUTCOME_OK;
     set_outcome(object, outcome);
     set_real(object, "ms", counts ? timing->median_ms : NAN);
     set_real(object, "least_ms", counts ? timing->least_ms : NAN);
@@ -59,17 +59,17 @@ static json_t *layer_json(const struct bench_layer *layer) {
     return object;
 }
 
-static json_t *pass_json(const struct bench_pass *pass) {
+static json_t *kernel_json(const struct bench_kernel *kernel) {
     json_t *object = json_object();
-    set_text(object, "kernel", pass->kernel);
-    set_real(object, "calls", pass->calls);
-    set_real(object, "ms", pass->ms);
-    set_real(object, "share", pass->share);
+    set_text(object, "kernel", kernel->name);
+    set_real(object, "calls", kernel->calls);
+    set_real(object, "ms", kernel->ms);
+    set_real(object, "share", kernel->share);
     return object;
 }
 
 static json_t *row_json(const struct bench_row *row) {
-    json_t *object = json_object(), *layers = json_array(), *passes = json_array();
+    json_t *object = json_object(), *layers = json_array(), *kernels = json_array();
     set_integer(object, "size_px", (uint64_t)row->size_px);
     set_text(object, "key", row->key);
     set_text(object, "precision", bench_precision_name(row->precision));
@@ -78,11 +78,11 @@ static json_t *row_json(const struct bench_row *row) {
     for (int i = 0; i < row->layer_count; i++) {
         json_array_append_new(layers, layer_json(&row->layers[i]));
     }
-    for (int i = 0; i < row->pass_count; i++) {
-        json_array_append_new(passes, pass_json(&row->passes[i]));
+    for (int i = 0; i < row->kernel_count; i++) {
+        json_array_append_new(kernels, kernel_json(&row->kernels[i]));
     }
     json_object_set_new(object, "layers", layers);
-    json_object_set_new(object, "kernels", passes);
+    json_object_set_new(object, "kernels", kernels);
     return object;
 }
 
@@ -99,7 +99,7 @@ static json_t *tuning_json(const struct tuning_table *table) {
     return rows;
 }
 
-static json_t *check_json(const struct bench_check *check) {
+static json_t *check_json(const struct gradient_check *check) {
     json_t *object = json_object();
     set_outcome(object, &check->outcome);
     set_integer(object, "size_px", (uint64_t)check->size_px);
@@ -179,11 +179,11 @@ static int get_int(const json_t *object, const char *name) {
     return (int)get_integer(object, name, INT32_MAX);
 }
 
-static struct bench_outcome get_outcome(const json_t *object) {
-    struct bench_outcome outcome = {.state = BENCH_FAILED};
+static struct outcome get_outcome(const json_t *object) {
+    struct outcome outcome = {.state = OUTCOME_FAILED};
     const char *status = json_string_value(json_object_get(object, "status"));
-    for (int state = BENCH_OK; status && state <= BENCH_FAILED; state++) {
-        if (strcmp(status, bench_state_name(state)) == 0) {
+    for (int state = OUTCOME_OK; status && state <= OUTCOME_FAILED; state++) {
+        if (strcmp(status, outcome_state_name(state)) == 0) {
             outcome.state = state;
         }
     }
@@ -191,11 +191,11 @@ static struct bench_outcome get_outcome(const json_t *object) {
     return outcome;
 }
 
-static struct bench_timing get_timing(const json_t *object) {
-    return (struct bench_timing){.median_ms = get_real(object, "ms"),
-                                 .least_ms = get_real(object, "least_ms"),
-                                 .spread_percent = get_real(object, "spread_percent"),
-                                 .samples = get_int(object, "samples")};
+static struct timing get_timing(const json_t *object) {
+    return (struct timing){.median_ms = get_real(object, "ms"),
+                           .least_ms = get_real(object, "least_ms"),
+                           .spread_percent = get_real(object, "spread_percent"),
+                           .samples = get_int(object, "samples")};
 }
 
 static void read_layer(const json_t *object, struct bench_layer *layer) {
@@ -215,11 +215,11 @@ static void read_layer(const json_t *object, struct bench_layer *layer) {
     layer->share_of_peak = get_real(object, "share_of_peak");
 }
 
-static void read_pass(const json_t *object, struct bench_pass *pass) {
-    GET_TEXT(object, "kernel", pass->kernel);
-    pass->calls = get_real(object, "calls");
-    pass->ms = get_real(object, "ms");
-    pass->share = get_real(object, "share");
+static void read_kernel(const json_t *object, struct bench_kernel *kernel) {
+    GET_TEXT(object, "kernel", kernel->name);
+    kernel->calls = get_real(object, "calls");
+    kernel->ms = get_real(object, "ms");
+    kernel->share = get_real(object, "share");
 }
 
 /* How many elements of an array are taken. */
@@ -244,24 +244,24 @@ static nst_status read_row(const json_t *object, nst_precision usual, struct ben
     row->gflops = get_real(object, "gflops");
     row->share_of_peak = get_real(object, "share_of_peak");
     row->memory_bytes = get_integer(object, "memory_bytes", INT64_MAX);
-    int layers = count_of(object, "layers", MOST_LAYERS), passes = count_of(object, "kernels", MOST_LAYERS);
+    int layers = count_of(object, "layers", MOST_LAYERS), kernels = count_of(object, "kernels", MOST_LAYERS);
     row->layers = calloc((size_t)layers + 1, sizeof *row->layers);
-    row->passes = calloc((size_t)passes + 1, sizeof *row->passes);
-    if (!row->layers || !row->passes) {
+    row->kernels = calloc((size_t)kernels + 1, sizeof *row->kernels);
+    if (!row->layers || !row->kernels) {
         return fail_memory(error, (size_t)layers * sizeof *row->layers, "the layers of a benchmark");
     }
     for (; row->layer_count < layers; row->layer_count++) {
         read_layer(json_array_get(json_object_get(object, "layers"), (size_t)row->layer_count),
                    &row->layers[row->layer_count]);
     }
-    for (; row->pass_count < passes; row->pass_count++) {
-        read_pass(json_array_get(json_object_get(object, "kernels"), (size_t)row->pass_count),
-                  &row->passes[row->pass_count]);
+    for (; row->kernel_count < kernels; row->kernel_count++) {
+        read_kernel(json_array_get(json_object_get(object, "kernels"), (size_t)row->kernel_count),
+                    &row->kernels[row->kernel_count]);
     }
     return NST_OK;
 }
 
-static void read_check(const json_t *object, struct bench_check *check) {
+static void read_check(const json_t *object, struct gradient_check *check) {
     check->outcome = get_outcome(object);
     check->size_px = get_int(object, "size_px");
     check->loss_error = get_real(object, "loss_error");

@@ -25,10 +25,10 @@ static int decimals_of(double value) {
 }
 
 /* Speed and share, or why there are none: `column` and the next four. */
-static void cells_speed(struct table *table, int column, const struct bench_outcome *outcome,
-                        const struct bench_timing *timing, double gflops, double share_of_peak) {
-    if (outcome->state != BENCH_OK) {
-        table_cell(table, column, "%s", bench_state_name(outcome->state));
+static void cells_speed(struct table *table, int column, const struct outcome *outcome, const struct timing *timing,
+                        double gflops, double share_of_peak) {
+    if (outcome->state != OUTCOME_OK) {
+        table_cell(table, column, "%s", outcome_state_name(outcome->state));
         return;
     }
     cell_real(table, column, timing->median_ms, decimals_of(timing->median_ms), "");
@@ -52,7 +52,7 @@ static void fill_sizes(const struct bench_device *device, struct table *table) {
             table_cell(table, 6, "%s", text_bytes(row->memory_bytes, bytes, sizeof bytes));
         }
         table_cell(table, 7, "%s", bench_precision_name(row->precision));
-        if (device->check.size_px && device->check.outcome.state <= BENCH_WRONG) {
+        if (device->check.size_px && device->check.outcome.state <= OUTCOME_WRONG) {
             table_cell(table, 8, "%.1e", device->check.largest_error);
         }
     }
@@ -94,15 +94,15 @@ static bool shows_tuning(const struct bench_device *device) {
     return has_layers && device->tuning.count > 0;
 }
 
-static void fill_passes(const struct bench_row *row, struct table *table) {
+static void fill_kernels(const struct bench_row *row, struct table *table) {
     table_begin(table, "<kernel|calls/iteration|ms/iteration|of all");
-    for (int i = 0; i < row->pass_count; i++) {
-        const struct bench_pass *pass = &row->passes[i];
+    for (int i = 0; i < row->kernel_count; i++) {
+        const struct bench_kernel *kernel = &row->kernels[i];
         table_row(table);
-        table_cell(table, 0, "%s", pass->kernel);
-        cell_real(table, 1, pass->calls, 1, "");
-        cell_real(table, 2, pass->ms, decimals_of(pass->ms), "");
-        cell_real(table, 3, 100 * pass->share, 1, " %");
+        table_cell(table, 0, "%s", kernel->name);
+        cell_real(table, 1, kernel->calls, 1, "");
+        cell_real(table, 2, kernel->ms, decimals_of(kernel->ms), "");
+        cell_real(table, 3, 100 * kernel->share, 1, " %");
     }
 }
 
@@ -145,13 +145,13 @@ static void print_line(struct block block, const char *label, const char *format
     fprintf(block.stream, block.format, label, text);
 }
 
-static void print_check(struct block block, const struct bench_check *check) {
-    if (check->outcome.state == BENCH_OK) {
+static void print_check(struct block block, const struct gradient_check *check) {
+    if (check->outcome.state == OUTCOME_OK) {
         print_line(block, "check",
                    "ok: from the plain engine the loss differs by %.1e, the gradient by %.1e (largest %.1e)",
                    check->loss_error, check->gradient_error, check->largest_error);
     } else {
-        print_line(block, "check", "%s: %s", bench_state_name(check->outcome.state), check->outcome.reason);
+        print_line(block, "check", "%s: %s", outcome_state_name(check->outcome.state), check->outcome.reason);
     }
 }
 
@@ -169,8 +169,8 @@ static void print_block(struct block block, const struct bench_device *device) {
         print_line(block, "start", "more than %d s with empty caches, until the first loss",
                    BENCH_LONGEST_START_SECONDS);
     }
-    if (device->outcome.state != BENCH_OK) {
-        print_line(block, bench_state_name(device->outcome.state), "%s", device->outcome.reason);
+    if (device->outcome.state != OUTCOME_OK) {
+        print_line(block, outcome_state_name(device->outcome.state), "%s", device->outcome.reason);
         return;
     }
     print_line(block, "peak", "%.0f GFLOP/s (%d chains of %d-wide multiply-adds), %.1f GB/s (triad)",
@@ -191,14 +191,14 @@ static void print_block(struct block block, const struct bench_device *device) {
 
 /* Why rows have no figures, where the block above does not say so. */
 static void print_reasons(const struct bench_device *device, const char *before, FILE *stream) {
-    for (int i = 0; i < device->row_count && device->outcome.state == BENCH_OK; i++) {
-        const struct bench_outcome *outcome = &device->rows[i].outcome;
-        if (outcome->state == BENCH_SKIPPED || outcome->state == BENCH_FAILED) {
+    for (int i = 0; i < device->row_count && device->outcome.state == OUTCOME_OK; i++) {
+        const struct outcome *outcome = &device->rows[i].outcome;
+        if (outcome->state == OUTCOME_SKIPPED || outcome->state == OUTCOME_FAILED) {
             fprintf(stream, "%s%d px: %s\n", before, device->rows[i].size_px, outcome->reason);
         }
         for (int n = 0; n < device->rows[i].layer_count; n++) {
             const struct bench_layer *layer = &device->rows[i].layers[n];
-            if (layer->outcome.state != BENCH_OK) {
+            if (layer->outcome.state != OUTCOME_OK) {
                 fprintf(stream, "%s%d px, %s: %s\n", before, device->rows[i].size_px, layer->name,
                         layer->outcome.reason);
             }
@@ -242,7 +242,7 @@ void bench_print_text(const struct bench_report *report, FILE *stream) {
             table_print_text(&table, 2, stream);
             table_free(&table);
             fprintf(stream, "\n  %d px, kernels by the device's clock\n", row->size_px);
-            fill_passes(row, &table);
+            fill_kernels(row, &table);
             table_print_text(&table, 2, stream);
             table_free(&table);
         }
@@ -281,7 +281,7 @@ void bench_print_markdown(const struct bench_report *report, FILE *stream) {
             table_print_markdown(&table, stream);
             table_free(&table);
             fputc('\n', stream);
-            fill_passes(row, &table);
+            fill_kernels(row, &table);
             table_print_markdown(&table, stream);
             table_free(&table);
         }
@@ -325,10 +325,10 @@ static void csv_begin(const struct bench_report *report, const struct bench_devi
     csv_text(bench_precision_name(row->precision), stream);
 }
 
-static void csv_speed(const struct bench_outcome *outcome, const struct bench_timing *timing, double gflop,
-                      double gflops, double share_of_peak, FILE *stream) {
-    bool counts = outcome->state == BENCH_OK;
-    csv_text(bench_state_name(outcome->state), stream);
+static void csv_speed(const struct outcome *outcome, const struct timing *timing, double gflop, double gflops,
+                      double share_of_peak, FILE *stream) {
+    bool counts = outcome->state == OUTCOME_OK;
+    csv_text(outcome_state_name(outcome->state), stream);
     csv_real(counts ? timing->median_ms : NAN, stream);
     csv_real(counts ? timing->spread_percent : NAN, stream);
     fprintf(stream, ",%d", counts ? timing->samples : 0);
@@ -356,7 +356,7 @@ static void csv_row(const struct bench_report *report, const struct bench_device
 
 static void csv_details(const struct bench_report *report, const struct bench_device *device,
                         const struct bench_row *row, FILE *stream) {
-    static const struct bench_outcome fine = {.state = BENCH_OK};
+    static const struct outcome fine = {.state = OUTCOME_OK};
     for (int i = 0; i < row->layer_count; i++) {
         const struct bench_layer *layer = &row->layers[i];
         csv_begin(report, device, row, "layer", stream);
@@ -368,11 +368,11 @@ static void csv_details(const struct bench_report *report, const struct bench_de
         csv_text(layer->outcome.reason, stream);
         fputs("\n", stream);
     }
-    for (int i = 0; i < row->pass_count; i++) {
-        const struct bench_pass *pass = &row->passes[i];
-        struct bench_timing timing = {.median_ms = pass->ms, .spread_percent = NAN};
+    for (int i = 0; i < row->kernel_count; i++) {
+        const struct bench_kernel *kernel = &row->kernels[i];
+        struct timing timing = {.median_ms = kernel->ms, .spread_percent = NAN};
         csv_begin(report, device, row, "kernel", stream);
-        csv_text(pass->kernel, stream);
+        csv_text(kernel->name, stream);
         fputs(",\"\",\"\"", stream);
         csv_speed(&fine, &timing, NAN, NAN, NAN, stream);
         fputs(",,,,,,,,,\"\"\n", stream);

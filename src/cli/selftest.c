@@ -23,55 +23,55 @@ static const struct option_table selftest_table = {options, sizeof options / siz
 
 /* ---- Text ------------------------------------------------------------------------------------------------------ */
 
-static void print_text(const struct known_answers *answers, const char *device) {
+static void print_text(const struct check_report *report, const char *device) {
     struct table table;
     int failed = 0;
-    printf("%s %s\n", device, answers->info.name);
-    if (answers->outcome.state != BENCH_OK) {
-        printf("  error: %s\n", answers->outcome.reason);
+    printf("%s %s\n", device, report->info.name);
+    if (report->outcome.state != OUTCOME_OK) {
+        printf("  error: %s\n", report->outcome.reason);
         return;
     }
     table_begin(&table, "<kernel|<engine and size|error|bound|<result");
-    for (int i = 0; i < answers->count; i++) {
-        const struct known_answer *answer = &answers->answers[i];
-        bool ran = answer->outcome.state != BENCH_FAILED;
+    for (int i = 0; i < report->count; i++) {
+        const struct check_line *line = &report->lines[i];
+        bool ran = line->outcome.state != OUTCOME_FAILED;
         table_row(&table);
-        table_cell(&table, 0, "%s", answer->name);
-        table_cell(&table, 1, "%s", answer->detail);
+        table_cell(&table, 0, "%s", line->name);
+        table_cell(&table, 1, "%s", line->detail);
         if (ran) {
-            table_cell(&table, 2, "%.1e", answer->error);
-            table_cell(&table, 3, "%.0e", answer->bound);
+            table_cell(&table, 2, "%.1e", line->error);
+            table_cell(&table, 3, "%.0e", line->bound);
         }
-        table_cell(&table, 4, "%s%s%s", bench_state_name(answer->outcome.state), ran ? "" : ": ",
-                   ran ? "" : answer->outcome.reason);
-        failed += answer->outcome.state != BENCH_OK;
+        table_cell(&table, 4, "%s%s%s", outcome_state_name(line->outcome.state), ran ? "" : ": ",
+                   ran ? "" : line->outcome.reason);
+        failed += line->outcome.state != OUTCOME_OK;
     }
     table_print_text(&table, 2, stdout);
     table_free(&table);
-    printf("  %d of %d right\n", answers->count - failed, answers->count);
+    printf("  %d of %d right\n", report->count - failed, report->count);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
-static json_t *answers_json(const struct known_answers *answers, const char *device) {
+static json_t *report_json(const struct check_report *report, const char *device) {
     json_t *object = json_object(), *lines = json_array();
     json_object_set_new(object, "device", text_json(device));
-    json_object_set_new(object, "name", text_json(answers->info.name));
-    json_object_set_new(object, "platform", text_json(answers->info.platform));
-    json_object_set_new(object, "driver", text_json(answers->info.driver));
-    json_object_set_new(object, "status", text_json(bench_state_name(answers->outcome.state)));
-    json_object_set_new(object, "reason", text_json(answers->outcome.reason));
-    json_object_set_new(object, "fine", json_boolean(known_answers_fine(answers)));
-    for (int i = 0; i < answers->count; i++) {
-        const struct known_answer *answer = &answers->answers[i];
-        json_t *line = json_object();
-        json_object_set_new(line, "kernel", text_json(answer->name));
-        json_object_set_new(line, "detail", text_json(answer->detail));
-        json_object_set_new(line, "status", text_json(bench_state_name(answer->outcome.state)));
-        json_object_set_new(line, "reason", text_json(answer->outcome.reason));
-        json_object_set_new(line, "error", real_json(answer->error));
-        json_object_set_new(line, "bound", json_real(answer->bound));
-        json_array_append_new(lines, line);
+    json_object_set_new(object, "name", text_json(report->info.name));
+    json_object_set_new(object, "platform", text_json(report->info.platform));
+    json_object_set_new(object, "driver", text_json(report->info.driver));
+    json_object_set_new(object, "status", text_json(outcome_state_name(report->outcome.state)));
+    json_object_set_new(object, "reason", text_json(report->outcome.reason));
+    json_object_set_new(object, "fine", json_boolean(check_report_is_right(report)));
+    for (int i = 0; i < report->count; i++) {
+        const struct check_line *line = &report->lines[i];
+        json_t *entry = json_object();
+        json_object_set_new(entry, "kernel", text_json(line->name));
+        json_object_set_new(entry, "detail", text_json(line->detail));
+        json_object_set_new(entry, "status", text_json(outcome_state_name(line->outcome.state)));
+        json_object_set_new(entry, "reason", text_json(line->outcome.reason));
+        json_object_set_new(entry, "error", real_json(line->error));
+        json_object_set_new(entry, "bound", json_real(line->bound));
+        json_array_append_new(lines, entry);
     }
     json_object_set_new(object, "answers", lines);
     return object;
@@ -84,15 +84,15 @@ static nst_status run_all(const struct selftest_options *values, bool *fine, nst
     json_t *devices = json_array();
     nst_status status = device_names_find(values->device, &names, error);
     for (int i = 0; !status && i < names.count; i++) {
-        struct known_answers answers;
-        status = known_answers_run(names.pointers[i], values->no_cache, &answers, error);
-        *fine = *fine && known_answers_fine(&answers);
+        struct check_report report;
+        status = check_run(names.pointers[i], values->no_cache, &report, error);
+        *fine = *fine && check_report_is_right(&report);
         if (!status && values->json) {
-            json_array_append_new(devices, answers_json(&answers, names.pointers[i]));
+            json_array_append_new(devices, report_json(&report, names.pointers[i]));
         } else if (!status) {
-            print_text(&answers, names.pointers[i]);
+            print_text(&report, names.pointers[i]);
         }
-        known_answers_free(&answers);
+        check_report_free(&report);
     }
     if (!status && values->json) {
         return print_json(json_pack("{s:s, s:i, s:s, s:o}", "kind", "nst selftest", "schema", CHECK_SCHEMA, "version",

@@ -87,7 +87,7 @@ static void print_text(const struct tune_report *report, const char *device) {
         bool is_better = row->time_ns < row->default_ns;
         table_row(&table);
         table_cell(&table, 0, "%s", row->work);
-        if (line->outcome.state != BENCH_OK) {
+        if (line->outcome.state != OUTCOME_OK) {
             table_cell(&table, 3, "%s", line->outcome.reason);
             continue;
         }
@@ -122,7 +122,7 @@ static json_t *report_json(const struct tune_report *report, const char *device)
         const struct tune_line *line = &report->lines[i];
         json_t *entry = json_object();
         json_object_set_new(entry, "work", text_json(line->row.work));
-        json_object_set_new(entry, "status", text_json(bench_state_name(line->outcome.state)));
+        json_object_set_new(entry, "status", text_json(outcome_state_name(line->outcome.state)));
         json_object_set_new(entry, "reason", text_json(line->outcome.reason));
         json_object_set_new(entry, "choice", text_json(line->row.choice));
         json_object_set_new(entry, "ms", json_real(1e-6 * (double)line->row.time_ns));

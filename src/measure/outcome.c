@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *bench_state_name(enum bench_state state) {
+const char *outcome_state_name(enum outcome_state state) {
     static const char *const names[] = {"ok", "wrong", "skipped", "error"};
     return names[state];
 }
 
-void outcome_set(struct bench_outcome *outcome, enum bench_state state, const char *format, ...) {
+void outcome_set(struct outcome *outcome, enum outcome_state state, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     outcome->state = state;
@@ -18,6 +18,6 @@ void outcome_set(struct bench_outcome *outcome, enum bench_state state, const ch
     va_end(arguments);
 }
 
-void outcome_from_error(struct bench_outcome *outcome, const nst_error *error) {
-    outcome_set(outcome, BENCH_FAILED, "%.*s", (int)strcspn(error->message, "\n"), error->message);
+void outcome_from_error(struct outcome *outcome, const nst_error *error) {
+    outcome_set(outcome, OUTCOME_FAILED, "%.*s", (int)strcspn(error->message, "\n"), error->message);
 }

@@ -4,26 +4,26 @@
 
 #include "nst.h"
 
-enum { BENCH_REASON_LENGTH = 256 };
+enum { OUTCOME_REASON_LENGTH = 256 };
 
-enum bench_state {
-    BENCH_OK,
-    BENCH_WRONG,   /* measured, but its results are not right: its speed does not count */
-    BENCH_SKIPPED, /* would take too long */
-    BENCH_FAILED
+enum outcome_state {
+    OUTCOME_OK,
+    OUTCOME_WRONG,   /* measured, but its results are not right: its speed does not count */
+    OUTCOME_SKIPPED, /* would take too long */
+    OUTCOME_FAILED
 };
 
-struct bench_outcome {
-    enum bench_state state;
-    char reason[BENCH_REASON_LENGTH]; /* "" if ok */
+struct outcome {
+    enum outcome_state state;
+    char reason[OUTCOME_REASON_LENGTH]; /* "" if ok */
 };
 
-const char *bench_state_name(enum bench_state state); /* ok, wrong, skipped, error */
+const char *outcome_state_name(enum outcome_state state); /* ok, wrong, skipped, error */
 
 /* Words an outcome. */
-void outcome_set(struct bench_outcome *outcome, enum bench_state state, const char *format, ...)
+void outcome_set(struct outcome *outcome, enum outcome_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* An error becomes an outcome, on one line. */
-void outcome_from_error(struct bench_outcome *outcome, const nst_error *error);
+void outcome_from_error(struct outcome *outcome, const nst_error *error);
 
 #endif

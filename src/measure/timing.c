@@ -28,21 +28,21 @@ static double quantile(const double *sorted, int count, double share) {
     return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
 }
 
-static struct bench_timing summarize(double *samples_ms, int count) {
+static struct timing summarize(double *samples_ms, int count) {
     qsort(samples_ms, (size_t)count, sizeof *samples_ms, compare_numbers);
     double median_ms = quantile(samples_ms, count, 0.5);
     double range_ms = quantile(samples_ms, count, 0.75) - quantile(samples_ms, count, 0.25);
-    return (struct bench_timing){.median_ms = median_ms,
-                                 .least_ms = samples_ms[0],
-                                 .spread_percent = median_ms > 0 ? 100 * range_ms / median_ms : 0,
-                                 .samples = count};
+    return (struct timing){.median_ms = median_ms,
+                           .least_ms = samples_ms[0],
+                           .spread_percent = median_ms > 0 ? 100 * range_ms / median_ms : 0,
+                           .samples = count};
 }
 
-nst_status timing_measure(timed_work *work, void *user, double seconds, struct bench_timing *timing, nst_error *error) {
-    nst_status status = work(user, 1, error);
+nst_status timing_measure(timed_run *run, void *user, double seconds, struct timing *timing, nst_error *error) {
+    nst_status status = run(user, 1, error);
     double start = seconds_now();
     if (!status) {
-        status = work(user, 1, error);
+        status = run(user, 1, error);
     }
     double once = fmax(seconds_now() - start, 1e-7);
     int runs = (int)fmin(ceil(shortest_sample_seconds / once), MOST_RUNS);
@@ -50,7 +50,7 @@ nst_status timing_measure(timed_work *work, void *user, double seconds, struct b
     double samples_ms[MOST_SAMPLES];
     for (int i = 0; !status && i < count; ++i) {
         start = seconds_now();
-        status = work(user, runs, error);
+        status = run(user, runs, error);
         samples_ms[i] = (seconds_now() - start) * 1e3 / runs;
     }
     if (!status) {

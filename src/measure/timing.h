@@ -5,7 +5,7 @@
 #include "nst.h"
 
 /* Of elapsed times. */
-struct bench_timing {
+struct timing {
     double median_ms, least_ms;
     double spread_percent; /* between the quartiles, of the median */
     int samples;
@@ -13,11 +13,11 @@ struct bench_timing {
 
 double seconds_now(void);
 
-/* Runs the work `count` times and waits for it. */
-typedef nst_status timed_work(void *user, int count, nst_error *error);
+/* Runs what is timed `count` times and waits for it. */
+typedef nst_status timed_run(void *user, int count, nst_error *error);
 
-/* Times the work: two runs to warm up, of which the second tells how many samples fit into `seconds` (3 to 50), and
+/* Times it: two runs to warm up, of which the second tells how many samples fit into `seconds` (3 to 50), and
  * how many runs one sample needs so that the clock is exact. */
-nst_status timing_measure(timed_work *work, void *user, double seconds, struct bench_timing *timing, nst_error *error);
+nst_status timing_measure(timed_run *run, void *user, double seconds, struct timing *timing, nst_error *error);
 
 #endif

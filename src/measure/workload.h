@@ -24,7 +24,7 @@ nst_status workload_picture(int size_px, uint64_t seed, nst_picture *picture, ns
 nst_status workload_job(nst_context *context, const struct workload *workload, int size_px, nst_job **job,
                         nst_error *error);
 
-/* Makes steps of a job, as a timed_work. A loss that is not finite is an error. */
+/* Makes steps of a job, as a timed_run. A loss that is not finite is an error. */
 nst_status workload_steps(void *job, int count, nst_error *error);
 
 /* Floating-point operations of one iteration, counted as direct, in 1e9: convolutions forward and backward, half of

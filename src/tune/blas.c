@@ -1,7 +1,7 @@
 /* blas.c: which parameters of its kernel Xgemm suit CLBlast best on a device, measured at the products of a
  * Winograd convolution. Its own database knows many devices, but by far not all. */
 #include "device/blas.h"
-#include "check/known.h"
+#include "check/convolution.h"
 #include "support/child.h"
 #include "support/error.h"
 #include "tune/tune_internal.h"
@@ -26,7 +26,7 @@ enum { CANDIDATES = sizeof candidates / sizeof *candidates };
 /* One choice in one child. */
 struct trial {
     const char *device;
-    const struct layer_work *work;
+    const struct layer_case *layer;
     double seconds;
     const char *parameters; /* NULL: CLBlast's own */
 };
@@ -38,9 +38,9 @@ struct trial_result {
 
 static nst_status try_in_child(const struct trial *trial, struct trial_result *result) {
     nst_context *context;
-    struct known_convolution *known = NULL;
+    struct check_convolution *check = NULL;
     struct layer_run run;
-    struct bench_timing timing;
+    struct timing timing;
     /* Without the table, which would bring parameters of its own. */
     nst_context_options options = {.device = trial->device, .no_cache = true, .unchecked = true};
     nst_status status = nst_context_create(&options, &context, NULL);
@@ -48,17 +48,17 @@ static nst_status try_in_child(const struct trial *trial, struct trial_result *r
         return status;
     }
     struct convolution_choice choice =
-        convolution_default_choice(context, &trial->work->shape, CONVOLUTION_WINOGRAD_CLBLAST);
+        convolution_default_choice(context, &trial->layer->shape, CONVOLUTION_WINOGRAD_CLBLAST);
     status = trial->parameters ? blas_set_parameters(context, trial->parameters, NULL) : NST_OK;
-    status = status ? status : known_convolution_create(context, &trial->work->shape, 11, 14, &known, NULL);
-    status = status ? status : known_convolution_check(known, &choice, &result->error, NULL);
-    status = status ? status : layer_run_create(context, trial->work, &choice, &run, NULL);
+    status = status ? status : check_convolution_create(context, &trial->layer->shape, 11, 14, &check, NULL);
+    status = status ? status : check_convolution_run(check, &choice, &result->error, NULL);
+    status = status ? status : layer_run_create(context, trial->layer, &choice, &run, NULL);
     if (!status) {
-        status = timing_measure(layer_run_times, &run, 3 * trial->seconds, &timing, NULL);
+        status = timing_measure(layer_run_repeat, &run, 3 * trial->seconds, &timing, NULL);
         result->ms = timing.least_ms;
         layer_run_release(&run);
     }
-    known_convolution_free(known);
+    check_convolution_free(check);
     nst_context_destroy(context);
     return status;
 }
@@ -72,13 +72,13 @@ static void run_trial(void *user, void *result) {
 static double measure(const struct trial *trial) {
     struct trial_result result = {.status = NST_ERROR_OPENCL, .ms = INFINITY};
     bool fine = child_run(run_trial, (void *)trial, &result, sizeof result, PATIENCE_MS) && !result.status &&
-                result.error <= known_convolution_bound(&trial->work->shape, CONVOLUTION_WINOGRAD_CLBLAST);
+                result.error <= check_convolution_bound(&trial->layer->shape, CONVOLUTION_WINOGRAD_CLBLAST);
     return fine ? result.ms : INFINITY;
 }
 
-nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,
+nst_status tune_blas(const char *device, const struct layer_case *layer, const struct tune_search *how,
                      struct tune_line *line, nst_error *error) {
-    struct trial trial = {.device = device, .work = work, .seconds = how->seconds};
+    struct trial trial = {.device = device, .layer = layer, .seconds = how->seconds};
     double default_ms = measure(&trial), best_ms = default_ms;
     for (int i = 0; i < CANDIDATES; ++i) {
         if (how->tell(how->user, (double)i / CANDIDATES, candidates[i])) {

@@ -1,6 +1,6 @@
 /* block.c: which layout of the feature maps is the fastest on a device: how many channels lie innermost. It is one
  * choice for all layers, so whole iterations are timed, with the engines and parameters that are built in. */
-#include "check/check.h"
+#include "check/gradient.h"
 #include "device/traits.h"
 #include "network/convolution.h"
 #include "support/error.h"
@@ -48,7 +48,7 @@ static void close_contender(struct contender *contender) {
 }
 
 static void time_iterations(const struct block_search *search, struct contender *contender) {
-    struct bench_timing timing;
+    struct timing timing;
     nst_status status = timing_measure(workload_steps, contender->job, search->seconds, &timing, NULL);
     contender->ms = status ? INFINITY : fmin(contender->ms, timing.least_ms);
 }
@@ -56,7 +56,7 @@ static void time_iterations(const struct block_search *search, struct contender 
 /* Opens and times it; `block` 0 is the one that is built in. What fails or computes wrongly takes for ever. */
 static void open_contender(const struct block_search *search, int block, struct contender *contender) {
     enum { CHECK_PX = 62 };
-    struct bench_check check;
+    struct gradient_check check;
     double once;
     /* Without the table, which is made for another block. */
     nst_context_options options = {.device = search->device, .no_cache = true, .unchecked = true};
@@ -67,8 +67,8 @@ static void open_contender(const struct block_search *search, int block, struct 
     if (block) {
         contender->context->channel_block = block;
     }
-    check_measure(contender->context, &search->workload, CHECK_PX, &check, &once);
-    if (check.outcome.state == BENCH_OK &&
+    gradient_check_run(contender->context, &search->workload, CHECK_PX, &check, &once);
+    if (check.outcome.state == OUTCOME_OK &&
         !workload_job(contender->context, &search->workload, search->size_px, &contender->job, NULL)) {
         time_iterations(search, contender);
     }
@@ -123,7 +123,7 @@ nst_status tune_block(const char *device, const nst_network *network, int size_p
         }
     }
     if (!isfinite(best.ms)) {
-        outcome_set(&line->outcome, BENCH_WRONG, "no layout of the feature maps computes rightly here");
+        outcome_set(&line->outcome, OUTCOME_WRONG, "no layout of the feature maps computes rightly here");
     } else {
         snprintf(line->default_choice, sizeof line->default_choice, "%d", built_in);
         snprintf(line->row.choice, sizeof line->row.choice, "%d", best.context->channel_block);

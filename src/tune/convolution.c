@@ -1,6 +1,7 @@
 /* convolution.c: the search for the fastest engine and parameters of one convolution: from what is built in for
  * each engine, one parameter after the other, as long as that helps. */
-#include "check/known.h"
+#include "check/convolution.h"
+#include "check/map.h"
 #include "support/error.h"
 #include "tune/tune_internal.h"
 
@@ -22,8 +23,8 @@ enum { MOST_CANDIDATES = 128, SWEEPS = 2 };
 
 struct search {
     nst_context *context;
-    const struct layer_work *work;
-    struct known_convolution *known;
+    const struct layer_case *layer;
+    struct check_convolution *check;
     const struct tune_search *how;
     struct tune_line *line;
     struct candidate tried[MOST_CANDIDATES];
@@ -37,10 +38,10 @@ static bool is_same(const struct convolution_choice *a, const struct convolution
 static nst_status time_choice(struct search *search, const struct convolution_choice *choice, double *ms,
                               nst_error *error) {
     struct layer_run run;
-    struct bench_timing timing;
-    nst_status status = layer_run_create(search->context, search->work, choice, &run, error);
+    struct timing timing;
+    nst_status status = layer_run_create(search->context, search->layer, choice, &run, error);
     if (!status) {
-        status = timing_measure(layer_run_times, &run, search->how->seconds, &timing, error);
+        status = timing_measure(layer_run_repeat, &run, search->how->seconds, &timing, error);
         layer_run_release(&run);
     }
     *ms = status ? INFINITY : timing.least_ms;
@@ -68,8 +69,8 @@ static nst_status try_choice(struct search *search, const struct convolution_cho
         return fail(error, NST_CANCELLED, "stopped");
     }
     /* One that fails is passed over like one that computes wrongly: *ms stays infinite. */
-    if (!known_convolution_check(search->known, choice, &found, error) &&
-        found <= known_convolution_bound(&search->work->shape, choice->engine)) {
+    if (!check_convolution_run(search->check, choice, &found, error) &&
+        found <= check_convolution_bound(&search->layer->shape, choice->engine)) {
         (void)time_choice(search, choice, ms, error);
     }
     line->wrong += !isfinite(*ms);
@@ -123,9 +124,9 @@ static bool is_possible(const struct search *search, enum convolution_engine eng
                         struct convolution_choice *choice) {
     char text[TUNING_CHOICE_LENGTH];
     struct convolution_choice parsed;
-    *choice = convolution_default_choice(search->context, &search->work->shape, engine);
+    *choice = convolution_default_choice(search->context, &search->layer->shape, engine);
     convolution_choice_format(search->context, choice, text, sizeof text);
-    return convolution_choice_parse(search->context, &search->work->shape, text, &parsed);
+    return convolution_choice_parse(search->context, &search->layer->shape, text, &parsed);
 }
 
 /* Every engine as it is built in, and then better parameters for those that are not much slower than the best. The
@@ -148,7 +149,7 @@ static nst_status search_engines(struct search *search, struct candidate *best, 
         }
     }
     if (!status && count == 0) {
-        starts[0].choice = convolution_default_choice(search->context, &search->work->shape, CONVOLUTION_PLAIN);
+        starts[0].choice = convolution_default_choice(search->context, &search->layer->shape, CONVOLUTION_PLAIN);
         status = try_choice(search, &starts[0].choice, &starts[0].ms, error);
         count = 1;
     }
@@ -169,10 +170,10 @@ static nst_status search_engines(struct search *search, struct candidate *best, 
 /* What one run at the full size makes; from malloc. */
 static nst_status run_once(struct search *search, const struct convolution_choice *choice, float **output,
                            size_t *count, nst_error *error) {
-    const struct convolution_shape *shape = &search->work->shape;
+    const struct convolution_shape *shape = &search->layer->shape;
     struct layer_run run;
     int height, width, divisor = shape->epilogue == EPILOGUE_RELU_POOL ? 2 : 1;
-    convolution_output_size(shape, search->work->size.height, search->work->size.width, &height, &width);
+    convolution_output_size(shape, search->layer->size.height, search->layer->size.width, &height, &width);
     size_t bytes =
         (size_t)feature_map_bytes(search->context, false, shape->out_channels, height / divisor, width / divisor);
     *count = bytes / sizeof(float);
@@ -180,10 +181,10 @@ static nst_status run_once(struct search *search, const struct convolution_choic
     if (!*output) {
         return fail_memory(error, bytes, "the output of a convolution");
     }
-    nst_status status = layer_run_create(search->context, search->work, choice, &run, error);
+    nst_status status = layer_run_create(search->context, search->layer, choice, &run, error);
     if (!status) {
         status = buffer_fill_zero(search->context, run.call.output, bytes, error);
-        status = status ? status : layer_run_times(&run, 1, error);
+        status = status ? status : layer_run_repeat(&run, 1, error);
         status = status ? status : buffer_read(search->context, run.call.output, 0, *output, bytes, error);
         layer_run_release(&run);
     }
@@ -200,8 +201,8 @@ static nst_status compare_outputs(struct search *search, const struct convolutio
     nst_status status = run_once(search, a, &outputs[0], &count, error);
     status = status ? status : run_once(search, b, &outputs[1], &count, error);
     for (size_t i = 0; !status && i < count; ++i) {
-        known_keep_largest(difference, fabs((double)outputs[0][i] - outputs[1][i]));
-        known_keep_largest(&largest, fabs((double)outputs[0][i]));
+        check_keep_largest(difference, fabs((double)outputs[0][i] - outputs[1][i]));
+        check_keep_largest(&largest, fabs((double)outputs[0][i]));
     }
     *difference /= largest;
     free(outputs[0]);
@@ -229,19 +230,19 @@ static bool is_confirmed(struct search *search, struct candidate *built_in, stru
     return winner->ms < (1 - tune_least_gain) * built_in->ms;
 }
 
-nst_status tune_convolution(nst_context *context, const struct layer_work *work, const struct tune_search *how,
+nst_status tune_convolution(nst_context *context, const struct layer_case *layer, const struct tune_search *how,
                             struct tune_line *line, nst_error *error) {
     struct search *search = calloc(1, sizeof *search);
     struct candidate winner = {.ms = INFINITY}, built_in;
     if (!search) {
         return fail_memory(error, sizeof *search, "the tuner");
     }
-    *search = (struct search){.context = context, .work = work, .how = how, .line = line};
+    *search = (struct search){.context = context, .layer = layer, .how = how, .line = line};
     nst_status status =
-        known_convolution_create(context, &work->shape, CHECK_HEIGHT, CHECK_WIDTH, &search->known, error);
+        check_convolution_create(context, &layer->shape, CHECK_HEIGHT, CHECK_WIDTH, &search->check, error);
     status = status ? status : search_engines(search, &winner, error);
     if (!status && isfinite(winner.ms)) {
-        built_in.choice = convolution_default_choice(context, &work->shape, CONVOLUTION_AUTO);
+        built_in.choice = convolution_default_choice(context, &layer->shape, CONVOLUTION_AUTO);
         status = try_choice(search, &built_in.choice, &built_in.ms, error);
         if (!status && !is_same(&winner.choice, &built_in.choice) && !is_confirmed(search, &built_in, &winner)) {
             winner = built_in;
@@ -251,9 +252,9 @@ nst_status tune_convolution(nst_context *context, const struct layer_work *work,
         line->row.time_ns = tune_nanoseconds(winner.ms);
         line->row.default_ns = tune_nanoseconds(built_in.ms);
     } else if (!status) {
-        outcome_set(&line->outcome, BENCH_WRONG, "no engine computes this rightly here");
+        outcome_set(&line->outcome, OUTCOME_WRONG, "no engine computes this rightly here");
     }
-    known_convolution_free(search->known);
+    check_convolution_free(search->check);
     free(search);
     return status;
 }

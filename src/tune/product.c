@@ -1,28 +1,81 @@
-/* product.c: which Gram product is the fastest. */
-#include "check/known.h"
+/* product.c: which engine for Gram matrices is the fastest. */
+#include "check/product.h"
+#include "measure/noise.h"
+#include "network/feature_map.h"
 #include "support/error.h"
 #include "tune/tune_internal.h"
 
-/* Relative to the largest value, as for `nst selftest`. */
-static const double bound = 1e-5;
+/* ---- One engine -------------------------------------------------------------------------------------------------- */
+
+/* A product with its buffers, noise in the map. */
+struct run {
+    nst_context *context;
+    struct product *product;
+    struct product_call call;
+};
+
+static nst_status open_run(struct run *run, const struct product_engine *engine, int channels, struct image_size size,
+                           nst_error *error) {
+    const struct product_shape shape = {.kind = PRODUCT_GRAM, .rows = channels};
+    nst_context *context = run->context;
+    uint64_t bytes = feature_map_bytes(context, false, channels, size.height, size.width), scratch = 0;
+    run->call.extent = size.height * size.width;
+    nst_status status = product_create(context, &shape, engine, &run->product, error);
+    if (!status) {
+        scratch = product_scratch_bytes(run->product, run->call.extent);
+        status = noise_buffer(context, bytes, NOISE_FLOATS, &run->call.a, error);
+    }
+    if (!status) {
+        size_t matrix_bytes = (size_t)channels * (size_t)channels * sizeof(float);
+        status = buffer_create(context, matrix_bytes, "a Gram matrix", &run->call.c, error);
+    }
+    return status || !scratch
+               ? status
+               : buffer_create(context, (size_t)scratch, "scratch of a product", &run->call.scratch, error);
+}
+
+static void close_run(struct run *run) {
+    buffer_release(run->context, &run->call.a);
+    buffer_release(run->context, &run->call.c);
+    buffer_release(run->context, &run->call.scratch);
+    product_destroy(run->product);
+}
+
+/* A timed_run. */
+static nst_status repeat(void *user, int count, nst_error *error) {
+    struct run *run = user;
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < count; ++i) {
+        status = product_run(run->product, &run->call, error);
+    }
+    return status ? status : context_finish(run->context, error);
+}
 
 /* INFINITY for one that cannot be done, computes wrongly or fails. */
-static double try_product(nst_context *context, const struct product_engine *product, int channels,
+static double try_product(nst_context *context, const struct product_engine *engine, int channels,
                           struct image_size size, double seconds, struct tune_line *line) {
-    struct bench_timing timing;
+    struct run run = {.context = context};
+    struct timing timing;
     double found;
-    nst_error why;
-    nst_status status = known_product_check(context, product, channels, &found, &why);
+    nst_status status = check_product(context, engine, channels, &found, NULL);
     if (status == NST_ERROR_ARGUMENT) {
         return INFINITY;
     }
     line->tried++;
-    if (status || !(found <= bound) || known_product_time(context, product, channels, size, seconds, &timing, &why)) {
+    bool is_right = !status && found <= check_product_bound();
+    if (is_right) {
+        status = open_run(&run, engine, channels, size, NULL);
+        status = status ? status : timing_measure(repeat, &run, seconds, &timing, NULL);
+        close_run(&run);
+    }
+    if (!is_right || status) {
         line->wrong++;
         return INFINITY;
     }
     return timing.least_ms;
 }
+
+/* ---- All of them ------------------------------------------------------------------------------------------------- */
 
 nst_status tune_product(nst_context *context, int channels, struct image_size size, const struct tune_search *how,
                         struct tune_line *line, nst_error *error) {
@@ -50,7 +103,7 @@ nst_status tune_product(nst_context *context, int channels, struct image_size si
         best_ms = default_ms;
     }
     if (!isfinite(best_ms)) {
-        outcome_set(&line->outcome, BENCH_WRONG, "no product computes this rightly here");
+        outcome_set(&line->outcome, OUTCOME_WRONG, "no product computes this rightly here");
         return NST_OK;
     }
     snprintf(line->default_choice, sizeof line->default_choice, "%s", product_engine_name(built_in));

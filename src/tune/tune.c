@@ -1,4 +1,4 @@
-/* tune.c: goes through the pieces of work of an iteration, and keeps what the searches find; see tune.h. */
+/* tune.c: goes through the shapes of an iteration, and keeps what the searches find; see tune.h. */
 #include "tune/tune.h"
 
 #include "device/blas.h"
@@ -68,7 +68,7 @@ static struct tuning_table *table_of(struct tuner *tuner) {
 static struct tune_line *begin_line(struct tuner *tuner, const char *work) {
     struct tune_line *line = &tuner->report->lines[tuner->report->count++];
     const struct tuning_row *row = tuning_find(table_of(tuner), work);
-    *line = (struct tune_line){.outcome = {.state = BENCH_OK}, .is_earlier = row != NULL};
+    *line = (struct tune_line){.outcome = {.state = OUTCOME_OK}, .is_earlier = row != NULL};
     if (row) {
         line->row = *row;
     } else {
@@ -85,31 +85,31 @@ static nst_status end_line(struct tuner *tuner, struct tune_line *line, nst_stat
         return status;
     }
     tuner->progress.done++;
-    if (line->outcome.state == BENCH_OK) {
+    if (line->outcome.state == OUTCOME_OK) {
         status = tuning_set(table_of(tuner), &line->row, error);
         tuner->report->is_kept = tuning_write(&tuner->report->info, table_of(tuner));
     }
     return status;
 }
 
-/* ---- Works ------------------------------------------------------------------------------------------------------- */
+/* ---- Shapes ------------------------------------------------------------------------------------------------------ */
 
-/* The distinct pieces of work of an iteration. */
-struct works {
-    struct layer_work *convolutions;
+/* The distinct convolutions and products of an iteration. */
+struct shapes {
+    struct layer_case *convolutions;
     int convolution_count;
-    struct gram_work {
+    struct gram_shape {
         int channels;
         struct image_size size;
     } products[NST_MAX_LAYERS];
     int product_count;
 };
 
-static bool has_convolution(const nst_context *context, const struct works *works, const struct layer_work *work) {
+static bool has_convolution(const nst_context *context, const struct shapes *shapes, const struct layer_case *layer) {
     char wanted[TUNING_WORK_LENGTH], other[TUNING_WORK_LENGTH];
-    convolution_work(context, &work->shape, wanted, sizeof wanted);
-    for (int i = 0; i < works->convolution_count; ++i) {
-        convolution_work(context, &works->convolutions[i].shape, other, sizeof other);
+    convolution_work(context, &layer->shape, wanted, sizeof wanted);
+    for (int i = 0; i < shapes->convolution_count; ++i) {
+        convolution_work(context, &shapes->convolutions[i].shape, other, sizeof other);
         if (strcmp(wanted, other) == 0) {
             return true;
         }
@@ -118,38 +118,38 @@ static bool has_convolution(const nst_context *context, const struct works *work
 }
 
 /* The 1x1 convolution that makes a style gradient, and the Gram product before it. */
-static void add_style(const struct tuner *tuner, struct works *works, int channels, struct image_size size) {
-    struct layer_work gradient = {
+static void add_style(const struct tuner *tuner, struct shapes *shapes, int channels, struct image_size size) {
+    struct layer_case gradient = {
         .name = "style",
         .direction = "backward",
         .shape = {.in_channels = channels, .out_channels = channels, .kernel_size = 1, .epilogue = EPILOGUE_MASK_ADD},
         .size = size};
-    if (!has_convolution(tuner->context, works, &gradient)) {
-        works->convolutions[works->convolution_count++] = gradient;
+    if (!has_convolution(tuner->context, shapes, &gradient)) {
+        shapes->convolutions[shapes->convolution_count++] = gradient;
         if (!tuner->context->loops_in_kernel) { /* else there is only one */
-            works->products[works->product_count++] = (struct gram_work){channels, size};
+            shapes->products[shapes->product_count++] = (struct gram_shape){channels, size};
         }
     }
 }
 
-static nst_status list_works(struct tuner *tuner, struct works *works, nst_error *error) {
-    struct layer_work *all;
+static nst_status list_shapes(struct tuner *tuner, struct shapes *shapes, nst_error *error) {
+    struct layer_case *all;
     struct workload workload = {tuner->network, NST_PRECISION_AUTO};
     int count, last = workload_last_layer(tuner->network), channels = 3;
-    nst_status status = layer_works_list(tuner->context, &workload, tuner->options->size_px, &all, &count, error);
-    *works = (struct works){0};
+    nst_status status = layer_cases_list(tuner->context, &workload, tuner->options->size_px, &all, &count, error);
+    *shapes = (struct shapes){0};
     if (status) {
         return status;
     }
-    works->convolutions = calloc((size_t)count + NST_MAX_LAYERS, sizeof *works->convolutions);
-    if (!works->convolutions) {
+    shapes->convolutions = calloc((size_t)count + NST_MAX_LAYERS, sizeof *shapes->convolutions);
+    if (!shapes->convolutions) {
         free(all);
-        return fail_memory(error, (size_t)count * sizeof *works->convolutions, "the works of the tuner");
+        return fail_memory(error, (size_t)count * sizeof *shapes->convolutions, "the shapes of the tuner");
     }
     for (int i = 0; i < count; ++i) {
         all[i].shape.from_image = all[i].shape.to_image = false; /* which only one engine can */
-        if (!has_convolution(tuner->context, works, &all[i])) {
-            works->convolutions[works->convolution_count++] = all[i];
+        if (!has_convolution(tuner->context, shapes, &all[i])) {
+            shapes->convolutions[shapes->convolution_count++] = all[i];
         }
     }
     free(all);
@@ -157,26 +157,26 @@ static nst_status list_works(struct tuner *tuner, struct works *works, nst_error
         const struct layer *layer = &tuner->network->layers[i];
         channels = layer->kind == LAYER_CONVOLUTION ? layer->out_channels : channels;
         if (layer->kind == LAYER_RELU && workload_has_style(layer->name) &&
-            works->convolution_count < count + NST_MAX_LAYERS) {
-            add_style(tuner, works, channels, workload_input_size(tuner->network, i, tuner->options->size_px));
+            shapes->convolution_count < count + NST_MAX_LAYERS) {
+            add_style(tuner, shapes, channels, workload_input_size(tuner->network, i, tuner->options->size_px));
         }
     }
     return NST_OK;
 }
 
-/* The channel block, before the works, whose shapes depend on it only in name. */
+/* The channel block, before the shapes, which depend on it only in name. */
 static nst_status tune_layout(struct tuner *tuner, nst_error *error) {
-    struct works works;
+    struct shapes shapes;
     struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
     if (!tune_block_has_choice(tuner->context)) {
         return NST_OK;
     }
-    nst_status status = list_works(tuner, &works, error);
+    nst_status status = list_shapes(tuner, &shapes, error);
     if (status) {
         return status;
     }
-    tuner->progress.total = tuner->progress.done + 1 + works.convolution_count + works.product_count;
-    free(works.convolutions);
+    tuner->progress.total = tuner->progress.done + 1 + shapes.convolution_count + shapes.product_count;
+    free(shapes.convolutions);
     struct tune_line *line = begin_line(tuner, CHANNEL_BLOCK_WORK);
     if (line->is_earlier) {
         tuner->done_before++;
@@ -187,27 +187,27 @@ static nst_status tune_layout(struct tuner *tuner, nst_error *error) {
     return end_line(tuner, line, status, error);
 }
 
-static nst_status tune_works(struct tuner *tuner, nst_error *error) {
-    struct works works;
+static nst_status tune_shapes(struct tuner *tuner, nst_error *error) {
+    struct shapes shapes;
     char work[TUNING_WORK_LENGTH];
     nst_context *context = tuner->context;
     struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
-    nst_status status = list_works(tuner, &works, error);
-    tuner->progress.total = tuner->progress.done + works.convolution_count + works.product_count;
-    size_t lines = (size_t)(tuner->report->count + works.convolution_count + works.product_count);
+    nst_status status = list_shapes(tuner, &shapes, error);
+    tuner->progress.total = tuner->progress.done + shapes.convolution_count + shapes.product_count;
+    size_t lines = (size_t)(tuner->report->count + shapes.convolution_count + shapes.product_count);
     struct tune_line *larger = status ? NULL : realloc(tuner->report->lines, (lines + 1) * sizeof *larger);
     if (!status && !larger) {
         status = fail_memory(error, lines * sizeof *larger, "the report of the tuner");
     }
     tuner->report->lines = larger ? larger : tuner->report->lines;
-    for (int i = 0; !status && i < works.convolution_count + works.product_count; ++i) {
-        bool is_product = i >= works.convolution_count;
-        const struct gram_work *product = &works.products[is_product ? i - works.convolution_count : 0];
+    for (int i = 0; !status && i < shapes.convolution_count + shapes.product_count; ++i) {
+        bool is_product = i >= shapes.convolution_count;
+        const struct gram_shape *product = &shapes.products[is_product ? i - shapes.convolution_count : 0];
         if (is_product) {
             struct product_shape gram = {.kind = PRODUCT_GRAM, .rows = product->channels};
             product_work(context, &gram, work, sizeof work);
         } else {
-            convolution_work(context, &works.convolutions[i].shape, work, sizeof work);
+            convolution_work(context, &shapes.convolutions[i].shape, work, sizeof work);
         }
         struct tune_line *line = begin_line(tuner, work);
         if (line->is_earlier) {
@@ -215,17 +215,17 @@ static nst_status tune_works(struct tuner *tuner, nst_error *error) {
         } else if (is_product) {
             status = tune_product(context, product->channels, product->size, &how, line, error);
         } else {
-            status = tune_convolution(context, &works.convolutions[i], &how, line, error);
+            status = tune_convolution(context, &shapes.convolutions[i], &how, line, error);
         }
         status = end_line(tuner, line, status, error);
     }
-    free(works.convolutions);
+    free(shapes.convolutions);
     return status;
 }
 
 /* CLBlast's parameters, before this process opens the device: measured at the largest 3x3 convolution. */
 static nst_status tune_clblast(struct tuner *tuner, nst_error *error) {
-    struct layer_work work = {.name = "largest", .direction = "forward"};
+    struct layer_case largest = {.name = "largest", .direction = "forward"};
     struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
     double most = 0;
     for (int i = 0; i <= workload_last_layer(tuner->network); ++i) {
@@ -233,13 +233,14 @@ static nst_status tune_clblast(struct tuner *tuner, nst_error *error) {
         double weights = (double)layer->in_channels * layer->out_channels;
         if (layer->kind == LAYER_CONVOLUTION && layer->kernel_size == 3 && weights > most) {
             most = weights;
-            work.layer = layer;
-            work.shape = (struct convolution_shape){
+            largest.weights = layer->weights;
+            largest.bias = layer->bias;
+            largest.shape = (struct convolution_shape){
                 .in_channels = layer->in_channels, .out_channels = layer->out_channels, .kernel_size = 3, .padding = 1};
-            work.size = workload_input_size(tuner->network, i, tuner->options->size_px);
+            largest.size = workload_input_size(tuner->network, i, tuner->options->size_px);
         }
     }
-    if (!work.layer) {
+    if (!largest.weights) {
         return NST_OK;
     }
     tuner->progress.total = 1; /* the rest is not known yet */
@@ -248,7 +249,7 @@ static nst_status tune_clblast(struct tuner *tuner, nst_error *error) {
     if (line->is_earlier) {
         tuner->done_before++;
     } else {
-        status = tune_blas(tuner->device, &work, &how, line, error);
+        status = tune_blas(tuner->device, &largest, &how, line, error);
     }
     return end_line(tuner, line, status, error);
 }
@@ -279,7 +280,7 @@ static nst_status tune(struct tuner *tuner, nst_error *error) {
         context_use_tuning(tuner->context);
         report->info = tuner->context->info;
         status = tune_layout(tuner, error);
-        status = status ? status : tune_works(tuner, error);
+        status = status ? status : tune_shapes(tuner, error);
         /* The next job checks the new choices. */
         findings_write(&report->info, FINDINGS_CHECK, NULL);
     }

@@ -15,7 +15,7 @@ struct tune_line {
     char default_choice[TUNING_CHOICE_LENGTH];
     int tried, wrong; /* choices, and those of them that computed wrongly or failed */
     bool is_earlier;  /* found by an earlier run */
-    struct bench_outcome outcome;
+    struct outcome outcome;
 };
 
 struct tune_report {

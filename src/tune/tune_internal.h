@@ -4,7 +4,7 @@
 
 #include "device/context.h"
 #include "loss/loss.h"
-#include "measure/layer_work.h"
+#include "measure/layer_case.h"
 #include "measure/timing.h"
 #include "tune/tune.h"
 
@@ -30,7 +30,7 @@ static inline int64_t tune_nanoseconds(double ms) {
 /* convolution.c: all engines and parameters for one convolution. Engines that compute wrongly get a row of their
  * own in the context's table. A line without a right choice says so in its outcome. Errors: NST_CANCELLED, and those of
  * the host. */
-nst_status tune_convolution(nst_context *context, const struct layer_work *work, const struct tune_search *how,
+nst_status tune_convolution(nst_context *context, const struct layer_case *layer, const struct tune_search *how,
                             struct tune_line *line, nst_error *error);
 
 /* product.c: the Gram products for so many channels and pixels. */
@@ -46,7 +46,7 @@ bool tune_block_has_choice(const nst_context *context);
 
 /* blas.c: CLBlast's parameters, in child processes, because they hold for a whole process and some drivers crash
  * on some of them. The choice is "" where its own are the best. */
-nst_status tune_blas(const char *device, const struct layer_work *work, const struct tune_search *how,
+nst_status tune_blas(const char *device, const struct layer_case *layer, const struct tune_search *how,
                      struct tune_line *line, nst_error *error);
 
 #endif

@@ -38,7 +38,7 @@ static nst_status run(void *user, int count, nst_error *error) {
 static void test_median(void **state) {
     (void)state;
     struct work work = {.ms = 4, .first_ms = 300, .slows = 6};
-    struct bench_timing timing;
+    struct timing timing;
     assert_int_equal(timing_measure(run, &work, 0.2, &timing, NULL), NST_OK);
     assert_true(timing.samples >= 3 && timing.samples <= 50);
     assert_int_equal(work.calls, timing.samples + 2);
@@ -51,7 +51,7 @@ static void test_median(void **state) {
 static void test_least_samples(void **state) {
     (void)state;
     struct work work = {.ms = 20};
-    struct bench_timing timing;
+    struct timing timing;
     assert_int_equal(timing_measure(run, &work, 0.001, &timing, NULL), NST_OK);
     assert_int_equal(timing.samples, 3);
     assert_int_equal(work.runs, 5);
@@ -61,7 +61,7 @@ static void test_least_samples(void **state) {
 static void test_short_work(void **state) {
     (void)state;
     struct work work = {.ms = 0.1};
-    struct bench_timing timing;
+    struct timing timing;
     assert_int_equal(timing_measure(run, &work, 0.05, &timing, NULL), NST_OK);
     assert_true(work.runs > work.calls);
     assert_true(timing.median_ms >= 0.1 && timing.median_ms < 2);
@@ -71,7 +71,7 @@ static void test_failure(void **state) {
     (void)state;
     for (int call = 1; call <= 3; ++call) {
         struct work work = {.ms = 1, .fails_at = call};
-        struct bench_timing timing;
+        struct timing timing;
         nst_error error;
         assert_int_equal(timing_measure(run, &work, 0.05, &timing, &error), NST_ERROR_OPENCL);
         assert_int_equal(work.calls, call);

@@ -1,12 +1,11 @@
-/* layer_work.c: the convolutions of an iteration one by one: what they are, and running one of them on noise. */
-#include "measure/layer_work.h"
+/* layer_case.c: the convolutions of an iteration one by one: what they are, and running one of them on noise. */
+#include "measure/layer_case.h"
 
+#include "measure/noise.h"
 #include "stylize/objective.h"
 #include "support/error.h"
-#include "support/random.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- What they are ----------------------------------------------------------------------------------------------- */
 
@@ -19,8 +18,8 @@ static int stage_of(const struct model *model, const nst_network *network, int l
     return stage;
 }
 
-/* Both directions as the model does them. `works` has room for two of each layer. */
-static void list_stages(const struct model *model, const nst_network *network, int size_px, struct layer_work *works,
+/* Both directions as the model does them. `cases` has room for two of each layer. */
+static void list_stages(const struct model *model, const nst_network *network, int size_px, struct layer_case *cases,
                         int *count) {
     int last = workload_last_layer(network);
     for (int backward = 0; backward < 2; ++backward) {
@@ -28,10 +27,11 @@ static void list_stages(const struct model *model, const nst_network *network, i
             int i = backward ? last - n : n;
             const struct layer *layer = &network->layers[i];
             if (layer->kind == LAYER_CONVOLUTION) {
-                works[(*count)++] = (struct layer_work){
+                cases[(*count)++] = (struct layer_case){
                     .name = layer->name,
                     .direction = backward ? "backward" : "forward",
-                    .layer = layer,
+                    .weights = layer->weights,
+                    .bias = layer->bias,
                     .shape = *model_convolution_shape(model, stage_of(model, network, i), backward),
                     .size = workload_input_size(network, backward ? i + 1 : i, size_px),
                 };
@@ -40,8 +40,8 @@ static void list_stages(const struct model *model, const nst_network *network, i
     }
 }
 
-nst_status layer_works_list(nst_context *context, const struct workload *workload, int size_px,
-                            struct layer_work **works, int *count, nst_error *error) {
+nst_status layer_cases_list(nst_context *context, const struct workload *workload, int size_px,
+                            struct layer_case **cases, int *count, nst_error *error) {
     const nst_network *network = workload->network;
     size_t most = 2 * (size_t)network->layer_count;
     nst_settings settings;
@@ -49,56 +49,30 @@ nst_status layer_works_list(nst_context *context, const struct workload *workloa
     workload_settings(size_px, &settings);
     settings.precision = workload->precision;
     *count = 0;
-    *works = calloc(most, sizeof **works);
-    if (!*works) {
-        return fail_memory(error, most * sizeof **works, "the layers of a benchmark");
+    *cases = calloc(most, sizeof **cases);
+    if (!*cases) {
+        return fail_memory(error, most * sizeof **cases, "the layers of a benchmark");
     }
     nst_status status = objective_create(context, network, &settings, CONVOLUTION_AUTO, &objective, error);
     if (status) {
-        free(*works);
-        *works = NULL;
+        free(*cases);
+        *cases = NULL;
         return status;
     }
-    list_stages(objective_model(objective), network, size_px, *works, count);
+    list_stages(objective_model(objective), network, size_px, *cases, count);
     objective_destroy(objective);
     return NST_OK;
 }
 
-double layer_work_gflop(const struct layer_work *work) {
-    const struct convolution_shape *shape = &work->shape;
+double layer_case_gflop(const struct layer_case *layer) {
+    const struct convolution_shape *shape = &layer->shape;
     int height, width;
-    convolution_output_size(shape, work->size.height, work->size.width, &height, &width);
+    convolution_output_size(shape, layer->size.height, layer->size.width, &height, &width);
     return 2e-9 * shape->kernel_size * shape->kernel_size * shape->in_channels * shape->out_channels * (double)height *
            width;
 }
 
 /* ---- Running one ------------------------------------------------------------------------------------------------- */
-
-enum noise { NOISE_FLOATS, NOISE_BFLOATS, NOISE_BITS };
-
-/* A buffer with pseudo-random numbers of both signs, or with such bits. */
-static nst_status noise_buffer(nst_context *context, uint64_t bytes, enum noise kind, cl_mem *buffer,
-                               nst_error *error) {
-    size_t count = (size_t)(bytes + 3) / 4;
-    uint32_t *words = malloc(count * sizeof *words);
-    if (!words) {
-        return fail_memory(error, count * sizeof *words, "noise");
-    }
-    struct random_generator generator = random_from_seed(bytes);
-    for (size_t i = 0; i < count; ++i) {
-        float value = (float)(2 * random_uniform(&generator) - 1);
-        memcpy(&words[i], &value, sizeof value);
-        words[i] = kind == NOISE_BITS      ? (uint32_t)random_bits(&generator)
-                   : kind == NOISE_BFLOATS ? (words[i] & 0xffff0000) | words[i] >> 16 /* two of them */
-                                           : words[i];
-    }
-    nst_status status = buffer_create(context, count * sizeof *words, "noise", buffer, error);
-    if (!status) {
-        status = buffer_write(context, *buffer, 0, words, count * sizeof *words, error);
-    }
-    free(words);
-    return status;
-}
 
 static nst_status create_buffers(struct layer_run *run, const struct convolution_shape *shape, nst_error *error) {
     nst_context *context = run->context;
@@ -146,18 +120,17 @@ static nst_status set_noise(struct layer_run *run, const struct convolution_shap
     return status;
 }
 
-nst_status layer_run_create(nst_context *context, const struct layer_work *work,
+nst_status layer_run_create(nst_context *context, const struct layer_case *layer,
                             const struct convolution_choice *choice, struct layer_run *run, nst_error *error) {
-    const struct convolution_shape *shape = &work->shape;
+    const struct convolution_shape *shape = &layer->shape;
     /* The numbers do not matter for the time, so backward may take the filters as they are. */
-    const float *weights = work->layer ? work->layer->weights : NULL;
-    *run = (struct layer_run){.context = context, .call = {.height = work->size.height, .width = work->size.width}};
-    nst_status status = convolution_create_chosen(context, shape, choice, weights,
-                                                  shape->has_bias ? work->layer->bias : NULL, &run->convolution, error);
+    *run = (struct layer_run){.context = context, .call = {.height = layer->size.height, .width = layer->size.width}};
+    nst_status status = convolution_create_chosen(context, shape, choice, layer->weights,
+                                                  shape->has_bias ? layer->bias : NULL, &run->convolution, error);
     if (!status) {
         status = create_buffers(run, shape, error);
     }
-    if (!status && !weights) {
+    if (!status && !layer->weights) {
         status = set_noise(run, shape, error);
     }
     if (status) {
@@ -166,7 +139,7 @@ nst_status layer_run_create(nst_context *context, const struct layer_work *work,
     return status;
 }
 
-nst_status layer_run_times(void *user, int count, nst_error *error) {
+nst_status layer_run_repeat(void *user, int count, nst_error *error) {
     struct layer_run *run = user;
     nst_status status = NST_OK;
     for (int i = 0; !status && i < count; ++i) {
