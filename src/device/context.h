@@ -99,6 +99,7 @@ struct kernel_argument {
         cl_mem buffer;
         cl_int integer;
         cl_float real;
+        cl_int4 four_integers;
     } value;
 };
 
@@ -110,6 +111,10 @@ static inline struct kernel_argument arg_int(int integer) {
 }
 static inline struct kernel_argument arg_float(float real) {
     return (struct kernel_argument){sizeof(cl_float), {.real = real}};
+}
+/* An int4: numbers that belong together, such as two sizes. */
+static inline struct kernel_argument arg_int4(int x, int y, int z, int w) {
+    return (struct kernel_argument){sizeof(cl_int4), {.four_integers = {{x, y, z, w}}}};
 }
 
 /* Sizes of a launch. local[0] == 0 leaves the work-group to the implementation. Unused dimensions are 1. */
