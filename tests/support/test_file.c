@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void reads_whole_files(void **state) {
@@ -27,6 +28,32 @@ static void reads_whole_files(void **state) {
         free(data);
         free(content);
     }
+}
+
+/* Nobody tells the size of what comes through a pipe. */
+static void reads_pipes(void **state) {
+    (void)state;
+    const size_t size = 200000;
+    char *content = calloc(size + 1, 1);
+    for (size_t i = 0; i < size; ++i) {
+        content[i] = (char)('a' + i % 23);
+    }
+    assert_int_equal(mkfifo(folder_path("pipe"), 0600), 0);
+    pid_t writer = fork();
+    if (writer == 0) {
+        FILE *stream = fopen(folder_path("pipe"), "wb");
+        _exit(stream && fwrite(content, 1, size, stream) == size && fclose(stream) == 0 ? 0 : 1);
+    }
+    unsigned char *data;
+    size_t bytes;
+    int ended;
+    assert_int_equal(file_read(folder_path("pipe"), "picture", 1 << 20, &data, &bytes, NULL), NST_OK);
+    assert_int_equal(waitpid(writer, &ended, 0), writer);
+    assert_int_equal(ended, 0);
+    assert_int_equal(bytes, size);
+    assert_memory_equal(data, content, size + 1);
+    free(data);
+    free(content);
 }
 
 static void expect_unreadable(const char *path, nst_status status, const char *expected) {
@@ -164,6 +191,7 @@ static void makes_folders(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_whole_files),
+        cmocka_unit_test(reads_pipes),
         cmocka_unit_test(refuses_what_is_no_file),
         cmocka_unit_test(limit_is_allowed),
         cmocka_unit_test(replaces_on_commit_only),

@@ -11,7 +11,7 @@
 static void nearest_suggests_near_names_only(void **state) {
     (void)state;
     static const char *const names[] = {
-        "--content-weight", "--style-weight", "--size", "--seed", "vgg19", "vgg16", "--o"};
+        "--content-weight", "--style-weight", "--size", "--seed", "vgg19", "vgg16", "--o", "tv"};
     static const struct {
         const char *given, *expected;
     } cases[] = {
@@ -20,6 +20,7 @@ static void nearest_suggests_near_names_only(void **state) {
         {"--siez", "--size"},
         {"--Seed", "--seed"},
         {"VGG16", "vgg16"},
+        {"vt", "tv"}, /* one exchange, where two errors are too many */
         {"vgg", NULL},
         {"alexnet", NULL},
         {"", NULL},
@@ -35,6 +36,25 @@ static void nearest_suggests_near_names_only(void **state) {
         }
     }
     assert_null(text_nearest("x", NULL, 0));
+}
+
+/* Longer ones are not compared. */
+static void nearest_looks_at_64_characters(void **state) {
+    (void)state;
+    char given[66], name[66];
+    const char *const names[] = {name};
+    memset(given, 'a', sizeof given);
+    memset(name, 'a', sizeof name);
+    given[0] = 'b';
+    given[64] = name[64] = 0;
+    assert_ptr_equal(text_nearest(given, names, 1), name);
+    given[64] = 'a';
+    given[65] = 0;
+    assert_null(text_nearest(given, names, 1));
+    given[64] = 0;
+    name[64] = 'a';
+    name[65] = 0;
+    assert_null(text_nearest(given, names, 1));
 }
 
 static void integers(void **state) {
@@ -76,6 +96,20 @@ static void reals(void **state) {
     expect_reals();
 }
 
+static void reals_have_112_characters_at_most(void **state) {
+    (void)state;
+    char text[114];
+    double value = 0;
+    memset(text, '0', sizeof text);
+    text[111] = '7';
+    text[112] = 0;
+    assert_true(text_to_real(text, &value));
+    assert_true(value == 7);
+    text[112] = '7';
+    text[113] = 0;
+    assert_false(text_to_real(text, &value));
+}
+
 static void reals_in_a_locale_with_a_comma(void **state) {
     (void)state;
     static const char *const locales[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8"};
@@ -110,8 +144,13 @@ static void bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearest_suggests_near_names_only), cmocka_unit_test(integers), cmocka_unit_test(reals),
-        cmocka_unit_test(reals_in_a_locale_with_a_comma),   cmocka_unit_test(bytes),
+        cmocka_unit_test(nearest_suggests_near_names_only),
+        cmocka_unit_test(nearest_looks_at_64_characters),
+        cmocka_unit_test(integers),
+        cmocka_unit_test(reals),
+        cmocka_unit_test(reals_have_112_characters_at_most),
+        cmocka_unit_test(reals_in_a_locale_with_a_comma),
+        cmocka_unit_test(bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,6 +248,78 @@ static void test_list(void **state) {
     weights_list_free(&list);
 }
 
+/* An empty folder for networks of one's own. */
+static void use_own_folder(const char *name) {
+    char path[64];
+    setenv("XDG_DATA_HOME", temporary_path(name), 1);
+    for (const char *const *below = (const char *const[]){"", "/nst", "/nst/weights", NULL}; *below; below++) {
+        snprintf(path, sizeof path, "%s%s", name, *below);
+        assert_int_equal(mkdir(temporary_path(path), 0755), 0);
+    }
+}
+
+/* Of several files of one name the first is taken; folders and hidden files are no networks. */
+static void test_list_of_same_names(void **state) {
+    static const char *const expected[] = {"a", "b", "b", WEIGHTS_DEFAULT_NAME};
+    struct weights_list list;
+    nst_error error = {NST_OK, ""};
+    (void)state;
+    use_own_folder("same");
+    write_text("same/nst/weights/b.safetensors", "12");
+    write_text("same/nst/weights/b.pth", "1");
+    write_text("same/nst/weights/a.pt", "1");
+    write_text("same/nst/weights/.c.pth", "1");
+    write_text("same/nst/weights/" WEIGHTS_DEFAULT_NAME ".pth", "1");
+    assert_int_equal(mkdir(temporary_path("same/nst/weights/folder.pth"), 0755), 0);
+    assert_int_equal(weights_list_create(&list, &error), NST_OK);
+    assert_true(list.count >= 4);
+    for (size_t i = 0; i < list.count; i++) { /* those of the source tree come after */
+        const struct weights_file *file = &list.files[i];
+        if (i < 4)
+            assert_string_equal(file->name, expected[i]);
+        assert_true(file->is_default == (i == 3));
+        assert_true(file->is_hidden == (i == 2 || (i > 3 && strcmp(file->name, WEIGHTS_DEFAULT_NAME) == 0)));
+    }
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    weights_list_print(&list, stream);
+    fclose(stream);
+    char line[700];
+    snprintf(line, sizeof line, "%-13s  %9s  %s  (hidden by the same name above)\n", "b", "2 bytes",
+             temporary_path("same/nst/weights/b.safetensors"));
+    assert_non_null(strstr(text, line));
+    snprintf(line, sizeof line, "%-13s  %9s  %s  (default)\n", WEIGHTS_DEFAULT_NAME, "1 bytes",
+             temporary_path("same/nst/weights/" WEIGHTS_DEFAULT_NAME ".pth"));
+    assert_non_null(strstr(text, line));
+    snprintf(line, sizeof line, "\nlooked for in this order:\n  %s  (yours)\n", temporary_path("same/nst/weights"));
+    assert_non_null(strstr(text, line));
+    assert_null(strstr(text, "no networks"));
+    free(text);
+    weights_list_free(&list);
+}
+
+/* More files than are listed: of all folders together so many, each a file that is there. */
+static void test_list_at_its_limit(void **state) {
+    struct weights_list list;
+    nst_error error = {NST_OK, ""};
+    char name[64];
+    (void)state;
+    use_own_folder("full");
+    for (int i = 0; i < WEIGHTS_LIST_MAX + 3; i++) {
+        snprintf(name, sizeof name, "full/nst/weights/%03d.pth", i);
+        write_text(name, "1");
+    }
+    assert_int_equal(weights_list_create(&list, &error), NST_OK);
+    assert_int_equal(list.count, WEIGHTS_LIST_MAX);
+    for (size_t i = 0; i < list.count; i++) {
+        assert_string_equal(list.files[i].folder, "yours");
+        assert_true(i == 0 || strcmp(list.files[i - 1].name, list.files[i].name) < 0);
+    }
+    weights_list_free(&list);
+    assert_open_fails("unknown", NULL, NST_ERROR_FILE, "no network named unknown");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conversion),
@@ -255,6 +327,8 @@ int main(void) {
         cmocka_unit_test(test_conversion_until),
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_of_same_names),
+        cmocka_unit_test(test_list_at_its_limit),
     };
     return cmocka_run_group_tests_name("weights.tools", tests, make_temporary_folder, remove_temporary_folder);
 }

@@ -104,6 +104,31 @@ static void test_fit(void **state) {
     check_fit(values, COUNT, 1);
 }
 
+/* As many different values as may be, of which some always fall into the same bucket, and 0 beside -0: an entry for
+ * each, ascending, and each value's code leads back to it. One more is too many. */
+static void test_make(void **state) {
+    enum { COUNT = 3 * CODEBOOK_MAX };
+    float values[COUNT + 1], codebook[CODEBOOK_MAX];
+    unsigned char codes[COUNT + 1];
+    (void)state;
+    for (int seed = 0; seed < 300; seed++) {
+        struct random_generator generator = random_from_seed((uint64_t)seed);
+        values[0] = 0;
+        values[1] = -0.0f;
+        for (int i = 2; i < CODEBOOK_MAX; i++)
+            values[i] = (float)random_normal(&generator);
+        memcpy(values + CODEBOOK_MAX, values, sizeof codebook);
+        memcpy(values + COUNT - CODEBOOK_MAX, values, sizeof codebook);
+        assert_int_equal(codebook_make(values, COUNT, codes, codebook), CODEBOOK_MAX);
+        for (int i = 1; i < CODEBOOK_MAX; i++)
+            assert_true(codebook[i - 1] < codebook[i] || (codebook[i - 1] == 0 && codebook[i] == 0));
+        for (int i = 0; i < COUNT; i++)
+            assert_memory_equal(&codebook[codes[i]], &values[i], sizeof *values);
+        values[COUNT] = 100;
+        assert_int_equal(codebook_make(values, COUNT + 1, codes, codebook), 0);
+    }
+}
+
 /* Codes of every width, packed and read bit by bit. */
 static void test_packing(void **state) {
     struct random_generator generator = random_from_seed(9);
@@ -131,10 +156,8 @@ static void test_packing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),
-        cmocka_unit_test(test_bfloat16),
-        cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_half), cmocka_unit_test(test_bfloat16), cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_make), cmocka_unit_test(test_packing),
     };
     return cmocka_run_group_tests_name("weights.values", tests, NULL, NULL);
 }
