@@ -1,8 +1,9 @@
 /* bench_convolution.c: milliseconds, effective GFLOP/s (counted as direct), share of the FMA peak and error of the
- * convolution engines at the layers of VGG-19 for a 512x512 input,
- * and at the products that make style gradients ("style").
+ * convolution engines at the layers of VGG-19 for a 512x512 input, and at the products that make style gradients
+ * ("style").
  *
- * bench_convolution [ENGINE [LAYER]]: ENGINE is a number of enum convolution_engine, LAYER a part of the layer's name.
+ * bench_convolution [ENGINE [LAYER]]: ENGINE is a word of the tuner's table ("winograd") or "all", LAYER a part of the
+ * layer's name.
  * The least of several runs counts, compared with the peak that a probe measured in the same program. "busy" is the
  * share of the peak in terms of processor time instead of elapsed time: what a CPU device would reach if nothing else
  * ran beside it. */
@@ -145,7 +146,7 @@ static double sampled_error(nst_context *context, const struct convolution_shape
     return sqrt(error_squares / squares);
 }
 
-static void run_case(nst_context *context, const struct layer_case *layer, enum convolution_engine engine,
+static void run_case(nst_context *context, const struct layer_case *layer, const struct convolution_engine *engine,
                      struct duration peak) {
     nst_error error;
     struct convolution_shape shape = {.in_channels = layer->in_channels,
@@ -164,7 +165,8 @@ static void run_case(nst_context *context, const struct layer_case *layer, enum 
                                   1 / sqrt((double)shape.in_channels * taps), false);
     float *input = random_array(&generator, shape.in_channels * pixels, 1, true);
     struct convolution *convolution;
-    if (convolution_create(context, &shape, engine, weights, NULL, &convolution, &error)) {
+    if (convolution_create(context, &shape, engine, &(struct convolution_weights){weights, NULL}, &convolution,
+                           &error)) {
         free(weights);
         free(input);
         return;
@@ -231,11 +233,13 @@ int main(int argument_count, char **arguments) {
            context->channel_block, context->work_items, 1e3 / peak.elapsed_ms, 1e3 / peak.busy_ms);
     printf("%-26s %-16s %9s %9s %9s %9s   %s\n", "layer", "engine", "ms", "GFLOP/s", "of peak", "busy", "error");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        for (int engine = CONVOLUTION_DIRECT; engine <= CONVOLUTION_CLBLAST; ++engine) {
-            bool wanted = (argument_count < 2 || atoi(arguments[1]) == engine || atoi(arguments[1]) == 0) &&
-                          (argument_count < 3 || strstr(cases[i].name, arguments[2]));
-            if (wanted) {
-                run_case(context, &cases[i], engine, peak);
+        const struct convolution_engine *reference = convolution_reference_engine(context);
+        const struct convolution_engine *wanted = convolution_find_engine(context, arguments[1] ? arguments[1] : "all");
+        bool is_wanted = argument_count < 3 || strstr(cases[i].name, arguments[2]);
+        for (const struct convolution_engine *const *engine = convolution_engines(context); is_wanted && *engine;
+             ++engine) {
+            if (wanted ? *engine == wanted : *engine != reference) {
+                run_case(context, &cases[i], *engine, peak);
             }
         }
     }

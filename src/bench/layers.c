@@ -12,7 +12,7 @@
 
 static void measure_layer(nst_context *context, const struct layer_case *layer, double seconds,
                           struct bench_layer *result) {
-    struct convolution_choice choice = convolution_choose(context, &layer->shape, CONVOLUTION_AUTO);
+    struct convolution_choice choice = convolution_choose(context, &layer->shape, NULL);
     struct layer_run run;
     nst_error error;
     *result = (struct bench_layer){.pools = layer->shape.unpools || layer->shape.epilogue == EPILOGUE_RELU_POOL,
@@ -24,7 +24,7 @@ static void measure_layer(nst_context *context, const struct layer_case *layer, 
                                    .gflop = layer_case_gflop(layer)};
     snprintf(result->name, sizeof result->name, "%s", layer->name);
     snprintf(result->direction, sizeof result->direction, "%s", layer->direction);
-    convolution_choice_format(context, &choice, result->engine, sizeof result->engine);
+    convolution_choice_format(&choice, result->engine, sizeof result->engine);
     nst_status status = layer_run_create(context, layer, &choice, &run, &error);
     if (!status) {
         status = timing_measure(layer_run_repeat, &run, seconds, &result->timing, &error);

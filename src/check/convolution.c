@@ -318,8 +318,8 @@ static nst_status run_and_compare(const struct check_convolution *fixture, struc
     return status;
 }
 
-double check_convolution_bound(const struct convolution_shape *shape, enum convolution_engine engine) {
-    return check_map_bound(shape->half_maps, convolution_is_winograd(engine) ? winograd_bound : direct_bound);
+double check_convolution_bound(const struct convolution_shape *shape, const struct convolution_engine *engine) {
+    return check_map_bound(shape->half_maps, convolution_engine_transforms(engine) ? winograd_bound : direct_bound);
 }
 
 nst_status check_convolution_run(const struct check_convolution *check, const struct convolution_choice *choice,
@@ -327,8 +327,8 @@ nst_status check_convolution_run(const struct check_convolution *check, const st
     struct convolution *convolution = NULL;
     struct exchange exchange = {0};
     *found = NAN;
-    nst_status status = convolution_create_chosen(check->context, &check->shape, choice, check->weights,
-                                                  check->shape.has_bias ? check->bias : NULL, &convolution, error);
+    const struct convolution_weights weights = {check->weights, check->bias};
+    nst_status status = convolution_create_chosen(check->context, &check->shape, choice, &weights, &convolution, error);
     if (!status) {
         status = create_exchange(check, &exchange, error);
     }

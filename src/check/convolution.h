@@ -20,6 +20,6 @@ void check_convolution_set_epilogue(struct check_convolution *check, enum convol
 nst_status check_convolution_run(const struct check_convolution *check, const struct convolution_choice *choice,
                                  double *found, nst_error *error);
 /* What that error may be. */
-double check_convolution_bound(const struct convolution_shape *shape, enum convolution_engine engine);
+double check_convolution_bound(const struct convolution_shape *shape, const struct convolution_engine *engine);
 
 #endif

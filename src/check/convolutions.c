@@ -38,7 +38,8 @@ struct shape_check {
     struct check_report *report;
 };
 
-static void describe(const struct shape_check *check, enum convolution_engine engine, char name[64], char detail[64]) {
+static void describe(const struct shape_check *check, const struct convolution_engine *engine, char name[64],
+                     char detail[64]) {
     static const char *const epilogues[] = {"", ", ReLU", ", mask", ", mask and add", ", ReLU and pooling"};
     const struct convolution_shape *shape = &check->shape;
     const char *image = shape->from_image ? ", of the image" : shape->to_image ? ", to the image" : "";
@@ -49,7 +50,8 @@ static void describe(const struct shape_check *check, enum convolution_engine en
 }
 
 /* An engine that cannot do it makes no line. */
-static nst_status check_engine(const struct shape_check *check, enum convolution_engine engine, nst_error *error) {
+static nst_status check_engine(const struct shape_check *check, const struct convolution_engine *engine,
+                               nst_error *error) {
     struct convolution_choice choice = convolution_choose(check->context, &check->shape, engine);
     char name[64], detail[64];
     nst_error why;
@@ -79,13 +81,13 @@ static struct convolution_shape shape_of(nst_context *context, const struct conv
     of_image.from_image = item->in_channels == 3;
     of_image.to_image = item->out_channels == 3;
     of_image.has_bias = !of_image.to_image;
-    return item->of_image && convolution_is_possible(context, &of_image) ? of_image : shape;
+    return item->of_image && convolution_is_possible(context, &of_image, NULL) ? of_image : shape;
 }
 
 /* Whether the case asks for the epilogue, and the device's engines can do it. */
 static bool has_epilogue(const nst_context *context, const struct convolution_case *item,
                          const struct convolution_shape *shape) {
-    if (shape->epilogue == EPILOGUE_RELU_POOL && (shape->unpools || !convolution_can_pool(context, shape))) {
+    if (shape->epilogue == EPILOGUE_RELU_POOL && (shape->unpools || !convolution_can_pool(context, shape, NULL))) {
         return false;
     }
     if (shape->unpools && shape->epilogue != EPILOGUE_NONE && shape->epilogue != EPILOGUE_MASK) {
@@ -111,11 +113,12 @@ static nst_status check_case(nst_context *context, const struct convolution_case
             continue;
         }
         if (!item->every_engine || half || unpools || epilogue == EPILOGUE_RELU_POOL) {
-            status = check_engine(&check, CONVOLUTION_AUTO, error);
+            status = check_engine(&check, NULL, error);
             continue;
         }
-        for (int engine = CONVOLUTION_PLAIN; !status && engine <= CONVOLUTION_CLBLAST; ++engine) {
-            status = check_engine(&check, engine, error);
+        const struct convolution_engine *const *engine = convolution_engines(context);
+        for (; !status && *engine; ++engine) {
+            status = check_engine(&check, *engine, error);
         }
     }
     check_convolution_free(check.convolution);
@@ -131,7 +134,7 @@ static nst_status check_both_ways(nst_context *context, const struct convolution
     struct convolution_shape shape = shape_of(context, &back, half, false);
     shape.epilogue = EPILOGUE_RELU_POOL;
     nst_status status = check_case(context, item, half, false, report, error);
-    if (!status && !item->of_image && convolution_can_pool(context, &shape)) {
+    if (!status && !item->of_image && convolution_can_pool(context, &shape, NULL)) {
         status = check_case(context, item, half, true, report, error);
     }
     return status;

@@ -42,8 +42,8 @@ static size_t image_bytes(const struct side *side) {
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-static nst_status create_side(struct side *side, const struct workload *workload, enum convolution_engine engine,
-                              nst_error *error) {
+static nst_status create_side(struct side *side, const struct workload *workload,
+                              const struct convolution_engine *engine, nst_error *error) {
     side->gradient = malloc(image_bytes(side));
     if (!side->gradient) {
         return fail_memory(error, image_bytes(side), "a gradient");
@@ -156,11 +156,11 @@ void gradient_check_run(nst_context *context, const struct workload *workload, i
     nst_error error = {0};
     *check = (struct gradient_check){.size_px = size_px};
     *iteration_seconds = 0;
-    nst_status status = create_side(&ours, workload, CONVOLUTION_AUTO, &error);
+    nst_status status = create_side(&ours, workload, NULL, &error);
     status = status ? status : set_targets(&ours, &error);
     status = status ? status : evaluate(&ours, &error);
     status = status ? status : time_iteration(&ours, iteration_seconds, &error);
-    status = status ? status : create_side(&plain, &single, CONVOLUTION_PLAIN, &error);
+    status = status ? status : create_side(&plain, &single, convolution_reference_engine(context), &error);
     status = status ? status : set_targets(&plain, &error);
     if (!status) {
         objective_copy_weights(plain.objective, ours.objective);

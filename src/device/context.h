@@ -16,7 +16,7 @@ struct program_store;  /* compiled programs of this context, and the folder of b
  * stands for what is built in. This room knows nothing of their contents; each other room hands out its own table by a
  * function, such as convolution_engines(context). */
 struct context_tables {
-    const struct convolution_methods *const *engines;
+    const struct convolution_engine *const *engines;
     const struct product_engine *const *products;
     const struct loss_methods *const *losses;
     const struct recipe *recipes;

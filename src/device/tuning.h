@@ -19,6 +19,12 @@ struct tuning_table {
     int count, capacity;
 };
 
+/* One number that an engine is built with, and that is worth tuning. */
+struct tuning_parameter {
+    const char *name;
+    int values[8]; /* those worth trying, all above 0; 0 ends them */
+};
+
 /* Reads the device's table; it is empty if there is none that can be trusted. Free with tuning_free. */
 void tuning_read(const nst_device_info *device, struct tuning_table *table);
 /* Keeps the table for later runs; false if that is not possible. */

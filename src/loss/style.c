@@ -59,7 +59,7 @@ nst_status style_loss_create(nst_context *context, const struct model *model, in
         status = create_kernels(loss, error);
     }
     if (!status) {
-        status = convolution_create(context, &shape, CONVOLUTION_AUTO, NULL, NULL, &loss->gradient, error);
+        status = convolution_create(context, &shape, NULL, NULL, &loss->gradient, error);
     }
     if (status) {
         style_loss_destroy(loss);

@@ -53,7 +53,7 @@ nst_status layer_cases_list(nst_context *context, const struct workload *workloa
     if (!*cases) {
         return fail_memory(error, most * sizeof **cases, "the layers of a benchmark");
     }
-    nst_status status = objective_create(context, network, &settings, CONVOLUTION_AUTO, &objective, error);
+    nst_status status = objective_create(context, network, &settings, NULL, &objective, error);
     if (status) {
         free(*cases);
         *cases = NULL;
@@ -125,8 +125,9 @@ nst_status layer_run_create(nst_context *context, const struct layer_case *layer
     const struct convolution_shape *shape = &layer->shape;
     /* The numbers do not matter for the time, so backward may take the filters as they are. */
     *run = (struct layer_run){.context = context, .call = {.height = layer->size.height, .width = layer->size.width}};
-    nst_status status = convolution_create_chosen(context, shape, choice, layer->weights,
-                                                  shape->has_bias ? layer->bias : NULL, &run->convolution, error);
+    const struct convolution_weights weights = {layer->weights, layer->bias};
+    nst_status status =
+        convolution_create_chosen(context, shape, choice, layer->weights ? &weights : NULL, &run->convolution, error);
     if (!status) {
         status = create_buffers(run, shape, error);
     }

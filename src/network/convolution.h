@@ -19,14 +19,7 @@
 #include "network/feature_map.h"
 #include "weights/network.h"
 
-enum convolution_engine {
-    CONVOLUTION_AUTO,             /* the default for the device and shape */
-    CONVOLUTION_PLAIN,            /* one output vector per work-item: the readable reference; any shape, any device */
-    CONVOLUTION_DIRECT,           /* tiles over pixels and output channels, in vectors (CPUs) or local memory (GPUs) */
-    CONVOLUTION_WINOGRAD,         /* F(4x4, 3x3), fused (CPUs) or in three kernels (GPUs) */
-    CONVOLUTION_WINOGRAD_CLBLAST, /* the same around CLBlast's batched product (GPUs) */
-    CONVOLUTION_CLBLAST           /* 1x1 as one product by CLBlast (GPUs) */
-};
+struct convolution_engine; /* convolution_engine.h */
 
 enum convolution_epilogue {
     EPILOGUE_NONE,     /* out = sum */
@@ -47,69 +40,89 @@ struct convolution_shape {
     bool half_weights; /* store the weights as halves, where the engine gains by it and they keep their precision */
     bool half_maps;    /* input and output are bfloat16, unless they are an image */
     bool in_place;     /* the output takes the input's place in the same buffer (1x1 on CPUs, as many channels) */
-    /* The direct engine on CPUs: input or output is no feature map but an image, float [3][height][width]; to the input
-     * the call's offsets are added. */
+    /* Input or output is no feature map but an image, float [3][height][width]; to the input the call's offsets are
+     * added. Where convolution_is_possible says so. */
     bool from_image, to_image;
 };
 
 /* An engine, and the numbers that it is built with, in that engine's order. */
 enum { CONVOLUTION_MOST_PARAMETERS = 4 };
 struct convolution_choice {
-    enum convolution_engine engine;
+    const struct convolution_engine *engine;
     int parameters[CONVOLUTION_MOST_PARAMETERS];
+};
+
+/* On the host; both may be freed as soon as the convolution is made. */
+struct convolution_weights {
+    const float *filters; /* [out][in][kernel_size][kernel_size] */
+    const float *bias;    /* [out], or NULL */
 };
 
 struct convolution;
 
-/* Builds the kernels and puts the transformed weights on the device. `weights` is
- * [out][in][kernel_size][kernel_size] on the host, `bias` [out] or NULL; both may be freed afterwards. With weights
- * == NULL they are set later, on the device, by convolution_set_weights (1x1 only). Free with convolution_destroy.
- * Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the named engine cannot do this shape. */
+/* Builds the kernels and puts the transformed weights on the device. `engine` NULL: the one of convolution_choose.
+ * `weights` NULL: they are set later, on the device, by convolution_set_weights (1x1 only). Free with
+ * convolution_destroy. Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the engine cannot do this
+ * shape. */
 nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
-                              enum convolution_engine engine, const float *weights, const float *bias,
+                              const struct convolution_engine *engine, const struct convolution_weights *weights,
                               struct convolution **convolution, nst_error *error);
 nst_status convolution_create_chosen(nst_context *context, const struct convolution_shape *shape,
-                                     const struct convolution_choice *choice, const float *weights, const float *bias,
+                                     const struct convolution_choice *choice, const struct convolution_weights *weights,
                                      struct convolution **convolution, nst_error *error);
 void convolution_destroy(nst_context *context, struct convolution *convolution);
 
+/* ---- Engines: convolution_choice.c ------------------------------------------------------------------------------- */
+
+/* The engines of a context, NULL behind the last: the faster ones first, and last one that can do any shape, which the
+ * others are compared with. */
+const struct convolution_engine *const *convolution_engines(const nst_context *context);
+const struct convolution_engine *convolution_reference_engine(const nst_context *context);
+/* The one for this device that the tuner's table knows by that word ("winograd"); NULL if there is none. */
+const struct convolution_engine *convolution_find_engine(const nst_context *context, const char *word);
+/* For people: "winograd F(4x4)". */
+const char *convolution_engine_name(const struct convolution_engine *engine);
+/* True for those whose transforms cost a digit. */
+bool convolution_engine_transforms(const struct convolution_engine *engine);
+
 /* ---- Choice: convolution_choice.c -------------------------------------------------------------------------------- */
 
-/* What is built in for the device and shape: `engine` itself, unless it is AUTO. */
+/* What is built in for the device and shape, of that engine unless it is NULL. */
 struct convolution_choice convolution_default_choice(const nst_context *context, const struct convolution_shape *shape,
-                                                     enum convolution_engine engine);
+                                                     const struct convolution_engine *engine);
 /* What convolution_create takes: the choice in the device's table (device/tuning.h), else what is built in. */
 struct convolution_choice convolution_choose(const nst_context *context, const struct convolution_shape *shape,
-                                             enum convolution_engine engine);
+                                             const struct convolution_engine *engine);
 
 /* How the table calls a shape; an engine, in rows that tell that it computes wrongly; and a choice, there and back.
  * Each fits its field of struct tuning_row. Parsing fails for what this program and device cannot do. */
 void convolution_work(const nst_context *context, const struct convolution_shape *shape, char *work, size_t size);
-void convolution_engine_work(enum convolution_engine engine, char *work, size_t size);
-void convolution_choice_format(const nst_context *context, const struct convolution_choice *choice, char *text,
-                               size_t size);
+void convolution_engine_work(const struct convolution_engine *engine, char *work, size_t size);
+void convolution_choice_format(const struct convolution_choice *choice, char *text, size_t size);
 bool convolution_choice_parse(const nst_context *context, const struct convolution_shape *shape, const char *text,
                               struct convolution_choice *choice);
 
 /* The choice that differs from this one in one parameter, given by its number and the number of the value to try. False
  * when the parameter has no such value; for value 0, when the engine has no such parameter. */
-bool convolution_next_choice(const nst_context *context, const struct convolution_choice *choice, int parameter,
-                             int value_index, struct convolution_choice *next);
+bool convolution_next_choice(const struct convolution_choice *choice, int parameter, int value_index,
+                             struct convolution_choice *next);
 
-/* What it was created for. */
+/* True if the engine can do the shape, and has not computed wrongly on this device. */
+bool convolution_engine_can(const nst_context *context, const struct convolution_shape *shape,
+                            const struct convolution_engine *engine);
+
+/* True if the engine that is built in for this shape can do it, and is `engine`, unless that is NULL; and if it can
+ * then also pool in its epilogue (EPILOGUE_RELU_POOL), and unpool its input in the backward pass. */
+bool convolution_is_possible(const nst_context *context, const struct convolution_shape *shape,
+                             const struct convolution_engine *engine);
+bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape,
+                          const struct convolution_engine *engine);
+
+/* ---- Use --------------------------------------------------------------------------------------------------------- */
+
+/* What it was created for, and which engine does it. */
 const struct convolution_shape *convolution_shape_of(const struct convolution *convolution);
-/* Which engine was chosen, and its name for tables ("winograd F(4x4)"). */
-enum convolution_engine convolution_engine_of(const struct convolution *convolution);
-const char *convolution_engine_name(enum convolution_engine engine);
-/* True for those whose transforms cost a digit. */
-bool convolution_is_winograd(enum convolution_engine engine);
-
-/* True if the engine that AUTO would choose can pool in its epilogue (EPILOGUE_RELU_POOL) this shape, and unpool its
- * input in the backward pass. */
-bool convolution_can_pool(const nst_context *context, const struct convolution_shape *shape);
-
-/* True if the engine that AUTO would choose can do it. */
-bool convolution_is_possible(const nst_context *context, const struct convolution_shape *shape);
+const struct convolution_engine *convolution_engine_of(const struct convolution *convolution);
 
 /* Size of the output for an input of height x width. */
 void convolution_output_size(const struct convolution_shape *shape, int height, int width, int *out_height,

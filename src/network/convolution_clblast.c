@@ -11,23 +11,33 @@
 /* Bounds the sums of one product. */
 static const uint64_t most_sums_bytes = 128 << 20;
 
+struct clblast {
+    cl_kernel epilogue;
+};
+
 static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
 /* CLBlast reads the map itself, as floats. */
-static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return convolution_suits_gpus(context) && shape->kernel_size == 1 && !shape->half_maps;
+static bool supports(const struct convolution_engine *engine, const nst_context *context,
+                     const struct convolution_shape *shape) {
+    (void)engine, (void)context;
+    return shape->kernel_size == 1 && !shape->half_maps;
 }
 
-static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
-                         nst_error *error) {
-    convolution->context = context;
+static nst_status create(struct convolution *convolution, const float *weights, nst_error *error) {
+    struct clblast *clblast = convolution->state;
     convolution->panel_width = convolution->shape.out_channels;
     convolution->taps = 1;
-    nst_status status = convolution_kernel(context, convolution, "product_epilogue.cl", "", "product_epilogue",
-                                           &convolution->kernel, error);
-    return status ? status : convolution_pack_weights(context, convolution, weights, error);
+    nst_status status =
+        convolution_kernel(convolution, "product_epilogue.cl", "", "product_epilogue", &clblast->epilogue, error);
+    return status ? status : convolution_pack_weights(convolution, weights, error);
+}
+
+static void release(struct convolution *convolution) {
+    struct clblast *clblast = convolution->state;
+    kernel_release(&clblast->epilogue);
 }
 
 /* Pixels that are multiplied at once, as far as rows can be divided so. */
@@ -84,54 +94,65 @@ static uint64_t scratch_bytes(const struct convolution *convolution, int height,
     return sums_bytes(convolution, product.columns) + blas_scratch_bytes(convolution->context, &product);
 }
 
+/* Of the scratch buffer. */
+struct parts {
+    cl_mem sums, temporary;
+};
+
 /* One kernel may not use a buffer and a part of it. The first four bytes are written for the sake of buffer_part. */
 static nst_status divide_scratch(nst_context *context, cl_mem scratch, uint64_t sums_bytes, uint64_t temporary_bytes,
-                                 cl_mem *sums, cl_mem *temporary, nst_error *error) {
+                                 struct parts *parts, nst_error *error) {
     nst_status status = buffer_fill_zero(context, scratch, sizeof(cl_float), error);
     if (!status) {
-        status = buffer_part(context, scratch, 0, (size_t)sums_bytes, sums, error);
+        status = buffer_part(context, scratch, 0, (size_t)sums_bytes, &parts->sums, error);
     }
-    return status ? status
-                  : buffer_part(context, scratch, (size_t)sums_bytes, (size_t)temporary_bytes, temporary, error);
+    return status
+               ? status
+               : buffer_part(context, scratch, (size_t)sums_bytes, (size_t)temporary_bytes, &parts->temporary, error);
 }
 
-static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                      nst_error *error) {
+static nst_status run(struct convolution *convolution, const struct convolution_call *call, nst_error *error) {
+    const struct clblast *clblast = convolution->state;
     const struct convolution_shape *shape = &convolution->shape;
+    nst_context *context = convolution->context;
     int at_once = rows_at_once(convolution, call->height, call->width);
     uint64_t bytes = temporary_bytes(convolution, call->height, call->width);
-    cl_mem sums = NULL, temporary = NULL;
+    struct parts parts = {NULL, NULL};
     nst_status status = NST_OK;
     if (bytes) {
         status =
             divide_scratch(context, call->scratch, sums_bytes(convolution, (uint64_t)at_once * (uint64_t)call->width),
-                           bytes, &sums, &temporary, error);
+                           bytes, &parts, error);
     }
     for (int first = 0; !status && first < call->height; first += at_once) {
         int rows = smaller(at_once, call->height - first);
         struct blas_product product = product_of_rows(convolution, call->height, call->width, first, rows);
         product.b = call->input;
-        product.c = sums ? sums : call->scratch;
-        product.scratch = temporary;
+        product.c = parts.sums ? parts.sums : call->scratch;
+        product.scratch = parts.temporary;
         status = blas_multiply(context, &product, error);
         if (!status) {
             size_t tiles = (size_t)((rows + 3) / 4) * (size_t)((call->width + 3) / 4);
-            status = kernel_run(context, convolution->kernel, work_range(context, product.rows * tiles),
+            status = kernel_run(context, clblast->epilogue, work_range(context, product.rows * tiles),
                                 ARGUMENTS(arg_buffer(product.c), arg_buffer(call->output), arg_buffer(call->mask),
                                           arg_buffer(convolution->bias), arg_int(shape->out_channels),
                                           arg_int(call->height), arg_int(call->width), arg_int(first), arg_int(rows)),
                                 error);
         }
     }
-    buffer_release(context, &sums);
-    buffer_release(context, &temporary);
+    buffer_release(context, &parts.sums);
+    buffer_release(context, &parts.temporary);
     return status;
 }
 
-const struct convolution_methods convolution_clblast = {
+const struct convolution_engine convolution_clblast = {
+    .word = "clblast",
     .name = "clblast",
+    .device = GPUS,
     .supports = supports,
+    .state_bytes = sizeof(struct clblast),
     .create = create,
+    .release = release,
     .scratch_bytes = scratch_bytes,
     .run = run,
 };

@@ -3,22 +3,33 @@
 
 enum { GROUP = 256 }; /* outputs of a dispatch are a multiple of this: of all sizes of work-groups */
 
-static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    (void)context, (void)shape;
+struct plain {
+    cl_kernel kernel;
+    cl_kernel mask_kernel; /* with a ReLU only */
+};
+
+static bool supports(const struct convolution_engine *engine, const nst_context *context,
+                     const struct convolution_shape *shape) {
+    (void)engine, (void)context, (void)shape;
     return true;
 }
 
-static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
-                         nst_error *error) {
+static nst_status create(struct convolution *convolution, const float *weights, nst_error *error) {
+    struct plain *plain = convolution->state;
     convolution->panel_width = convolution->block;
     convolution->taps = convolution->shape.kernel_size * convolution->shape.kernel_size;
-    nst_status status = convolution_kernel(context, convolution, "convolution_plain.cl", "", "convolution_plain",
-                                           &convolution->kernel, error);
+    nst_status status =
+        convolution_kernel(convolution, "convolution_plain.cl", "", "convolution_plain", &plain->kernel, error);
     if (!status && convolution->shape.epilogue == EPILOGUE_RELU) {
-        status = convolution_kernel(context, convolution, "convolution_plain.cl", "", "relu_mask",
-                                    &convolution->mask_kernel, error);
+        status = convolution_kernel(convolution, "convolution_plain.cl", "", "relu_mask", &plain->mask_kernel, error);
     }
-    return status ? status : convolution_pack_weights(context, convolution, weights, error);
+    return status ? status : convolution_pack_weights(convolution, weights, error);
+}
+
+static void release(struct convolution *convolution) {
+    struct plain *plain = convolution->state;
+    kernel_release(&plain->kernel);
+    kernel_release(&plain->mask_kernel);
 }
 
 static bool takes_halves(const struct convolution_shape *shape) {
@@ -26,14 +37,10 @@ static bool takes_halves(const struct convolution_shape *shape) {
     return true;
 }
 
-static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
-    (void)convolution, (void)height, (void)width;
-    return 0;
-}
-
-static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                      nst_error *error) {
+static nst_status run(struct convolution *convolution, const struct convolution_call *call, nst_error *error) {
+    const struct plain *plain = convolution->state;
     const struct convolution_shape *shape = &convolution->shape;
+    nst_context *context = convolution->context;
     int out_height, out_width, blocks = convolution->out_blocks;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
     size_t outputs = (size_t)blocks * out_height * out_width;
@@ -42,7 +49,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     nst_status status = NST_OK;
     for (size_t first = 0; !status && first < outputs; first += most) {
         size_t count = outputs - first < most ? outputs - first : most;
-        status = kernel_run(context, convolution->kernel, work_range(context, count),
+        status = kernel_run(context, plain->kernel, work_range(context, count),
                             ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
                                       arg_buffer(convolution->weights), arg_buffer(convolution->bias),
                                       arg_int(shape->in_channels), arg_int(blocks), arg_int(shape->kernel_size),
@@ -50,21 +57,23 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                                       arg_int(shape->padding_mode), arg_int((int)first), arg_int((int)count)),
                             error);
     }
-    if (status || !convolution->mask_kernel) {
+    if (status || !plain->mask_kernel) {
         return status;
     }
     size_t tiles = (size_t)((out_height + 3) / 4) * ((out_width + 3) / 4);
-    return kernel_run(context, convolution->mask_kernel, work_range(context, blocks * tiles),
+    return kernel_run(context, plain->mask_kernel, work_range(context, blocks * tiles),
                       ARGUMENTS(arg_buffer(call->output), arg_buffer(call->mask), arg_int(blocks), arg_int(out_height),
                                 arg_int(out_width)),
                       error);
 }
 
-const struct convolution_methods convolution_plain = {
+const struct convolution_engine convolution_plain = {
+    .word = "plain",
     .name = "plain",
     .supports = supports,
+    .state_bytes = sizeof(struct plain),
     .create = create,
-    .scratch_bytes = scratch_bytes,
+    .release = release,
     .run = run,
     .takes_halves = takes_halves,
 };

@@ -103,8 +103,8 @@ static struct convolution_shape forward_shape(const struct model *model, const s
 
 /* Makes one stage of a convolution, its ReLU and a maximum pooling, where no loss sits between and the engine can: then
  * the map between them, the largest of its block, is never stored, nor is its gradient. */
-static void merge_poolings(struct model *model, nst_pooling pooling, enum convolution_engine engine) {
-    bool may = pooling == NST_POOLING_MAX && (engine == CONVOLUTION_AUTO || engine == CONVOLUTION_WINOGRAD);
+static void merge_poolings(struct model *model, nst_pooling pooling, const struct convolution_engine *engine) {
+    bool may = pooling == NST_POOLING_MAX;
     for (int s = 0; may && s + 1 < model->stage_count; ++s) {
         struct stage *stage = &model->stages[s], *next = stage + 1;
         if (stage->is_pooling || !stage->has_relu || stage->taps > 0 || stage->padding_mode != PADDING_ZERO ||
@@ -112,7 +112,7 @@ static void merge_poolings(struct model *model, nst_pooling pooling, enum convol
             continue;
         }
         struct convolution_shape shape = forward_shape(model, stage);
-        if (convolution_can_pool(model->context, &shape)) {
+        if (convolution_can_pool(model->context, &shape, engine)) {
             stage->is_pooled = true;
             stage->has_relu = false;
             memcpy(stage->name, next->name, sizeof stage->name);
@@ -192,14 +192,13 @@ static float *weights_for_image(const struct model *model, const struct layer *l
 }
 
 /* Makes the first convolution take the image itself, if the engines can, and says so. */
-static bool take_image(struct model *model, enum convolution_engine engine, struct convolution_shape *forward,
+static bool take_image(struct model *model, const struct convolution_engine *engine, struct convolution_shape *forward,
                        struct convolution_shape *backward) {
     struct convolution_shape reading = *forward, writing = *backward;
     reading.from_image = true;
     writing.to_image = true;
-    bool may = engine == CONVOLUTION_AUTO || engine == CONVOLUTION_DIRECT;
-    if (!may || model->stages[0].folds || !convolution_is_possible(model->context, &reading) ||
-        !convolution_is_possible(model->context, &writing)) {
+    if (model->stages[0].folds || !convolution_is_possible(model->context, &reading, engine) ||
+        !convolution_is_possible(model->context, &writing, engine)) {
         return false;
     }
     *forward = reading;
@@ -210,11 +209,11 @@ static bool take_image(struct model *model, enum convolution_engine engine, stru
     return true;
 }
 
-static nst_status make_both(struct model *model, struct stage *stage, enum convolution_engine engine,
+static nst_status make_both(struct model *model, struct stage *stage, const struct convolution_engine *engine,
                             const struct convolution_shape *forward, const struct convolution_shape *backward,
                             const struct layer *layer, nst_error *error) {
-    nst_status status =
-        convolution_create(model->context, forward, engine, layer->weights, layer->bias, &stage->forward, error);
+    struct convolution_weights weights = {layer->weights, layer->bias};
+    nst_status status = convolution_create(model->context, forward, engine, &weights, &stage->forward, error);
     if (status) {
         return status;
     }
@@ -222,12 +221,14 @@ static nst_status make_both(struct model *model, struct stage *stage, enum convo
     if (!turned) {
         return fail_memory(error, 0, "the turned filters");
     }
-    status = convolution_create(model->context, backward, engine, turned, NULL, &stage->backward, error);
+    weights = (struct convolution_weights){turned, NULL};
+    status = convolution_create(model->context, backward, engine, &weights, &stage->backward, error);
     free(turned);
     return status;
 }
 
-static nst_status make_convolutions(struct model *model, int index, enum convolution_engine engine, nst_error *error) {
+static nst_status make_convolutions(struct model *model, int index, const struct convolution_engine *engine,
+                                    nst_error *error) {
     struct stage *stage = &model->stages[index];
     stage->folds = folds(stage->layer);
     struct convolution_shape forward = forward_shape(model, stage);

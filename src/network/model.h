@@ -22,8 +22,8 @@ struct model_options {
     const char *const *taps; /* names of layers with a loss */
     int tap_count;
     nst_pooling pooling;
-    enum convolution_engine engine; /* usually CONVOLUTION_AUTO */
-    bool centered;                  /* images come with the mean of the input convention already subtracted */
+    const struct convolution_engine *engine; /* usually NULL: the program chooses */
+    bool centered;                           /* images come with the mean of the input convention already subtracted */
     bool half; /* filters as far as they can, feature maps and gradients as 16 bits: see struct convolution_shape */
     bool losses_in_place; /* as far as the device can: see model_gradient_in_place */
 };

@@ -8,8 +8,10 @@
 #include <string.h>
 
 /* The faster ones first. */
-extern const struct product_engine product_packed, product_tiles, product_clblast;
-static const struct product_engine *const built_in[] = {&product_packed, &product_tiles, &product_clblast, NULL};
+extern const struct product_engine product_packed, product_tiles;
+static const struct product_engine *const built_in[] = {
+    &product_packed, &product_tiles, &product_batched, &product_clblast, NULL,
+};
 
 const struct product_engine *const *product_engines(const nst_context *context) {
     return context->tables.products ? context->tables.products : built_in;
@@ -53,28 +55,54 @@ const struct product_engine *product_choose(const nst_context *context, const st
 }
 
 void product_work(const nst_context *context, const struct product_shape *shape, char *work, size_t size) {
-    snprintf(work, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
+    if (shape->kind == PRODUCT_GRAM) {
+        snprintf(work, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
+    } else {
+        snprintf(work, size, "%d products, %d to %d", shape->batches, shape->inner, shape->rows);
+    }
 }
 
 /* ---- Life and use ------------------------------------------------------------------------------------------------ */
+
+/* Without anything on the device. */
+static struct product *allocate(nst_context *context, const struct product_shape *shape,
+                                const struct product_engine *engine) {
+    struct product *product = calloc(1, sizeof *product);
+    void *state = calloc(1, engine->state_bytes + 1);
+    if (!product || !state) {
+        free(product);
+        free(state);
+        return NULL;
+    }
+    *product = (struct product){.context = context, .shape = *shape, .engine = engine, .state = state};
+    if (shape->parameters) {
+        memcpy(product->parameters, shape->parameters, sizeof product->parameters);
+    } else if (engine->set_defaults) {
+        engine->set_defaults(context, shape, product->parameters);
+    }
+    product->shape.parameters = NULL; /* the caller's */
+    return product;
+}
 
 nst_status product_create(nst_context *context, const struct product_shape *shape, const struct product_engine *engine,
                           struct product **result, nst_error *error) {
     *result = NULL;
     engine = engine ? engine : product_choose(context, shape);
     if (!engine) {
-        return fail(error, NST_ERROR_ARGUMENT, "no engine for Gram matrices works with channel blocks of %d%s here",
-                    context->channel_block, shape->half_maps ? " in half precision" : "");
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "no engine multiplies matrices with channel blocks of %d%s on this device", context->channel_block,
+                    shape->half_maps ? " in half precision" : "");
     }
     if (!product_is_possible(context, shape, engine)) {
-        return fail(error, NST_ERROR_ARGUMENT, "the Gram product %s needs %s", engine->name, engine->needs);
+        return fail(error, NST_ERROR_ARGUMENT, "%s by %s needs %s",
+                    shape->kind == PRODUCT_GRAM ? "the Gram product" : "a batched product", engine->name,
+                    engine->needs);
     }
-    struct product *product = calloc(1, sizeof *product);
+    struct product *product = allocate(context, shape, engine);
     if (!product) {
-        return fail_memory(error, sizeof *product, "a product of matrices");
+        return fail_memory(error, sizeof *product + engine->state_bytes, "a product of matrices");
     }
-    *product = (struct product){.context = context, .shape = *shape, .engine = engine};
-    nst_status status = engine->create(product, error);
+    nst_status status = engine->create ? engine->create(product, error) : NST_OK;
     if (status) {
         product_destroy(product);
         return status;
@@ -84,14 +112,23 @@ nst_status product_create(nst_context *context, const struct product_shape *shap
 }
 
 void product_destroy(struct product *product) {
-    if (product) {
-        product->engine->destroy(product);
-        free(product);
+    if (!product) {
+        return;
     }
+    if (product->engine->release) {
+        product->engine->release(product);
+    }
+    free(product->state);
+    free(product);
 }
 
 uint64_t product_scratch_bytes(const struct product *product, int extent) {
-    return product->engine->scratch_bytes(product, extent);
+    return product->engine->scratch_bytes ? product->engine->scratch_bytes(product, extent) : 0;
+}
+
+struct product_layout product_layout(const struct product *product, int columns) {
+    struct product_layout dense = {.rows = product->shape.rows, .columns = columns, .parts = 1};
+    return product->engine->layout ? product->engine->layout(product, columns) : dense;
 }
 
 nst_status product_run(struct product *product, const struct product_call *call, nst_error *error) {

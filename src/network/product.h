@@ -1,9 +1,13 @@
 /* product.h: one interface to every engine that multiplies matrices.
  *
- *     PRODUCT_GRAM     C = F F^T of a feature map F, channels x pixels (network/feature_map.h)
+ *     PRODUCT_GRAM     C = F F^T of a feature map F, channels x pixels (network/feature_map.h); C is dense, float
+ *                      [rows][rows]
+ *     PRODUCT_BATCHED  C[i] = A[i]^T B[i], A: float [batches][inner][rows], B: float [batches][inner][columns], C: float
+ *                      [parts][batches][rows][columns], of which the parts are still to be added up; how many there are,
+ *                      and to what rows and columns are filled up, product_layout says
  *
- * C is dense, float [rows][columns]. One side of the product follows the size of the map, its extent: of a Gram matrix
- * the pixels that are summed up. All others are fixed when it is created, so that one product serves every scale.
+ * One side follows the size of the map, the product's extent: of a Gram matrix the pixels, which are summed up; of the
+ * others the columns. The rest is fixed when the product is created, so that one serves every scale.
  *
  * Which engine does it: what the caller names, else what the device's table (device/tuning.h) has for the work, else
  * what is built in: of the engines that can do it, the first that expects to be the fastest (product_engine.h).
@@ -13,12 +17,15 @@
 
 #include "device/context.h"
 
-enum product_kind { PRODUCT_GRAM };
+enum product_kind { PRODUCT_GRAM, PRODUCT_BATCHED };
 
 struct product_shape {
     enum product_kind kind;
-    int rows;       /* of C, which has as many columns: the channels of the map */
-    bool half_maps; /* the map is bfloat16 */
+    int rows;           /* of C; of a Gram matrix also its columns, the channels of the map */
+    int inner, batches; /* PRODUCT_BATCHED only */
+    bool half_maps;     /* the map is bfloat16 */
+    /* What the engine is built with, in the order of its parameters; NULL: what is built in. */
+    const int *parameters;
 };
 
 struct product_engine; /* product_engine.h */
@@ -48,10 +55,20 @@ void product_destroy(struct product *product);
 /* Bytes of the scratch buffer for that extent (may be 0). */
 uint64_t product_scratch_bytes(const struct product *product, int extent);
 
+/* Of a batched product of so many columns: how its matrices are to lie, and how many parts C is left in. */
+struct product_layout {
+    int rows;    /* of A, that is floats from one of its lines to the next; those of C are not filled up */
+    int columns; /* of B and C */
+    int parts;
+};
+struct product_layout product_layout(const struct product *product, int columns);
+
 struct product_call {
-    int extent;     /* pixels of the map */
-    cl_mem a;       /* the map */
-    cl_mem c;       /* the result */
+    int extent;  /* pixels, or columns with those that they are filled up with */
+    cl_mem a, c; /* the map, and the result */
+    /* PRODUCT_BATCHED: B is at the beginning of the buffer c, C begins after so many floats, a multiple of
+     * BUFFER_PART_ALIGNMENT bytes. */
+    size_t c_start;
     cl_mem scratch; /* at least product_scratch_bytes */
 };
 

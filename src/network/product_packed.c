@@ -1,10 +1,8 @@
 /* product_packed.c: Gram matrices on CPUs, in tiles of registers; see cl/gram_packed.cl. */
 #include "network/feature_map.h"
 #include "network/product_engine.h"
-#include "support/error.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 struct packed {
     int chunk; /* pixels that are taken at a time */
@@ -28,10 +26,7 @@ static int choose_tiles(const struct product *product, char *options, size_t siz
 }
 
 static nst_status create(struct product *product, nst_error *error) {
-    struct packed *packed = product->state = calloc(1, sizeof *packed);
-    if (!packed) {
-        return fail_memory(error, sizeof *packed, "a product of matrices");
-    }
+    struct packed *packed = product->state;
     char options[64];
     packed->chunk = choose_tiles(product, options, sizeof options);
     nst_status status =
@@ -40,13 +35,10 @@ static nst_status create(struct product *product, nst_error *error) {
                   : kernel_create(product->context, "gram_packed.cl", options, "gram_sum", &packed->sum, error);
 }
 
-static void destroy(struct product *product) {
+static void release(struct product *product) {
     struct packed *packed = product->state;
-    if (packed) {
-        kernel_release(&packed->partial);
-        kernel_release(&packed->sum);
-        free(packed);
-    }
+    kernel_release(&packed->partial);
+    kernel_release(&packed->sum);
 }
 
 /* A matrix for each work-item, and of halves a chunk as floats. */
@@ -78,8 +70,9 @@ const struct product_engine product_packed = {
     .name = "packed",
     .needs = "a channel block of 4 or more",
     .supports = supports,
+    .state_bytes = sizeof(struct packed),
     .create = create,
-    .destroy = destroy,
+    .release = release,
     .scratch_bytes = scratch_bytes,
     .run = run,
 };

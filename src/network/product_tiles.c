@@ -2,9 +2,6 @@
  * cl/gram_tiles.cl. */
 #include "network/feature_map.h"
 #include "network/product_engine.h"
-#include "support/error.h"
-
-#include <stdlib.h>
 
 enum {
     TILE = 64, /* channels along a side of a tile, as in the kernel */
@@ -40,23 +37,17 @@ static bool suits(const nst_context *context, const struct product_shape *shape)
 }
 
 static nst_status create(struct product *product, nst_error *error) {
-    struct tiles *tiles = product->state = calloc(1, sizeof *tiles);
-    if (!tiles) {
-        return fail_memory(error, sizeof *tiles, "a product of matrices");
-    }
+    struct tiles *tiles = product->state;
     const char *option = feature_map_option(product->shape.half_maps);
     nst_status status = kernel_create(product->context, "gram_tiles.cl", option, "gram_tiles", &tiles->product, error);
     return status ? status
                   : kernel_create(product->context, "gram_tiles.cl", option, "gram_tiles_sum", &tiles->sum, error);
 }
 
-static void destroy(struct product *product) {
+static void release(struct product *product) {
     struct tiles *tiles = product->state;
-    if (tiles) {
-        kernel_release(&tiles->product);
-        kernel_release(&tiles->sum);
-        free(tiles);
-    }
+    kernel_release(&tiles->product);
+    kernel_release(&tiles->sum);
 }
 
 /* How the pixels are divided: `count` ranges of `pixels` each, `at_once` of them in one dispatch; and how many ranges
@@ -112,8 +103,9 @@ const struct product_engine product_tiles = {
     .needs = "a GPU, and a channel block of 1",
     .supports = supports,
     .suits = suits,
+    .state_bytes = sizeof(struct tiles),
     .create = create,
-    .destroy = destroy,
+    .release = release,
     .scratch_bytes = scratch_bytes,
     .run = run,
 };

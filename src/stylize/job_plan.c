@@ -71,8 +71,7 @@ static nst_status plan_job(nst_job *job, const nst_network *network, nst_error *
     plan_free(&job->plan, job->context);
     objective_destroy(job->objective);
     job->objective = NULL;
-    nst_status status =
-        objective_create(job->context, network, &job->settings, CONVOLUTION_AUTO, &job->objective, error);
+    nst_status status = objective_create(job->context, network, &job->settings, NULL, &job->objective, error);
     if (!status) {
         status = make_plan(job, job->settings.size_px, &job->plan, error);
     }

@@ -144,7 +144,7 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
         .size = {.height = picture->height, .width = picture->width},
         .style_size = scales_style_size(&judging, style, size_px),
     };
-    status = objective_create(context, network, &judging, CONVOLUTION_AUTO, &judge.objective, error);
+    status = objective_create(context, network, &judging, NULL, &judge.objective, error);
     if (!status) {
         status = check_size(&judge, "picture", judge.size, error);
     }

@@ -95,7 +95,7 @@ static nst_status create_terms(struct objective *objective, const nst_settings *
 }
 
 nst_status objective_create(nst_context *context, const nst_network *network, const nst_settings *settings,
-                            enum convolution_engine engine, struct objective **result, nst_error *error) {
+                            const struct convolution_engine *engine, struct objective **result, nst_error *error) {
     *result = NULL;
     struct objective *objective = calloc(1, sizeof *objective);
     if (!objective) {

@@ -18,9 +18,9 @@
 
 struct objective;
 
-/* `engine` is CONVOLUTION_AUTO, but where engines are compared. Free with objective_destroy. */
+/* `engine` is NULL, but where engines are compared. Free with objective_destroy. */
 nst_status objective_create(nst_context *context, const nst_network *network, const nst_settings *settings,
-                            enum convolution_engine engine, struct objective **objective, nst_error *error);
+                            const struct convolution_engine *engine, struct objective **objective, nst_error *error);
 void objective_destroy(struct objective *objective);
 
 const struct model *objective_model(const struct objective *objective);

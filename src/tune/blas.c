@@ -33,7 +33,7 @@ struct trial {
 
 struct trial_result {
     nst_status status;
-    double error, ms;
+    double error, bound, ms;
 };
 
 static nst_status try_in_child(const struct trial *trial, struct trial_result *result) {
@@ -47,8 +47,9 @@ static nst_status try_in_child(const struct trial *trial, struct trial_result *r
     if (status) {
         return status;
     }
-    struct convolution_choice choice =
-        convolution_default_choice(context, &trial->layer->shape, CONVOLUTION_WINOGRAD_CLBLAST);
+    const struct convolution_engine *engine = convolution_find_engine(context, "winograd-clblast");
+    struct convolution_choice choice = convolution_default_choice(context, &trial->layer->shape, engine);
+    result->bound = check_convolution_bound(&trial->layer->shape, choice.engine);
     status = trial->parameters ? blas_set_parameters(context, trial->parameters, NULL) : NST_OK;
     status = status ? status : check_convolution_create(context, &trial->layer->shape, 11, 14, &check, NULL);
     status = status ? status : check_convolution_run(check, &choice, &result->error, NULL);
@@ -72,7 +73,7 @@ static void run_trial(void *user, void *result) {
 static double measure(const struct trial *trial) {
     struct trial_result result = {.status = NST_ERROR_OPENCL, .ms = INFINITY};
     bool fine = child_run(run_trial, (void *)trial, &result, sizeof result, PATIENCE_MS) && !result.status &&
-                result.error <= check_convolution_bound(&trial->layer->shape, CONVOLUTION_WINOGRAD_CLBLAST);
+                result.error <= result.bound;
     return fine ? result.ms : INFINITY;
 }
 

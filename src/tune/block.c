@@ -14,7 +14,7 @@ static bool is_worth_trying(const nst_context *context, int block) {
     const struct convolution_shape bulk = {.in_channels = 64, .out_channels = 64, .kernel_size = 3, .padding = 1};
     nst_context like = *context;
     like.channel_block = block;
-    return convolution_default_choice(&like, &bulk, CONVOLUTION_AUTO).engine != CONVOLUTION_PLAIN;
+    return convolution_default_choice(&like, &bulk, NULL).engine != convolution_reference_engine(&like);
 }
 
 bool tune_block_has_choice(const nst_context *context) {

@@ -19,7 +19,7 @@ struct candidate {
     double ms; /* INFINITY: wrong, or failed */
 };
 
-enum { MOST_CANDIDATES = 128, SWEEPS = 2 };
+enum { MOST_CANDIDATES = 128, MOST_ENGINES = 16, SWEEPS = 2 };
 
 struct search {
     nst_context *context;
@@ -63,7 +63,7 @@ static nst_status try_choice(struct search *search, const struct convolution_cho
         return NST_OK;
     }
     char text[TUNING_CHOICE_LENGTH];
-    convolution_choice_format(search->context, choice, text, sizeof text);
+    convolution_choice_format(choice, text, sizeof text);
     double share = search->expected ? (double)line->tried / search->expected : 0, found;
     if (search->how->tell(search->how->user, share < 1 ? share : 1, text)) {
         return fail(error, NST_CANCELLED, "stopped");
@@ -79,7 +79,7 @@ static nst_status try_choice(struct search *search, const struct convolution_cho
 }
 
 /* An engine that computes wrongly as it is built in is not chosen for any work on this device. */
-static nst_status distrust(struct search *search, enum convolution_engine engine, nst_error *error) {
+static nst_status distrust(struct search *search, const struct convolution_engine *engine, nst_error *error) {
     struct tuning_row row = {.choice = ""};
     convolution_engine_work(engine, row.work, sizeof row.work);
     return tuning_set(&search->context->tuning, &row, error);
@@ -91,10 +91,8 @@ static nst_status improve(struct search *search, struct candidate *best, nst_err
     for (int sweep = 0; !status && sweep < SWEEPS; ++sweep) {
         double before = best->ms;
         struct convolution_choice next;
-        for (int parameter = 0; convolution_next_choice(search->context, &best->choice, parameter, 0, &next);
-             ++parameter) {
-            for (int i = 0; !status && convolution_next_choice(search->context, &best->choice, parameter, i, &next);
-                 ++i) {
+        for (int parameter = 0; convolution_next_choice(&best->choice, parameter, 0, &next); ++parameter) {
+            for (int i = 0; !status && convolution_next_choice(&best->choice, parameter, i, &next); ++i) {
                 double ms;
                 status = try_choice(search, &next, &ms, error);
                 if (ms < best->ms) {
@@ -109,57 +107,59 @@ static nst_status improve(struct search *search, struct candidate *best, nst_err
     return status;
 }
 
-static int count_values(const nst_context *context, const struct convolution_choice *choice) {
+static int count_values(const struct convolution_choice *choice) {
     struct convolution_choice next;
     int count = 1;
-    for (int parameter = 0; convolution_next_choice(context, choice, parameter, 0, &next); ++parameter) {
-        for (int i = 0; convolution_next_choice(context, choice, parameter, i, &next); ++i) {
+    for (int parameter = 0; convolution_next_choice(choice, parameter, 0, &next); ++parameter) {
+        for (int i = 0; convolution_next_choice(choice, parameter, i, &next); ++i) {
             count += !is_same(choice, &next);
         }
     }
     return count;
 }
 
-static bool is_possible(const struct search *search, enum convolution_engine engine,
-                        struct convolution_choice *choice) {
-    char text[TUNING_CHOICE_LENGTH];
-    struct convolution_choice parsed;
-    *choice = convolution_default_choice(search->context, &search->layer->shape, engine);
-    convolution_choice_format(search->context, choice, text, sizeof text);
-    return convolution_choice_parse(search->context, &search->layer->shape, text, &parsed);
+/* An engine as it is built in. False if it cannot do the work, or not rightly. */
+static bool start_from(struct search *search, const struct convolution_engine *engine, struct candidate *start,
+                       nst_status *status, nst_error *error) {
+    if (!convolution_engine_can(search->context, &search->layer->shape, engine)) {
+        return false;
+    }
+    start->choice = convolution_default_choice(search->context, &search->layer->shape, engine);
+    *status = try_choice(search, &start->choice, &start->ms, error);
+    return !*status && isfinite(start->ms);
+}
+
+static void keep_faster(struct candidate *best, const struct candidate *other) {
+    *best = other->ms < best->ms ? *other : *best;
 }
 
 /* Every engine as it is built in, and then better parameters for those that are not much slower than the best. The
- * plain one is there for what no other does rightly. */
+ * reference, the last of them, is there for what no other does rightly. */
 static nst_status search_engines(struct search *search, struct candidate *best, nst_error *error) {
-    struct candidate starts[CONVOLUTION_CLBLAST + 1];
+    const struct convolution_engine *const *engines = convolution_engines(search->context);
+    const struct convolution_engine *reference = convolution_reference_engine(search->context);
     nst_status status = NST_OK;
-    int count = 0;
-    for (int engine = CONVOLUTION_DIRECT; !status && engine <= CONVOLUTION_CLBLAST; ++engine) {
-        struct candidate start;
-        if (!is_possible(search, engine, &start.choice)) {
-            continue;
+    struct candidate start;
+    for (int i = 0; engines[i] != reference; ++i) {
+        struct convolution_choice choice =
+            convolution_default_choice(search->context, &search->layer->shape, engines[i]);
+        bool can = convolution_engine_can(search->context, &search->layer->shape, engines[i]);
+        search->expected += can ? count_values(&choice) : 0;
+    }
+    for (int i = 0; !status && engines[i] != reference; ++i) {
+        if (start_from(search, engines[i], &start, &status, error)) {
+            keep_faster(best, &start);
+        } else if (!status && convolution_engine_can(search->context, &search->layer->shape, engines[i])) {
+            status = distrust(search, engines[i], error);
         }
-        search->expected += count_values(search->context, &start.choice);
-        status = try_choice(search, &start.choice, &start.ms, error);
-        if (!status && !isfinite(start.ms)) {
-            status = distrust(search, engine, error);
-        } else {
-            starts[count++] = start;
-        }
     }
-    if (!status && count == 0) {
-        starts[0].choice = convolution_default_choice(search->context, &search->layer->shape, CONVOLUTION_PLAIN);
-        status = try_choice(search, &starts[0].choice, &starts[0].ms, error);
-        count = 1;
+    if (!status && !isfinite(best->ms) && start_from(search, reference, &start, &status, error)) {
+        *best = start;
     }
-    for (int i = 0; i < count; ++i) {
-        *best = starts[i].ms < best->ms ? starts[i] : *best;
-    }
-    for (int i = 0; !status && i < count; ++i) {
-        if (starts[i].ms <= hopeless * best->ms) {
-            status = improve(search, &starts[i], error);
-            *best = starts[i].ms < best->ms ? starts[i] : *best;
+    for (int i = 0; !status && engines[i] != reference; ++i) {
+        if (start_from(search, engines[i], &start, &status, error) && start.ms <= hopeless * best->ms) {
+            status = improve(search, &start, error);
+            keep_faster(best, &start);
         }
     }
     return status;
@@ -242,13 +242,13 @@ nst_status tune_convolution(nst_context *context, const struct layer_case *layer
         check_convolution_create(context, &layer->shape, CHECK_HEIGHT, CHECK_WIDTH, &search->check, error);
     status = status ? status : search_engines(search, &winner, error);
     if (!status && isfinite(winner.ms)) {
-        built_in.choice = convolution_default_choice(context, &layer->shape, CONVOLUTION_AUTO);
+        built_in.choice = convolution_default_choice(context, &layer->shape, NULL);
         status = try_choice(search, &built_in.choice, &built_in.ms, error);
         if (!status && !is_same(&winner.choice, &built_in.choice) && !is_confirmed(search, &built_in, &winner)) {
             winner = built_in;
         }
-        convolution_choice_format(context, &built_in.choice, line->default_choice, sizeof line->default_choice);
-        convolution_choice_format(context, &winner.choice, line->row.choice, sizeof line->row.choice);
+        convolution_choice_format(&built_in.choice, line->default_choice, sizeof line->default_choice);
+        convolution_choice_format(&winner.choice, line->row.choice, sizeof line->row.choice);
         line->row.time_ns = tune_nanoseconds(winner.ms);
         line->row.default_ns = tune_nanoseconds(built_in.ms);
     } else if (!status) {

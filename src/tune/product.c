@@ -51,16 +51,13 @@ static nst_status repeat(void *user, int count, nst_error *error) {
     return status ? status : context_finish(run->context, error);
 }
 
-/* INFINITY for one that cannot be done, computes wrongly or fails. */
+/* INFINITY for one that computes wrongly or fails. */
 static double try_product(nst_context *context, const struct product_engine *engine, int channels,
                           struct image_size size, double seconds, struct tune_line *line) {
     struct run run = {.context = context};
     struct timing timing;
     double found;
     nst_status status = check_product(context, engine, channels, &found, NULL);
-    if (status == NST_ERROR_ARGUMENT) {
-        return INFINITY;
-    }
     line->tried++;
     bool is_right = !status && found <= check_product_bound();
     if (is_right) {
@@ -88,6 +85,9 @@ nst_status tune_product(nst_context *context, int channels, struct image_size si
         ++count;
     }
     for (int i = 0; i < count; ++i) {
+        if (!product_is_possible(context, &shape, engines[i])) {
+            continue;
+        }
         if (how->tell(how->user, (double)i / count, product_engine_name(engines[i]))) {
             return fail(error, NST_CANCELLED, "stopped");
         }

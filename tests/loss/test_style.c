@@ -146,7 +146,8 @@ static bool engine_can(const nst_context *context, const struct product_engine *
         return packable || tileable || by_clblast;
     }
     const char *name = product_engine_name(engine);
-    return strcmp(name, "packed") == 0 ? packable : strcmp(name, "tiles") == 0 ? tileable : by_clblast;
+    return (strcmp(name, "packed") == 0 && packable) || (strcmp(name, "tiles") == 0 && tileable) ||
+           (strcmp(name, "clblast") == 0 && by_clblast);
 }
 
 static void check_engines(nst_context *context, struct map_size size, struct image_size planned) {

@@ -14,8 +14,8 @@ static const struct map_size in_size = {37, 9, 14, false}, out_size = {35, 9, 14
 
 static void expect_choice(const nst_context *context, const char *expected) {
     char text[TUNING_CHOICE_LENGTH];
-    struct convolution_choice choice = convolution_choose(context, &shape, CONVOLUTION_AUTO);
-    convolution_choice_format(context, &choice, text, sizeof text);
+    struct convolution_choice choice = convolution_choose(context, &shape, NULL);
+    convolution_choice_format(&choice, text, sizeof text);
     assert_string_equal(text, expected);
 }
 
@@ -30,8 +30,8 @@ static void the_table_decides(void **state) {
     nst_context *context = *state;
     char work[TUNING_WORK_LENGTH], built_in[TUNING_CHOICE_LENGTH];
     tuning_free(&context->tuning);
-    struct convolution_choice choice = convolution_default_choice(context, &shape, CONVOLUTION_AUTO), parsed;
-    convolution_choice_format(context, &choice, built_in, sizeof built_in);
+    struct convolution_choice choice = convolution_default_choice(context, &shape, NULL), parsed;
+    convolution_choice_format(&choice, built_in, sizeof built_in);
     assert_true(convolution_choice_parse(context, &shape, built_in, &parsed));
     assert_memory_equal(&parsed, &choice, sizeof choice);
     expect_choice(context, built_in);
@@ -40,7 +40,7 @@ static void the_table_decides(void **state) {
     set_row(context, work, "plain");
     expect_choice(context, "plain");
     /* An engine that is named gets its own parameters. */
-    assert_int_equal(convolution_choose(context, &shape, choice.engine).engine, choice.engine);
+    assert_ptr_equal(convolution_choose(context, &shape, choice.engine).engine, choice.engine);
 
     /* What this program does not know, or would not have written. */
     static const char *const nonsense[] = {
@@ -100,20 +100,20 @@ static void wrong_engines_are_avoided(void **state) {
     char work[TUNING_WORK_LENGTH], text[TUNING_CHOICE_LENGTH];
     tuning_free(&context->tuning);
     for (int left = 4; left > 0; --left) {
-        struct convolution_choice choice = convolution_choose(context, &shape, CONVOLUTION_AUTO);
-        if (choice.engine == CONVOLUTION_PLAIN) {
+        struct convolution_choice choice = convolution_choose(context, &shape, NULL);
+        if (choice.engine == convolution_reference_engine(context)) {
             break;
         }
         assert_true(left > 1);
         convolution_engine_work(choice.engine, work, sizeof work);
         set_row(context, work, "");
-        convolution_choice_format(context, &choice, text, sizeof text);
+        convolution_choice_format(&choice, text, sizeof text);
         convolution_work(context, &shape, work, sizeof work);
         set_row(context, work, text);
-        assert_true(convolution_choose(context, &shape, CONVOLUTION_AUTO).engine != choice.engine);
+        assert_true(convolution_choose(context, &shape, NULL).engine != choice.engine);
         struct convolution_shape pooling = shape;
         pooling.epilogue = EPILOGUE_RELU;
-        assert_true(choice.engine != CONVOLUTION_WINOGRAD || !convolution_can_pool(context, &pooling));
+        assert_true(!choice.engine->pools || !convolution_can_pool(context, &pooling, NULL));
     }
     expect_choice(context, "plain");
     tuning_free(&context->tuning);
@@ -125,7 +125,9 @@ static float *run(nst_context *context, const struct convolution_choice *choice,
                   const float *weights) {
     nst_error error;
     struct convolution *convolution;
-    check(convolution_create_chosen(context, &shape, choice, weights, NULL, &convolution, &error), &error);
+    check(convolution_create_chosen(context, &shape, choice, &(struct convolution_weights){weights, NULL}, &convolution,
+                                    &error),
+          &error);
     struct convolution_call call = {.height = in_size.height, .width = in_size.width};
     call.input = upload_map(context, input, in_size);
     call.output =
@@ -146,18 +148,18 @@ static void every_value_computes_rightly(void **state) {
     nst_context *context = *state;
     float *input = random_array(1, elements_of(in_size));
     float *weights = random_array(2, (size_t)shape.in_channels * (size_t)shape.out_channels * 9);
-    struct convolution_choice plain = {.engine = CONVOLUTION_PLAIN}, next;
+    struct convolution_choice plain = {.engine = convolution_reference_engine(context)}, next;
     float *expected = run(context, &plain, input, weights);
     double *truth = to_doubles(expected, elements_of(out_size));
-    for (int engine = CONVOLUTION_DIRECT; engine <= CONVOLUTION_CLBLAST; ++engine) {
-        if (!convolution_supports(convolution_methods_of(engine, context->loops_in_kernel), context, &shape)) {
+    for (const struct convolution_engine *const *engine = convolution_engines(context); *engine; ++engine) {
+        if (!convolution_supports(*engine, context, &shape)) {
             continue;
         }
-        struct convolution_choice built_in = convolution_default_choice(context, &shape, engine);
-        for (int parameter = 0; convolution_next_choice(context, &built_in, parameter, 0, &next); ++parameter) {
-            for (int i = 0; convolution_next_choice(context, &built_in, parameter, i, &next); ++i) {
+        struct convolution_choice built_in = convolution_default_choice(context, &shape, *engine);
+        for (int parameter = 0; convolution_next_choice(&built_in, parameter, 0, &next); ++parameter) {
+            for (int i = 0; convolution_next_choice(&built_in, parameter, i, &next); ++i) {
                 char text[TUNING_CHOICE_LENGTH];
-                convolution_choice_format(context, &next, text, sizeof text);
+                convolution_choice_format(&next, text, sizeof text);
                 float *got = run(context, &next, input, weights);
                 assert_near(text, got, truth, elements_of(out_size), 1e-4);
                 free(got);

@@ -18,37 +18,57 @@ static const double half_bound = 5e-4;
 
 enum { EPILOGUES = 4 };
 
-/* Whether an engine is expected to do the shape. */
+static bool is_named(const struct convolution_engine *engine, const char *word) {
+    return strcmp(engine->word, word) == 0;
+}
+
+/* Whether an engine is expected to do the shape; NULL: any engine. */
 static bool engine_can(const nst_context *context, const struct convolution_shape *shape,
-                       enum convolution_engine engine) {
+                       const struct convolution_engine *engine) {
     bool vectors = context->loops_in_kernel && context->channel_block >= 4;
     bool planar = !context->loops_in_kernel && context->channel_block == 1;
-    if (shape->from_image || shape->to_image) {
+    bool has_image = shape->from_image || shape->to_image;
+    if (!engine || is_named(engine, "plain")) {
+        return !has_image;
+    }
+    if ((engine->device == CPUS && !vectors) || (engine->device == GPUS && !planar)) {
+        return false;
+    }
+    if (has_image) {
         bool can_write = shape->epilogue == EPILOGUE_NONE && !shape->has_bias;
-        return vectors && engine == CONVOLUTION_DIRECT && (!shape->to_image || can_write);
+        return vectors && is_named(engine, "direct") && (!shape->to_image || can_write);
     }
-    switch (engine) {
-    case CONVOLUTION_DIRECT:
-        return (vectors || (planar && context->work_group >= 128)) &&
-               (shape->kernel_size == 1 || shape->kernel_size == 3);
-    case CONVOLUTION_WINOGRAD:
-        return (vectors || (planar && context->work_group >= 128)) && shape->kernel_size == 3;
-    case CONVOLUTION_WINOGRAD_CLBLAST:
-        return planar && shape->kernel_size == 3;
-    case CONVOLUTION_CLBLAST:
-        return planar && shape->kernel_size == 1 && !shape->half_maps;
-    default:
-        return true;
+    if (is_named(engine, "direct")) {
+        return (vectors || context->work_group >= 128) && (shape->kernel_size == 1 || shape->kernel_size == 3);
     }
+    if (is_named(engine, "winograd")) {
+        return (vectors || context->work_group >= 128) && shape->kernel_size == 3;
+    }
+    if (is_named(engine, "winograd-clblast")) {
+        return shape->kernel_size == 3;
+    }
+    assert_true(is_named(engine, "clblast"));
+    return shape->kernel_size == 1 && !shape->half_maps;
+}
+
+/* Every engine there is. */
+enum { MOST_ENGINES = 16 };
+static size_t count_engines(const nst_context *context) {
+    size_t count = 0;
+    while (convolution_engines(context)[count]) {
+        ++count;
+    }
+    assert_in_range(count, 1, MOST_ENGINES);
+    return count;
 }
 
 static void check_problem(nst_context *context, struct convolution *convolution, const struct problem *problem,
                           enum convolution_epilogue epilogue) {
     struct maps maps = problem_run(context, convolution, problem, epilogue);
     double error = problem_compare(context, problem, &maps, epilogue);
-    enum convolution_engine engine = convolution_engine_of(convolution);
+    const struct convolution_engine *engine = convolution_engine_of(convolution);
     double bound = convolution_has_half_weights(convolution) ? half_bound
-                   : convolution_is_winograd(engine)         ? winograd_bound
+                   : convolution_engine_transforms(engine)   ? winograd_bound
                                                              : direct_bound;
     if (!(error <= bound)) {
         fail_msg("%s, %d to %d channels, kernel %d, padding %d mode %d, input %dx%d, epilogue %d: error %g, bound %g",
@@ -68,8 +88,8 @@ static void check_problem(nst_context *context, struct convolution *convolution,
 
 /* Where sizes are to be small, each epilogue at one of the three (without a mask and adding to the output at 4x4), and
  * CLBlast, whose kernels are not ours, at the first. */
-static bool is_to_try(enum convolution_engine engine, int epilogue, size_t size) {
-    bool by_clblast = engine == CONVOLUTION_CLBLAST || engine == CONVOLUTION_WINOGRAD_CLBLAST;
+static bool is_to_try(const struct convolution_engine *engine, int epilogue, size_t size) {
+    bool by_clblast = engine && strstr(engine->word, "clblast");
     return !sizes_are_small() || (by_clblast ? size == 0 : size == (size_t)(epilogue + 2) % 3);
 }
 
@@ -80,14 +100,16 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
     size_t taps = (size_t)shape.kernel_size * shape.kernel_size;
     float *weights = random_values(&generator, taps * shape.in_channels * shape.out_channels);
     float *bias = random_values(&generator, shape.out_channels);
-    struct convolution *convolutions[CONVOLUTION_CLBLAST + 1][EPILOGUES] = {{NULL}};
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
+    struct convolution_weights both = {weights, bias};
+    const struct convolution_engine *const *engines = convolution_engines(context);
+    size_t engine_count = count_engines(context);
+    struct convolution *convolutions[MOST_ENGINES][EPILOGUES] = {{NULL}};
+    for (size_t e = 0; e < engine_count; ++e) {
         for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
             shape.epilogue = epilogue;
-            if (engine_can(context, &shape, engine)) {
-                check(
-                    convolution_create(context, &shape, engine, weights, bias, &convolutions[engine][epilogue], &error),
-                    &error);
+            if (engine_can(context, &shape, engines[e])) {
+                check(convolution_create(context, &shape, engines[e], &both, &convolutions[e][epilogue], &error),
+                      &error);
             }
         }
     }
@@ -100,18 +122,18 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
         }
         struct problem problem;
         problem_init(&problem, &shape, all_sizes[i], weights, bias, &generator);
-        for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
+        for (size_t e = 0; e < engine_count; ++e) {
             for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
-                if (convolutions[engine][epilogue] && is_to_try(engine, epilogue, i)) {
-                    check_problem(context, convolutions[engine][epilogue], &problem, epilogue);
+                if (convolutions[e][epilogue] && is_to_try(engines[e], epilogue, i)) {
+                    check_problem(context, convolutions[e][epilogue], &problem, epilogue);
                 }
             }
         }
         problem_free(&problem);
     }
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
+    for (size_t e = 0; e < engine_count; ++e) {
         for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
-            convolution_destroy(context, convolutions[engine][epilogue]);
+            convolution_destroy(context, convolutions[e][epilogue]);
         }
     }
     free(weights);
@@ -204,7 +226,9 @@ static void many_channels(void **state) {
             shape.half_weights = half;
             shape.half_maps = half;
             problem_init(&problem, &shape, (struct size){(int)sizes_to_try(41, 3), 7}, weights, bias, &generator);
-            check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
+            check(convolution_create(context, &shape, NULL, &(struct convolution_weights){weights, bias}, &convolution,
+                                     &error),
+                  &error);
             check_problem(context, convolution, &problem, epilogue);
             convolution_destroy(context, convolution);
             problem_free(&problem);
@@ -255,7 +279,9 @@ static uint64_t bytes_of_weights(nst_context *context, float magnitude, bool wan
     for (size_t i = 0; i < sizeof weights / sizeof *weights; ++i) {
         weights[i] = magnitude * (1 + (float)(i % 97) / 97);
     }
-    check(convolution_create(context, &shape, CONVOLUTION_PLAIN, weights, NULL, &convolution, &error), &error);
+    check(convolution_create(context, &shape, convolution_reference_engine(context),
+                             &(struct convolution_weights){weights, NULL}, &convolution, &error),
+          &error);
     uint64_t bytes = convolution_weight_bytes(convolution);
     *halves = convolution_has_half_weights(convolution);
     convolution_destroy(context, convolution);
@@ -284,12 +310,13 @@ static void check_set_weights(nst_context *context, bool half_maps) {
         .in_channels = 17, .out_channels = 70, .kernel_size = 1, .epilogue = EPILOGUE_MASK_ADD, .half_maps = half_maps};
     struct random_generator generator = random_from_seed(1);
     struct size size = {9, 30};
-    for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_CLBLAST; ++engine) {
+    for (size_t e = 0; e <= count_engines(context); ++e) {
+        const struct convolution_engine *engine = convolution_engines(context)[e]; /* at last NULL */
         if (!engine_can(context, &shape, engine)) {
             continue;
         }
         struct convolution *convolution;
-        check(convolution_create(context, &shape, engine, NULL, NULL, &convolution, &error), &error);
+        check(convolution_create(context, &shape, engine, NULL, &convolution, &error), &error);
         for (int repetition = 0; repetition < 2; ++repetition) {
             float *weights = random_values(&generator, 17 * 70), transposed[17 * 70];
             for (int i = 0; i < 17 * 70; ++i) {
@@ -332,10 +359,13 @@ static void check_parts(nst_context *context, bool half_maps) {
             struct problem problem;
             struct size size = {(int)sizes_to_try(64, 9), (int)sizes_to_try(65, 30)};
             problem_init(&problem, &shape, size, weights, bias, &generator);
-            for (int engine = CONVOLUTION_AUTO; engine <= CONVOLUTION_CLBLAST; ++engine) {
+            for (size_t e = 0; e <= count_engines(context); ++e) {
+                const struct convolution_engine *engine = convolution_engines(context)[e]; /* at last NULL */
                 if (engine_can(context, &shape, engine) && is_to_try(engine, EPILOGUE_RELU, 0)) {
                     struct convolution *convolution;
-                    check(convolution_create(context, &shape, engine, weights, bias, &convolution, &error), &error);
+                    check(convolution_create(context, &shape, engine, &(struct convolution_weights){weights, bias},
+                                             &convolution, &error),
+                          &error);
                     convolution->dispatch_flop = 1;
                     check_problem(context, convolution, &problem, EPILOGUE_RELU);
                     convolution_destroy(context, convolution);
@@ -358,7 +388,8 @@ static void parts_find_room_in_the_scratch_memory(void **state) {
     nst_context *context = *state;
     nst_error error;
     struct convolution_shape shape = {.in_channels = 64, .out_channels = 64, .kernel_size = 1};
-    if (!engine_can(context, &shape, CONVOLUTION_CLBLAST) || sizes_are_small()) {
+    const struct convolution_engine *clblast = convolution_find_engine(context, "clblast");
+    if (!clblast || !engine_can(context, &shape, clblast) || sizes_are_small()) {
         skip();
     }
     struct random_generator generator = random_from_seed(7);
@@ -366,7 +397,9 @@ static void parts_find_room_in_the_scratch_memory(void **state) {
     struct convolution *convolution;
     struct problem problem;
     problem_init(&problem, &shape, (struct size){401, 397}, weights, bias, &generator);
-    check(convolution_create(context, &shape, CONVOLUTION_CLBLAST, weights, bias, &convolution, &error), &error);
+    check(convolution_create(context, &shape, clblast, &(struct convolution_weights){weights, bias}, &convolution,
+                             &error),
+          &error);
     convolution->dispatch_flop = 2.0 * 64 * 64 * 131072;
     check_problem(context, convolution, &problem, EPILOGUE_NONE);
     convolution_destroy(context, convolution);
@@ -378,19 +411,22 @@ static void parts_find_room_in_the_scratch_memory(void **state) {
 /* A plan is made for the largest map. On a GPU with many compute units smaller ones have their channels in more
  * parts. */
 static void scratch_memory_suffices_for_smaller_maps(void **state) {
-    nst_context *context = *state;
+    nst_context many = *(nst_context *)*state, *context = &many;
+    many.work_items = 132;
     nst_error error;
     float *weights = calloc((size_t)9 * 512 * 64, sizeof *weights);
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
+    for (size_t e = 0; e < count_engines(context); ++e) {
+        const struct convolution_engine *engine = convolution_engines(context)[e];
         struct convolution *convolution;
         struct convolution_shape shape = {.in_channels = 512, .out_channels = 64};
-        shape.kernel_size = engine == CONVOLUTION_CLBLAST ? 1 : 3;
+        shape.kernel_size = is_named(engine, "clblast") ? 1 : 3;
         shape.padding = shape.kernel_size / 2;
         if (!engine_can(context, &shape, engine)) {
             continue;
         }
-        check(convolution_create(context, &shape, engine, weights, NULL, &convolution, &error), &error);
-        convolution->work_items = 132;
+        check(convolution_create(context, &shape, engine, &(struct convolution_weights){weights, NULL}, &convolution,
+                                 &error),
+              &error);
         uint64_t of_lines = 0, of_columns = 0;
         for (int side = 1; side <= 4000; side += 3) {
             uint64_t lines = convolution_scratch_bytes(convolution, side, 128);
@@ -415,19 +451,18 @@ static void the_choice_on_gpus(void **state) {
     }
     static const struct {
         int in, out, kernel_size;
-        enum convolution_engine engine;
-    } choices[] = {{32, 32, 3, CONVOLUTION_WINOGRAD},
-                   {3, 64, 3, CONVOLUTION_DIRECT},
-                   {64, 3, 3, CONVOLUTION_DIRECT},
-                   {64, 64, 1, CONVOLUTION_DIRECT},
-                   {3, 3, 5, CONVOLUTION_PLAIN}};
+        const char *engine;
+    } choices[] = {
+        {32, 32, 3, "winograd"}, {3, 64, 3, "direct"}, {64, 3, 3, "direct"}, {64, 64, 1, "direct"}, {3, 3, 5, "plain"}};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; ++i) {
         struct convolution_shape shape = {
             .in_channels = choices[i].in, .out_channels = choices[i].out, .kernel_size = choices[i].kernel_size};
         float *weights = calloc(64 * 64 * 9, sizeof *weights);
         struct convolution *convolution;
-        check(convolution_create(context, &shape, CONVOLUTION_AUTO, weights, NULL, &convolution, &error), &error);
-        assert_int_equal(convolution_engine_of(convolution), choices[i].engine);
+        check(convolution_create(context, &shape, NULL, &(struct convolution_weights){weights, NULL}, &convolution,
+                                 &error),
+              &error);
+        assert_string_equal(convolution_engine_of(convolution)->word, choices[i].engine);
         convolution_destroy(context, convolution);
         free(weights);
     }
@@ -438,16 +473,16 @@ static void the_choice_on_gpus(void **state) {
 static void refuses_what_it_cannot_do(void **state) {
     nst_context *context = *state;
     nst_error error;
-    float weights[25] = {0};
+    const float weights[25] = {0};
+    const struct convolution_weights zeros = {weights, NULL};
     struct convolution *convolution;
     struct convolution_shape five = {.in_channels = 1, .out_channels = 1, .kernel_size = 5};
-    assert_int_equal(convolution_create(context, &five, CONVOLUTION_DIRECT, weights, NULL, &convolution, &error),
-                     NST_ERROR_ARGUMENT);
-    assert_null(convolution);
-    assert_int_equal(convolution_create(context, &five, CONVOLUTION_WINOGRAD, weights, NULL, &convolution, &error),
-                     NST_ERROR_ARGUMENT);
-    assert_int_equal(convolution_create(context, &five, CONVOLUTION_AUTO, NULL, NULL, &convolution, &error),
-                     NST_ERROR_ARGUMENT);
+    for (size_t e = 0; e + 1 < count_engines(context); ++e) { /* all but the reference */
+        const struct convolution_engine *engine = convolution_engines(context)[e];
+        assert_int_equal(convolution_create(context, &five, engine, &zeros, &convolution, &error), NST_ERROR_ARGUMENT);
+        assert_null(convolution);
+    }
+    assert_int_equal(convolution_create(context, &five, NULL, NULL, &convolution, &error), NST_ERROR_ARGUMENT);
     struct convolution_shape bad[] = {{.in_channels = 0, .out_channels = 1, .kernel_size = 1},
                                       {.in_channels = 1, .out_channels = -1, .kernel_size = 1},
                                       {.in_channels = 1, .out_channels = 1, .kernel_size = 2},
@@ -456,11 +491,10 @@ static void refuses_what_it_cannot_do(void **state) {
                                       {.in_channels = 4, .out_channels = 1, .kernel_size = 3, .from_image = true},
                                       {.in_channels = 3, .out_channels = 3, .kernel_size = 3, .to_image = true}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
-        assert_int_equal(convolution_create(context, &bad[i], CONVOLUTION_AUTO, weights, NULL, &convolution, &error),
-                         NST_ERROR_ARGUMENT);
+        assert_int_equal(convolution_create(context, &bad[i], NULL, &zeros, &convolution, &error), NST_ERROR_ARGUMENT);
     }
-    check(convolution_create(context, &five, CONVOLUTION_AUTO, weights, NULL, &convolution, &error), &error);
-    assert_int_equal(convolution_engine_of(convolution), CONVOLUTION_PLAIN);
+    check(convolution_create(context, &five, NULL, &zeros, &convolution, &error), &error);
+    assert_ptr_equal(convolution_engine_of(convolution), convolution_reference_engine(context));
     struct convolution_call too_small = {.height = 4, .width = 9};
     assert_int_equal(convolution_run(context, convolution, &too_small, &error), NST_ERROR_ARGUMENT);
     assert_int_equal(convolution_set_weights(context, convolution, NULL, &error), NST_ERROR_ARGUMENT);
@@ -481,10 +515,13 @@ static void check_not_a_number(nst_context *context, bool half_maps, uint32_t bi
     memcpy(half_maps ? &weights[4] : &input, &bits, sizeof bits);
     double expected = 0;
     struct problem problem = {.shape = shape, .in = {1, 1}, .out = {1, 1}, .input = &input, .expected = &expected};
-    for (int engine = CONVOLUTION_PLAIN; engine <= CONVOLUTION_CLBLAST; ++engine) {
+    for (size_t e = 0; e < count_engines(context); ++e) {
+        const struct convolution_engine *engine = convolution_engines(context)[e];
         if (engine_can(context, &shape, engine)) {
             struct convolution *convolution;
-            check(convolution_create(context, &shape, engine, weights, NULL, &convolution, &error), &error);
+            check(convolution_create(context, &shape, engine, &(struct convolution_weights){weights, NULL},
+                                     &convolution, &error),
+                  &error);
             struct maps maps = problem_run(context, convolution, &problem, EPILOGUE_RELU);
             assert_true(isnan(maps.after[0]));
             maps_free(&maps);

@@ -40,7 +40,8 @@ static struct convolution *create(nst_context *context, const struct convolution
                                   const float *bias) {
     nst_error error;
     struct convolution *convolution;
-    check(convolution_create(context, shape, CONVOLUTION_AUTO, weights, bias, &convolution, &error), &error);
+    check(convolution_create(context, shape, NULL, &(struct convolution_weights){weights, bias}, &convolution, &error),
+          &error);
     return convolution;
 }
 
@@ -78,7 +79,7 @@ static void check_forward(nst_context *context, bool half) {
         struct map_size pooled = {37, in.height / 2, in.width / 2, half};
         in.half = half;
         struct convolution_shape shape = shape_of(in, full.channels);
-        if (!convolution_can_pool(context, &shape)) {
+        if (!convolution_can_pool(context, &shape, NULL)) {
             skip();
         }
         float *input = random_map(i, in);
@@ -120,7 +121,7 @@ static void not_a_number_is_passed_on(void **state) {
     nst_context *context = *state;
     struct map_size in = {32, 8, 8, false}, full = {48, 8, 8, false}, pooled = {48, 4, 4, false};
     struct convolution_shape shape = shape_of(in, pooled.channels);
-    if (!convolution_can_pool(context, &shape)) {
+    if (!convolution_can_pool(context, &shape, NULL)) {
         skip();
     }
     float *input = random_map(1, in);
@@ -175,7 +176,7 @@ static void check_backward(nst_context *context, bool half) {
         struct map_size out = {41, in.height, in.width, half};
         in.half = half;
         struct convolution_shape shape = shape_of(in, out.channels);
-        if (!convolution_can_pool(context, &shape)) {
+        if (!convolution_can_pool(context, &shape, NULL)) {
             skip();
         }
         float *values = random_map(i, pooled);

@@ -33,7 +33,7 @@
 
 struct options {
     nst_settings settings;
-    enum convolution_engine engine;
+    const char *engine; /* NULL or "auto": any */
     const char *content, *style, *image, *network, *gradient;
 };
 
@@ -48,26 +48,26 @@ struct run {
 
 /* ---- The engine -------------------------------------------------------------------------------------------------- */
 
-static enum convolution_engine wanted_engine = CONVOLUTION_AUTO; /* the wrappers have no other way to know */
-static int wanted_count, other_count;                            /* convolutions with that engine, and with another */
+static const struct convolution_engine *wanted_engine; /* NULL: any; the wrappers have no other way to know */
+static int wanted_count, other_count;                  /* convolutions with that engine, and with another */
 
 nst_status __real_convolution_create(nst_context *context, const struct convolution_shape *shape,
-                                     enum convolution_engine engine, const float *weights, const float *bias,
+                                     const struct convolution_engine *engine, const struct convolution_weights *weights,
                                      struct convolution **convolution, nst_error *error);
 nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
-                                     enum convolution_engine engine, const float *weights, const float *bias,
+                                     const struct convolution_engine *engine, const struct convolution_weights *weights,
                                      struct convolution **convolution, nst_error *error);
 
 /* Where the wanted engine cannot do a shape, the usual one. */
 nst_status __wrap_convolution_create(nst_context *context, const struct convolution_shape *shape,
-                                     enum convolution_engine engine, const float *weights, const float *bias,
+                                     const struct convolution_engine *engine, const struct convolution_weights *weights,
                                      struct convolution **convolution, nst_error *error) {
-    nst_status status = __real_convolution_create(context, shape, engine, weights, bias, convolution, error);
-    if (status == NST_ERROR_ARGUMENT && engine != CONVOLUTION_AUTO) {
-        status = __real_convolution_create(context, shape, CONVOLUTION_AUTO, weights, bias, convolution, error);
+    nst_status status = __real_convolution_create(context, shape, engine, weights, convolution, error);
+    if (status == NST_ERROR_ARGUMENT && engine) {
+        status = __real_convolution_create(context, shape, NULL, weights, convolution, error);
     }
     if (!status && weights) {
-        bool is_wanted = wanted_engine == CONVOLUTION_AUTO || convolution_engine_of(*convolution) == wanted_engine;
+        bool is_wanted = !wanted_engine || convolution_engine_of(*convolution) == wanted_engine;
         ++*(is_wanted ? &wanted_count : &other_count);
     }
     return status;
@@ -161,7 +161,6 @@ static bool read_layers(const char *text, nst_layer_list *list) {
 }
 
 static bool read_option(struct options *options, const char *name, const char *value) {
-    static const char *const engines[] = {"auto", "plain", "direct", "winograd", "winograd-clblast", "clblast", NULL};
     static const char *const poolings[] = {"max", "average", NULL};
     int index = 0;
     if (strcmp(name, "--image") == 0) {
@@ -170,8 +169,7 @@ static bool read_option(struct options *options, const char *name, const char *v
         index = find_name(value, poolings);
         options->settings.pooling = index == 1 ? NST_POOLING_AVERAGE : NST_POOLING_MAX;
     } else if (strcmp(name, "--engine") == 0) {
-        index = find_name(value, engines);
-        options->engine = index < 0 ? CONVOLUTION_AUTO : (enum convolution_engine)index;
+        options->engine = value;
     } else if (strcmp(name, "--content-layers") == 0) {
         return read_layers(value, &options->settings.content_layers);
     } else if (strcmp(name, "--style-layers") == 0) {
@@ -240,11 +238,16 @@ static nst_status read_inputs(struct run *run, const struct options *options, ns
 
 static nst_status prepare(struct run *run, const struct options *options, nst_error *error) {
     nst_status status = nst_context_create(NULL, &run->context, error);
-    if (!status) {
-        wanted_engine = options->engine;
-        status =
-            objective_create(run->context, run->network, &options->settings, options->engine, &run->objective, error);
+    if (status) {
+        return status;
     }
+    if (options->engine && strcmp(options->engine, "auto") != 0) {
+        wanted_engine = convolution_find_engine(run->context, options->engine);
+        if (!wanted_engine) {
+            return fail(error, NST_ERROR_ARGUMENT, "this device has no engine '%s'", options->engine);
+        }
+    }
+    status = objective_create(run->context, run->network, &options->settings, wanted_engine, &run->objective, error);
     if (status) {
         return status;
     }

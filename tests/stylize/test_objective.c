@@ -119,7 +119,7 @@ static void check_losses(const struct objective *objective, const nst_settings *
 }
 
 static void check_objective(nst_context *context, const struct objective_case *test, nst_objective kind,
-                            nst_pooling pooling, nst_precision precision, enum convolution_engine engine) {
+                            nst_pooling pooling, nst_precision precision, const struct convolution_engine *engine) {
     nst_error error;
     nst_network *network = random_network(test->network, 21);
     nst_settings settings = make_settings(test, kind, pooling);
@@ -194,11 +194,12 @@ static void losses_and_gradient_agree_with_the_reference(void **state) {
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(cases), 1); ++i) {
         for (int kind = NST_OBJECTIVE_NORMALIZED; kind <= NST_OBJECTIVE_NEURAL_STYLE; ++kind) {
             for (int precision = NST_PRECISION_SINGLE; precision <= NST_PRECISION_HALF; ++precision) {
-                check_objective(*state, &cases[i], kind, NST_POOLING_MAX, precision, CONVOLUTION_AUTO);
-                check_objective(*state, &cases[i], kind, NST_POOLING_AVERAGE, precision, CONVOLUTION_AUTO);
+                check_objective(*state, &cases[i], kind, NST_POOLING_MAX, precision, NULL);
+                check_objective(*state, &cases[i], kind, NST_POOLING_AVERAGE, precision, NULL);
             }
             /* The plain engine, which keeps every filter as halves; others only large ones. */
-            check_objective(*state, &cases[i], kind, NST_POOLING_MAX, NST_PRECISION_HALF, CONVOLUTION_PLAIN);
+            check_objective(*state, &cases[i], kind, NST_POOLING_MAX, NST_PRECISION_HALF,
+                            convolution_reference_engine(*state));
         }
     }
 }
@@ -217,7 +218,7 @@ static void layers_that_never_fire_cost_nothing(void **state) {
     const double share = 1;
     struct objective *objective;
     struct plan plan = {0};
-    check(objective_create(context, network, &settings, CONVOLUTION_AUTO, &objective, &error), &error);
+    check(objective_create(context, network, &settings, NULL, &objective, &error), &error);
     check(objective_add_to_plan(objective, &plan, &content.size, 1, &error), &error);
     check(plan_assign(&plan, &error), &error);
     check(plan_allocate(&plan, context, &error), &error);

@@ -1,4 +1,4 @@
-/* convolution_direct.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct.cl and
+/* convolution_direct_cpu.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct.cl and
  * cl/convolution_pointwise.cl. */
 #include "network/convolution_engine.h"
 #include "support/error.h"
@@ -11,6 +11,10 @@ enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels, 
 /* Up to this many output channels, vectors hold input channels instead. */
 enum { MOST_OUTPUTS = 4 };
 
+struct direct {
+    cl_kernel kernel;
+};
+
 static bool has_few_outputs(const struct convolution_shape *shape) {
     return shape->kernel_size > 1 && shape->out_channels <= MOST_OUTPUTS && shape->in_channels > MOST_OUTPUTS;
 }
@@ -22,15 +26,16 @@ static bool supports_image(const struct convolution_shape *shape) {
     return reads && writes;
 }
 
-static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return context->loops_in_kernel && context->channel_block >= 4 &&
-           (shape->kernel_size == 3 || shape->kernel_size == 1) && supports_image(shape) &&
+static bool supports(const struct convolution_engine *engine, const nst_context *context,
+                     const struct convolution_shape *shape) {
+    (void)engine, (void)context;
+    return (shape->kernel_size == 3 || shape->kernel_size == 1) && supports_image(shape) &&
            (!shape->in_place || (shape->kernel_size == 1 && shape->in_channels == shape->out_channels));
 }
 
 /* A tile in registers has two rows of so many columns, each of so many vectors of output channels. */
 enum { COLUMNS, VECTORS };
-static const struct convolution_parameter parameters[] = {
+static const struct tuning_parameter parameters[] = {
     {"columns", {2, 3, 4, 6, 8, 12}}, {"vectors", {1, 2, 4}}, {NULL, {0}}};
 
 /* AVX-512 has 32 vector registers, the others are taken to have 16: that many allow 12 sums. Few outputs need
@@ -50,8 +55,7 @@ static void set_defaults(const nst_context *context, const struct convolution_sh
 
 /* Packs weights [out][in][taps] into [in_blocks][taps][out][block]: lanes are input channels, zero where there is none.
  */
-static nst_status pack_for_few_outputs(nst_context *context, struct convolution *convolution, const float *weights,
-                                       nst_error *error) {
+static nst_status pack_for_few_outputs(struct convolution *convolution, const float *weights, nst_error *error) {
     size_t in = convolution->shape.in_channels, out = convolution->shape.out_channels;
     size_t taps = convolution->taps, block = convolution->block;
     size_t count = convolution->in_blocks * taps * out * block;
@@ -66,13 +70,13 @@ static nst_status pack_for_few_outputs(nst_context *context, struct convolution 
             }
         }
     }
-    nst_status status = convolution_upload_weights(context, convolution, packed, count, error);
+    nst_status status = convolution_upload_weights(convolution, packed, count, error);
     free(packed);
     return status;
 }
 
-static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
-                         nst_error *error) {
+static nst_status create(struct convolution *convolution, const float *weights, nst_error *error) {
+    struct direct *direct = convolution->state;
     const struct convolution_shape *shape = &convolution->shape;
     bool few_outputs = has_few_outputs(shape), is_pointwise = shape->kernel_size == 1;
     int columns = convolution->parameters[COLUMNS], vectors = convolution->parameters[VECTORS];
@@ -87,14 +91,19 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
                  shape->kernel_size, few_outputs ? shape->out_channels : 0, shape->from_image ? " -D FROM_IMAGE=1" : "",
                  shape->to_image ? " -D TO_IMAGE=1" : "");
     }
-    nst_status status = convolution_kernel(
-        context, convolution, is_pointwise ? "convolution_pointwise.cl" : "convolution_direct.cl", options,
-        is_pointwise ? "convolution_pointwise" : "convolution_direct", &convolution->kernel, error);
+    nst_status status =
+        convolution_kernel(convolution, is_pointwise ? "convolution_pointwise.cl" : "convolution_direct.cl", options,
+                           is_pointwise ? "convolution_pointwise" : "convolution_direct", &direct->kernel, error);
     if (status) {
         return status;
     }
-    return few_outputs ? pack_for_few_outputs(context, convolution, weights, error)
-                       : convolution_pack_weights(context, convolution, weights, error);
+    return few_outputs ? pack_for_few_outputs(convolution, weights, error)
+                       : convolution_pack_weights(convolution, weights, error);
+}
+
+static void release(struct convolution *convolution) {
+    struct direct *direct = convolution->state;
+    kernel_release(&direct->kernel);
 }
 
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
@@ -108,8 +117,8 @@ static uint64_t scratch_bytes(const struct convolution *convolution, int height,
            sizeof(cl_float);
 }
 
-static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                      nst_error *error) {
+static nst_status run(struct convolution *convolution, const struct convolution_call *call, nst_error *error) {
+    const struct direct *direct = convolution->state;
     const struct convolution_shape *shape = &convolution->shape;
     int out_height, out_width;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
@@ -119,7 +128,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
         groups *= 2;
     }
     if (shape->kernel_size == 1) {
-        return kernel_run(context, convolution->kernel, work_items(convolution->work_items),
+        return kernel_run(convolution->context, direct->kernel, work_items(convolution->work_items),
                           ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
                                     arg_buffer(convolution->weights), arg_buffer(convolution->bias),
                                     arg_buffer(call->scratch), arg_int(shape->in_channels),
@@ -127,7 +136,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                                     arg_int(groups)),
                           error);
     }
-    return kernel_run(context, convolution->kernel, work_items(convolution->work_items),
+    return kernel_run(convolution->context, direct->kernel, work_items(convolution->work_items),
                       ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
                                 arg_buffer(convolution->weights), arg_buffer(convolution->bias),
                                 arg_buffer(call->scratch), arg_int(shape->in_channels),
@@ -137,10 +146,16 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
                       error);
 }
 
-const struct convolution_methods convolution_direct = {
+const struct convolution_engine convolution_direct_cpu = {
+    .word = "direct",
     .name = "direct",
+    .device = CPUS,
+    .in_place = true,
+    .images = true,
     .supports = supports,
+    .state_bytes = sizeof(struct direct),
     .create = create,
+    .release = release,
     .scratch_bytes = scratch_bytes,
     .run = run,
     .parameters = parameters,

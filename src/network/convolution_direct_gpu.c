@@ -1,4 +1,4 @@
-/* convolution_tiled.c: direct convolution on GPUs, by tiles in local memory, or in registers alone for few output
+/* convolution_direct_gpu.c: direct convolution on GPUs, by tiles in local memory, or in registers alone for few output
  * channels. See cl/convolution_tiled.cl. */
 #include "network/convolution_engine.h"
 
@@ -9,7 +9,7 @@ enum { ITEM_CHANNELS = 4, GROUP_PANELS = 16, NARROW_GROUP = 64 };
 
 /* A wide work-group has 16 x GROUP_TILES work-items, and DEPTH rows of both matrices in local memory. */
 enum { GROUP_TILES, DEPTH };
-static const struct convolution_parameter parameters[] = {{"tiles", {4, 8, 16}}, {"depth", {4, 8, 16}}, {NULL, {0}}};
+static const struct tuning_parameter parameters[] = {{"tiles", {4, 8, 16}}, {"depth", {4, 8, 16}}, {NULL, {0}}};
 
 /* 64 channels x 128 pixels: the 12 KiB of local memory and the registers let four such groups share a compute unit
  * (docs/gpu-kernels.md). */
@@ -20,6 +20,10 @@ static void set_defaults(const nst_context *context, const struct convolution_sh
     values[DEPTH] = shape->in_channels <= 4 && context->sub_group == 0 ? 4 : 8;
 }
 
+struct direct {
+    cl_kernel kernel;
+};
+
 /* Up to this many output channels, the wide kernel would compute mostly channels that do not exist. */
 enum { MOST_NARROW_CHANNELS = 16 };
 
@@ -27,13 +31,15 @@ static bool is_narrow(const struct convolution_shape *shape) {
     return shape->out_channels <= MOST_NARROW_CHANNELS;
 }
 
-static bool supports(const nst_context *context, const struct convolution_shape *shape) {
-    return convolution_suits_gpus(context) && context->work_group >= GROUP_PANELS * USUAL_GROUP_TILES &&
+static bool supports(const struct convolution_engine *engine, const nst_context *context,
+                     const struct convolution_shape *shape) {
+    (void)engine;
+    return context->work_group >= GROUP_PANELS * USUAL_GROUP_TILES &&
            (shape->kernel_size == 1 || shape->kernel_size == 3);
 }
 
-static nst_status create(nst_context *context, struct convolution *convolution, const float *weights,
-                         nst_error *error) {
+static nst_status create(struct convolution *convolution, const float *weights, nst_error *error) {
+    struct direct *direct = convolution->state;
     const struct convolution_shape *shape = &convolution->shape;
     bool narrow = is_narrow(shape);
     convolution->panel_width = narrow ? ITEM_CHANNELS : ITEM_CHANNELS * GROUP_PANELS;
@@ -44,10 +50,14 @@ static nst_status create(nst_context *context, struct convolution *convolution, 
         snprintf(options + length, sizeof options - (size_t)length, " -D GROUP_TILES=%d -D DEPTH=%d",
                  convolution->parameters[GROUP_TILES], convolution->parameters[DEPTH]);
     }
-    nst_status status =
-        convolution_kernel(context, convolution, "convolution_tiled.cl", options,
-                           narrow ? "convolution_narrow" : "convolution_tiled", &convolution->kernel, error);
-    return status ? status : convolution_pack_weights(context, convolution, weights, error);
+    nst_status status = convolution_kernel(convolution, "convolution_tiled.cl", options,
+                                           narrow ? "convolution_narrow" : "convolution_tiled", &direct->kernel, error);
+    return status ? status : convolution_pack_weights(convolution, weights, error);
+}
+
+static void release(struct convolution *convolution) {
+    struct direct *direct = convolution->state;
+    kernel_release(&direct->kernel);
 }
 
 static bool takes_halves(const struct convolution_shape *shape) {
@@ -55,13 +65,8 @@ static bool takes_halves(const struct convolution_shape *shape) {
     return true;
 }
 
-static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
-    (void)convolution, (void)height, (void)width;
-    return 0;
-}
-
-static nst_status run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                      nst_error *error) {
+static nst_status run(struct convolution *convolution, const struct convolution_call *call, nst_error *error) {
+    const struct direct *direct = convolution->state;
     const struct convolution_shape *shape = &convolution->shape;
     int out_height, out_width;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
@@ -78,7 +83,7 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
             size.local[1] = GROUP_PANELS;
         }
         nst_status status = kernel_run(
-            context, convolution->kernel, size,
+            convolution->context, direct->kernel, size,
             ARGUMENTS(arg_buffer(call->input), arg_buffer(call->output), arg_buffer(call->mask),
                       arg_buffer(convolution->weights), arg_buffer(convolution->bias), arg_int(shape->in_channels),
                       arg_int(shape->out_channels), arg_int(call->height), arg_int(call->width),
@@ -91,11 +96,14 @@ static nst_status run(nst_context *context, struct convolution *convolution, con
     return NST_OK;
 }
 
-const struct convolution_methods convolution_tiled = {
-    .name = "tiled",
+const struct convolution_engine convolution_direct_gpu = {
+    .word = "direct",
+    .name = "direct",
+    .device = GPUS,
     .supports = supports,
+    .state_bytes = sizeof(struct direct),
     .create = create,
-    .scratch_bytes = scratch_bytes,
+    .release = release,
     .run = run,
     .parameters = parameters,
     .set_defaults = set_defaults,
