@@ -114,41 +114,48 @@ static bool has_first(const struct tensor_list *list, const struct naming *namin
     return convolution_tensor(list, &names, &first) != NULL;
 }
 
-/* How many of its convolutions are in the file. */
-static int count_present(const struct tensor_list *list, const struct description *candidate) {
-    int present = 0;
+/* Which convolutions of an architecture a file holds. */
+struct presence {
+    int count;
+    int last, missing; /* layers: the last that is there, and the first that is not; -1: none */
+};
+
+static struct presence find_present(const struct tensor_list *list, const struct description *candidate) {
+    struct presence presence = {.last = -1, .missing = -1};
     for (int i = 0; i < candidate->layer_count; i++) {
-        present += candidate->layers[i].kind == LAYER_CONVOLUTION &&
-                   convolution_tensor(list, candidate, &candidate->layers[i]) != NULL;
+        if (candidate->layers[i].kind != LAYER_CONVOLUTION) {
+            continue;
+        }
+        if (convolution_tensor(list, candidate, &candidate->layers[i]) != NULL) {
+            presence.count++;
+            presence.last = i;
+        } else if (presence.missing < 0) {
+            presence.missing = i;
+        }
     }
-    return present;
+    return presence;
+}
+
+static bool has_gap(const struct presence *presence) {
+    return presence->missing >= 0 && presence->missing < presence->last;
 }
 
 /* Finds where the file ends, and refuses gaps before that. */
 static nst_status find_end(const struct tensor_list *list, struct description *description, nst_error *error) {
-    int last = -1, missing = -1;
-    for (int i = 0; i < description->layer_count; i++) {
-        if (description->layers[i].kind != LAYER_CONVOLUTION) {
-            continue;
-        }
-        if (convolution_tensor(list, description, &description->layers[i]) != NULL) {
-            last = i;
-        } else if (missing < 0) {
-            missing = i;
-        }
-    }
-    if (missing >= 0 && missing < last) {
+    struct presence presence = find_present(list, description);
+    if (has_gap(&presence)) {
+        const struct described_layer *missing = &description->layers[presence.missing];
         return fail(error, NST_ERROR_NETWORK, "%s: as %s it lacks the layer %s (the tensor %s%s); get it again",
-                    list->path, description->architecture, description->layers[missing].name,
-                    description->layers[missing].tensor, description->suffixes->weight);
+                    list->path, description->architecture, missing->name, missing->tensor,
+                    description->suffixes->weight);
     }
     /* A shorter network ends with the ReLU of its last convolution: what follows it, only the architecture knows. */
-    description->present_layers = missing < 0 ? description->layer_count : last + 2;
+    description->present_layers = presence.missing < 0 ? description->layer_count : presence.last + 2;
     return NST_OK;
 }
 
 nst_status architecture_recognize(const struct tensor_list *list, struct description *description, nst_error *error) {
-    int best = 0;
+    struct presence best = {0};
     struct described_layer *layers = calloc(MOST_LAYERS, sizeof *layers);
     if (layers == NULL) {
         return fail_memory(error, MOST_LAYERS * sizeof *layers, "the layers of a network");
@@ -160,9 +167,11 @@ nst_status architecture_recognize(const struct tensor_list *list, struct descrip
         for (size_t a = 0; a < COUNT(architectures) && has_first(list, &namings[n]); a++) {
             struct description candidate = {.suffixes = namings[n].suffixes, .layers = layers};
             candidate.layer_count = list_layers(&architectures[a], &namings[n], layers);
-            int present = count_present(list, &candidate);
-            if (present > best) {
-                best = present;
+            struct presence presence = find_present(list, &candidate);
+            /* By its names VGG-16 is VGG-19 with gaps. */
+            bool whole = presence.count == best.count && has_gap(&best) && !has_gap(&presence);
+            if (presence.count > best.count || whole) {
+                best = presence;
                 naming = &namings[n];
                 vgg = &architectures[a];
             }

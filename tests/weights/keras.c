@@ -92,6 +92,8 @@ static void test_names(void **state) {
         {"model_weights/", "kernel:0", "bias:0", H5T_IEEE_F64LE, false},
     };
     (void)state;
+    int next_descriptor = dup(STDIN_FILENO);
+    close(next_descriptor);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         nst_network *network = open_network(write_keras("vgg.h5", &kinds[i]), &caffe);
         assert_int_equal(network->layer_count, 4);
@@ -100,6 +102,8 @@ static void test_names(void **state) {
         nst_network_destroy(network);
     }
     assert_open_fails(temporary_path("vgg.h5"), NULL, NST_ERROR_NETWORK, "--input-convention caffe");
+    assert_int_equal(dup(STDIN_FILENO), next_descriptor); /* no file, no end of a pipe is left open */
+    close(next_descriptor);
 }
 
 /* As save_weights names them: the layer's group within itself. */

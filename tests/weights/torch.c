@@ -4,8 +4,10 @@
 #include "files.h"
 #include "samples.h"
 #include "weights/network.h"
+#include "weights/tensors.h"
 #include <stdlib.h>
 #include <string.h>
+#include <zip.h>
 
 /* All samples hold one 1x1 convolution, which this file beside them describes. */
 static const char description[] =
@@ -132,7 +134,7 @@ static const struct hostile hostile[] = {
     CASE("ctorch._utils\n_rebuild_tensor_v3\n.", "wants to call torch._utils._rebuild_tensor_v3"),
     CASE("ccollections\nOrderedDict\x0a)\x81.", "instruction 0x81"), /* NEWOBJ */
     CASE("(ios\nsystem\n.", "instruction 0x69"),                     /* INST */
-    CASE("(o.", "instruction 0x6f"),                                 /* OBJ */
+    CASE("(o.", "instruction 0x6f at byte 1,"),                      /* OBJ */
     CASE("\x82\x01.", "instruction 0x82"),                           /* EXT1 */
     CASE("Pid\n.", "instruction 0x50"),                              /* PERSID in the old form */
     CASE("c\x1b[2J\nx\n.", "wants to call ?[2J.x"),                  /* a message must not move the cursor */
@@ -377,6 +379,36 @@ static void test_other_zip(void **state) {
     free(data);
 }
 
+/* A tensor that begins within its storage, which is compressed, so that what is before it must be read: more than is
+ * read at once, and one byte. */
+static void test_offset_in_zip(void **state) {
+    static const char pickle[] = "\x80\x02}" TEXT("\x01", "t") "ctorch._utils\n_rebuild_tensor_v2\n((" TEXT(
+        "\x07", "storage") "ctorch\nByteStorage\n" TEXT("\x01", "0")
+        TEXT("\x03", "cpu") "M\x88\x13tQ"
+                            "M\x01\x10(K\x05t(K\x01t\x89}tRs.";
+    enum { STORAGE_BYTES = 5000, OFFSET_BYTES = 4097 };
+    unsigned char storage[STORAGE_BYTES];
+    struct tensor_list list;
+    nst_error error;
+    float *values;
+    (void)state;
+    for (int i = 0; i < STORAGE_BYTES; i++)
+        storage[i] = (unsigned char)(i % 251);
+    const char *path = temporary_path("offset.pth");
+    zip_t *archive = zip_open(path, ZIP_CREATE, NULL);
+    assert_non_null(archive);
+    assert_true(zip_file_add(archive, "a/data.pkl", zip_source_buffer(archive, pickle, sizeof pickle - 1, 0), 0) >= 0);
+    assert_true(zip_file_add(archive, "a/data/0", zip_source_buffer(archive, storage, sizeof storage, 0), 0) >= 0);
+    assert_int_equal(zip_close(archive), 0);
+    if (tensor_list_open(path, &list, &error) != NST_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(tensor_read(&list, tensor_find(&list, "t"), &values, &error), NST_OK);
+    for (int i = 0; i < 5; i++)
+        assert_true(values[i] == (float)storage[OFFSET_BYTES + i]);
+    free(values);
+    tensor_list_close(&list);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),         cmocka_unit_test(test_truncated),
@@ -384,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_python2),         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_floods),          cmocka_unit_test(test_amplification),
         cmocka_unit_test(test_legacy_storages), cmocka_unit_test(test_other_zip),
+        cmocka_unit_test(test_offset_in_zip),
     };
     return cmocka_run_group_tests_name("weights.torch", tests, set_up, remove_temporary_folder);
 }

@@ -1,11 +1,36 @@
-/* Suite weights.values: 16-bit types and fitted codebooks: the arithmetic of storing weights in fewer bits. */
+/* Suite weights.values: 16-bit types and codebooks, the arithmetic of storing weights in fewer bits; texts of
+ * files in messages. */
 #include "files.h"
 #include "support/random.h"
 #include "weights/codebook.h"
 #include "weights/half.h"
+#include "weights/tensors.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Texts of files, as they are shown in messages. */
+static void test_printable(void **state) {
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {{"", ""},
+                 {"abc", "abc"},
+                 {"a\x1b[2J\n\x7f", "a?[2J??"},
+                 {"seven77", "seven77"},
+                 {"\xc3\xa9", "\xc3\xa9"},
+                 {"eight888", "eigh..."},
+                 {"as long as it likes", "as l..."}};
+    char buffer[10];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memset(buffer, '#', sizeof buffer);
+        assert_ptr_equal(printable(cases[i].text, strlen(cases[i].text), buffer + 1, 8), buffer + 1);
+        assert_string_equal(buffer + 1, cases[i].shown);
+        assert_true(buffer[0] == '#' && buffer[9] == '#');
+    }
+    printable("abc", 3, buffer, 3);
+    assert_string_equal(buffer, "ab");
+}
 
 /* Every value of a 16-bit type is kept, and what lies between two goes to the nearer, or to the even one. */
 static void check_rounding(float (*to_float)(uint16_t), uint16_t (*from_float)(float), uint16_t infinity) {
@@ -156,8 +181,8 @@ static void test_packing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half), cmocka_unit_test(test_bfloat16), cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_make), cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_half), cmocka_unit_test(test_bfloat16),  cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_make), cmocka_unit_test(test_printable), cmocka_unit_test(test_packing),
     };
     return cmocka_run_group_tests_name("weights.values", tests, NULL, NULL);
 }
