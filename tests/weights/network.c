@@ -28,7 +28,7 @@ static void test_conventions(void **state) {
                                       "RGB, 0..1, minus (1, 2, 3, 4)",
                                       "RGB, 0..1, minus (1, 2, x)",
                                       "RGB, 0..1, minus (1, 2, nan)",
-                                      "RGB, 0..1, minus (1, 2, 0000000000000000000000000000003)",
+                                      "RGB, 0..1, minus (1, 2, 00000000000000000000000000000003)",
                                       "RGB, 0..1, over (1, 0, 1)",
                                       "RGB, 0..1, over (1, 1, 1), minus (1, 1, 1)",
                                       "RGB, 0..1 and more"};
