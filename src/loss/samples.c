@@ -1,0 +1,102 @@
+/* samples.c: samples of feature maps on the device; see samples.h. */
+#include "loss/samples.h"
+
+#include "network/convolution.h"
+
+struct sample_line sample_line_aligned(int side, int count) {
+    return count > 1 ? (struct sample_line){side - 1, 0, count - 1, count} : (struct sample_line){0, 0, 1, count};
+}
+
+struct sample_line sample_line_strided(int side, int stride, int offset) {
+    return (struct sample_line){stride, offset, 1, (side - offset + stride - 1) / stride};
+}
+
+int sample_grid_positions(const struct sample_grid *grid) {
+    return grid->rows.count * grid->columns.count;
+}
+
+int sample_blocks(const nst_context *context, int channels) {
+    return (channels + context->channel_block - 1) / context->channel_block;
+}
+
+uint64_t sample_stack_bytes(const nst_context *context, int blocks, int positions) {
+    return (uint64_t)blocks * (uint64_t)positions * (uint64_t)context->channel_block * sizeof(float);
+}
+
+nst_status samples_create(nst_context *context, bool half_maps, struct samples *samples, nst_error *error) {
+    *samples = (struct samples){0};
+    const struct {
+        const char *name;
+        cl_kernel *kernel;
+    } kernels[] = {{"samples_read", &samples->read},
+                   {"samples_gradient", &samples->gradient},
+                   {"samples_mean", &samples->mean},
+                   {"samples_subtract", &samples->subtract},
+                   {"samples_squares", &samples->squares}};
+    nst_status status = NST_OK;
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels && !status; ++i) {
+        status = kernel_create(context, "samples.cl", feature_map_option(half_maps), kernels[i].name, kernels[i].kernel,
+                               error);
+    }
+    return status;
+}
+
+void samples_release(struct samples *samples) {
+    kernel_release(&samples->read);
+    kernel_release(&samples->gradient);
+    kernel_release(&samples->mean);
+    kernel_release(&samples->subtract);
+    kernel_release(&samples->squares);
+}
+
+static struct kernel_argument line_argument(struct sample_line line) {
+    return arg_int4(line.step, line.start, line.unit, line.count);
+}
+
+nst_status samples_read(nst_context *context, const struct samples *samples, const struct sample_source *source,
+                        const struct sample_stack *stack, nst_error *error) {
+    return kernel_run(context, samples->read, work_range(context, (size_t)stack->blocks * (size_t)stack->positions),
+                      ARGUMENTS(arg_buffer(source->map), arg_buffer(stack->samples), arg_int(stack->first_block),
+                                arg_int(stack->blocks), arg_int(source->height), arg_int(source->width),
+                                line_argument(source->grid.rows), line_argument(source->grid.columns),
+                                arg_float((float)source->scale)),
+                      error);
+}
+
+nst_status samples_add_gradient(nst_context *context, const struct samples *samples, const struct sample_source *source,
+                                const struct sample_stack *stack, nst_error *error) {
+    size_t count = (size_t)stack->blocks * (size_t)source->height * (size_t)source->width;
+    return kernel_run(context, samples->gradient, work_range(context, count),
+                      ARGUMENTS(arg_buffer(stack->samples), arg_int(stack->first_block), arg_buffer(source->mask),
+                                arg_int(source->mask != NULL), arg_buffer(source->map), arg_int(stack->blocks),
+                                arg_int(source->height), arg_int(source->width), line_argument(source->grid.rows),
+                                line_argument(source->grid.columns), arg_float((float)source->scale)),
+                      error);
+}
+
+nst_status samples_mean(nst_context *context, const struct samples *samples, const struct sample_stack *stack,
+                        cl_mem mean, nst_error *error) {
+    size_t group = context->loops_in_kernel ? 1 : context->work_group;
+    struct work_size size = {1, {(size_t)stack->blocks * group, 1, 1}, {group, 1, 1}};
+    return kernel_run(
+        context, samples->mean, size,
+        ARGUMENTS(arg_buffer(stack->samples), arg_buffer(mean), arg_int(stack->first_block), arg_int(stack->positions)),
+        error);
+}
+
+nst_status samples_subtract(nst_context *context, const struct samples *samples, const struct sample_stack *stack,
+                            cl_mem mean, nst_error *error) {
+    return kernel_run(context, samples->subtract, work_range(context, (size_t)stack->blocks * (size_t)stack->positions),
+                      ARGUMENTS(arg_buffer(stack->samples), arg_buffer(mean), arg_int(stack->first_block),
+                                arg_int(stack->blocks), arg_int(stack->positions)),
+                      error);
+}
+
+nst_status samples_squares(nst_context *context, const struct samples *samples, const struct sample_stack *stack,
+                           const struct sample_squares *squares, nst_error *error) {
+    return kernel_run(context, samples->squares, work_range(context, (size_t)stack->positions),
+                      ARGUMENTS(arg_buffer(stack->samples), arg_buffer(squares->mean), arg_int(squares->mean != NULL),
+                                arg_buffer(squares->squares), arg_int(stack->first_block), arg_int(stack->blocks),
+                                arg_int(stack->positions), arg_int(squares->adds)),
+                      error);
+}
