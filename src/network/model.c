@@ -127,13 +127,23 @@ static bool folds(const struct layer *layer) {
     return layer->padding > 0 && layer->padding_mode != PADDING_ZERO;
 }
 
+/* True if the style loss's 1x1 convolution can write its gradient over a stage's map. */
+static bool can_work_in_place(const struct model *model, const struct stage *stage) {
+    const struct convolution_shape shape = {.in_channels = stage->out_channels,
+                                            .out_channels = stage->out_channels,
+                                            .kernel_size = 1,
+                                            .half_maps = model->half,
+                                            .epilogue = EPILOGUE_MASK,
+                                            .in_place = true};
+    return convolution_is_possible(model->context, &shape, NULL);
+}
+
 /* Where one loss alone uses the map of a stage, and a convolution above can add to what the loss made of it. */
 static void choose_gradients_in_place(struct model *model) {
     for (int s = 0; s < model->stage_count; ++s) {
         struct stage *stage = &model->stages[s], *above = s + 1 < model->stage_count ? stage + 1 : NULL;
         bool can_add = !above || (!above->is_pooling && !folds(above->layer));
-        stage->has_gradient_in_place =
-            model->context->loops_in_kernel && model->context->channel_block > 1 && stage->taps == 1 && can_add;
+        stage->has_gradient_in_place = stage->taps == 1 && can_add && can_work_in_place(model, stage);
     }
 }
 
