@@ -2,6 +2,7 @@
 #include "device/icd_files.h"
 
 #include "device/list.h"
+#include "support/child.h"
 
 #ifdef _WIN32
 
@@ -14,14 +15,9 @@ bool icd_files_note(int patience_ms, nst_device_list *list) {
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { PATH_LENGTH = 512 };
 
@@ -49,46 +45,34 @@ static void read_library(const char *path, char library[PATH_LENGTH]) {
     }
 }
 
-/* In the child: what is wrong, "" if nothing; does not return. */
-static void load(const char *library, int pipe_end) {
+/* A child_talk: what is wrong with the library, "" if nothing. */
+static void load(void *user, int pipe_end) {
+    const char *library = user;
     char message[PATH_LENGTH] = "";
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (!dlopen(library, RTLD_LAZY | RTLD_LOCAL)) {
         const char *reason = dlerror();
         snprintf(message, sizeof message, "%s", reason ? reason : "it cannot be loaded");
     }
-    ssize_t written = write(pipe_end, message, sizeof message);
-    _exit(written == (ssize_t)sizeof message ? 0 : 1);
+    child_send(pipe_end, message, sizeof message);
 }
 
 /* What is wrong with a driver, "" if nothing is. */
-static void try_library(const char *library, int patience_ms, char message[PATH_LENGTH]) {
-    int ends[2];
+static void try_library(char *library, int patience_ms, char message[PATH_LENGTH]) {
+    struct child child;
+    char ending[CHILD_ENDING_LENGTH];
     *message = 0;
     if (!*library) {
         snprintf(message, PATH_LENGTH, "it names no driver");
         return;
     }
-    fflush(NULL);
-    if (pipe(ends) != 0) {
+    if (child_start(load, library, "load a driver", patience_ms, &child, NULL)) {
         return;
     }
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        load(library, ends[1]);
+    bool arrived = child_receive(&child, message, PATH_LENGTH);
+    child_end(&child, ending);
+    if (!arrived) {
+        snprintf(message, PATH_LENGTH, "%.400s %s while it was loaded", library, ending);
     }
-    close(ends[1]);
-    if (child > 0) {
-        struct pollfd wait = {.fd = ends[0], .events = POLLIN};
-        int ready = poll(&wait, 1, patience_ms);
-        if (ready != 1 || read(ends[0], message, PATH_LENGTH) != PATH_LENGTH) {
-            snprintf(message, PATH_LENGTH, "%s %s while it is loaded", library, ready == 1 ? "crashes" : "hangs");
-            kill(child, SIGKILL);
-        }
-        waitpid(child, NULL, 0);
-    }
-    close(ends[0]);
 }
 
 bool icd_files_note(int patience_ms, nst_device_list *list) {

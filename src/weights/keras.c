@@ -7,6 +7,7 @@
  * A kernel of Keras is [height][width][in][out]; its strides make it a tensor of [out][in][height][width]. Names are
  * paths: /block1_conv1/block1_conv1_W_1:0 in the old files of keras-applications, block1_conv1/block1_conv1/kernel:0
  * from save_weights, and the same below model_weights/ from save. */
+#include "support/child.h"
 #include "support/error.h"
 #include "weights/tensors.h"
 #include <stdlib.h>
@@ -23,11 +24,8 @@ nst_status keras_list(struct tensor_list *list, nst_error *error) {
 }
 
 #else
-#include <errno.h>
 #include <hdf5.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define MAX_DEPTH   8      /* groups within groups */
 #define MAX_OBJECTS 100000 /* a group that contains itself is not walked through for ever */
@@ -224,53 +222,23 @@ static nst_status walk_file(struct tensor_list *list, nst_error *error) {
     return walk.status;
 }
 
-static void send_bytes(int pipe_end, const void *data, size_t bytes) {
-    for (const char *next = data; bytes > 0;) {
-        ssize_t written = write(pipe_end, next, bytes);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            _exit(1);
-        }
-        next += written;
-        bytes -= (size_t)written;
-    }
-}
-
-/* Never returns; the exit handlers of the program are not the child's. */
-static void run_child(struct tensor_list *list, int pipe_end) {
+/* A child_talk. */
+static void tell_tensors(void *user, int pipe_end) {
+    struct tensor_list *list = user;
     struct report report = {.error = {NST_OK, ""}};
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     setrlimit(RLIMIT_CPU, &(struct rlimit){PATIENCE_S, PATIENCE_S});
     report.error.status = walk_file(list, &report.error);
     report.count = list->count;
-    send_bytes(pipe_end, &report, sizeof report);
+    child_send(pipe_end, &report, sizeof report);
     for (size_t i = 0; i < list->count; i++) {
         struct found found = {.tensor = list->tensors[i]};
         found.tensor.name = NULL;
         strcpy(found.name, list->tensors[i].name); /* tensor_list_add has seen to its length */
-        send_bytes(pipe_end, &found, sizeof found);
+        child_send(pipe_end, &found, sizeof found);
     }
-    _exit(0);
 }
 
 /* ---- In the parent --------------------------------------------------------------------------------------------- */
-
-static bool receive_bytes(int pipe_end, void *data, size_t bytes) {
-    for (char *next = data; bytes > 0;) {
-        ssize_t got = read(pipe_end, next, bytes);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return false;
-        }
-        next += got;
-        bytes -= (size_t)got;
-    }
-    return true;
-}
 
 /* Adds a tensor that the child has found, once it is known to lie within the file. */
 static nst_status add_found(struct tensor_list *list, struct found *found, nst_error *error) {
@@ -291,48 +259,37 @@ static nst_status add_found(struct tensor_list *list, struct found *found, nst_e
     return tensor_list_add(list, found->name, tensor, error);
 }
 
-/* Takes the child's report. */
-static nst_status receive_list(struct tensor_list *list, int pipe_end, nst_error *error) {
+/* Takes the child's report. `*arrived` is false if that ended too soon. */
+static nst_status receive_list(struct tensor_list *list, struct child *child, bool *arrived, nst_error *error) {
     struct report report;
-    bool arrived = receive_bytes(pipe_end, &report, sizeof report);
+    *arrived = child_receive(child, &report, sizeof report);
     report.error.message[NST_ERROR_LENGTH - 1] = 0;
-    if (arrived && report.error.status) {
+    if (*arrived && report.error.status) {
         return fail(error, report.error.status, "%s", report.error.message);
     }
-    for (size_t i = 0; arrived && i < report.count; i++) {
+    nst_status status = NST_OK;
+    for (size_t i = 0; !status && *arrived && i < report.count; i++) {
         struct found found;
-        arrived = receive_bytes(pipe_end, &found, sizeof found);
-        nst_status status = arrived ? add_found(list, &found, error) : NST_OK;
-        if (status) {
-            return status;
-        }
+        *arrived = child_receive(child, &found, sizeof found);
+        status = *arrived ? add_found(list, &found, error) : NST_OK;
     }
-    return arrived
-               ? NST_OK
-               : fail(error, NST_ERROR_FORMAT,
-                      "%s is damaged: libhdf5 broke down over it, or did not come to an end; get it again", list->path);
+    return status;
 }
 
 nst_status keras_list(struct tensor_list *list, nst_error *error) {
-    int ends[2];
-    if (pipe(ends) != 0) {
-        return fail(error, NST_ERROR_FILE, "%s: cannot make a pipe to read it: %s", list->path, strerror(errno));
+    struct child child;
+    char ending[CHILD_ENDING_LENGTH];
+    bool arrived;
+    /* The limit is one of processor time: a slow disk is no fault. */
+    nst_status status = child_start(tell_tensors, list, "read an HDF5 file", CHILD_FOREVER, &child, error);
+    if (status) {
+        return status;
     }
-    pid_t process = fork();
-    if (process == 0) {
-        close(ends[0]);
-        run_child(list, ends[1]);
-    }
-    int code = errno;
-    close(ends[1]);
-    nst_status status = process < 0 ? fail(error, NST_ERROR_FILE, "%s: cannot start a process to read it: %s",
-                                           list->path, strerror(code))
-                                    : receive_list(list, ends[0], error);
-    close(ends[0]); /* a child that is still writing ends by that */
-    while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR) {
-        ;
-    }
-    return status;
+    status = receive_list(list, &child, &arrived, error);
+    child_end(&child, ending);
+    return arrived ? status
+                   : fail(error, NST_ERROR_FORMAT, "%s is damaged: libhdf5 %s when it read the file; get it again",
+                          list->path, ending);
 }
 
 #endif
