@@ -61,6 +61,11 @@ typedef struct nst_error {
     char message[NST_ERROR_LENGTH]; /* one line, without a full stop or a prefix; for a list, further lines follow */
 } nst_error;
 
+/* What a person should be told although all went well: one line like those of errors, or none ("" as message). */
+typedef struct nst_note {
+    char message[NST_ERROR_LENGTH];
+} nst_note;
+
 /* ---- Pictures -------------------------------------------------------------------------------------------------- */
 
 /* A picture in host memory: sRGB-encoded values in 0..1, rows from the top, channels interleaved,
@@ -87,9 +92,10 @@ typedef struct nst_picture_format {
 } nst_picture_format;
 
 /* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Gray, palette and CMYK become RGB,
- * the orientation in the EXIF data is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
- * Errors: NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY (a header that promises more than nst can handle). */
-nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *error);
+ * the orientation that EXIF or XMP tells is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
+ * A damaged file of which all rows are there is read, and `note`, which may be NULL, says what is wrong with it. Errors:
+ * NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY (a header that promises more than nst can handle). */
+nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *note, nst_error *error);
 
 /* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so
  * that after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG

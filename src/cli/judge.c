@@ -3,6 +3,7 @@
 #include "cli/device_open.h"
 #include "cli/json.h"
 #include "cli/network_choice.h"
+#include "cli/picture_open.h"
 #include "cli/table.h"
 #include "support/error.h"
 
@@ -105,12 +106,12 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
     nst_network *network = NULL;
     nst_picture picture = {0}, content = {0}, style = {0};
     nst_judgement judgement;
-    nst_status status = nst_picture_read(path, &picture, error);
+    nst_status status = picture_open(path, false, &picture, error);
     if (!status) {
-        status = nst_picture_read(values->content, &content, error);
+        status = picture_open(values->content, false, &content, error);
     }
     if (!status) {
-        status = nst_picture_read(values->style, &style, error);
+        status = picture_open(values->style, false, &style, error);
     }
     if (!status) {
         status = device_open(values->device, values->no_cache, false, &context, error);

@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/network_choice.h"
+#include "cli/picture_open.h"
 #include "cli/progress.h"
 #include "cli/record.h"
 #include "cli/stylize_options.h"
@@ -48,13 +49,13 @@ static double clock_seconds(void) {
 
 static nst_status read_pictures(struct run *run, nst_error *error) {
     char **operands = run->arguments->operands;
-    nst_status status = nst_picture_read(operands[0], &run->content, error);
+    nst_status status = picture_open(operands[0], run->options.quiet, &run->content, error);
     for (int i = 1; !status && i < run->arguments->operand_count; i++) {
-        status = nst_picture_read(operands[i], &run->styles[run->style_count], error);
+        status = picture_open(operands[i], run->options.quiet, &run->styles[run->style_count], error);
         run->style_count += !status;
     }
     if (!status && run->options.settings.init == NST_INIT_PICTURE) {
-        status = nst_picture_read(run->options.init, &run->init, error);
+        status = picture_open(run->options.init, run->options.quiet, &run->init, error);
     }
     return status;
 }

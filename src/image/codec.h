@@ -8,11 +8,12 @@
 #define PICTURE_MAX_SIDE_PX 32767
 #define PICTURE_MAX_PIXELS  (INT64_C(1) << 28)
 
-/* A picture file in memory. `path` is for messages only. */
+/* A picture file in memory. */
 struct picture_source {
-    const char *path;
+    const char *path; /* for messages */
     const unsigned char *data;
     size_t bytes;
+    nst_note *note; /* where to say what is wrong with a file that is read nevertheless; or NULL */
 };
 
 /* A picture file being written. */
@@ -23,10 +24,10 @@ struct picture_target {
 };
 
 /* Decode a whole file. `picture` is filled only on success; values are what the file says divided by the largest value
- * of its depth, taken as sRGB: embedded profiles (iCCP, gAMA, cHRM; ICC in JPEG) are ignored. A file that ends early or
- * whose picture data is damaged is an error, never half a picture. Orientation is applied
- * (orientation.h). Errors:
- * NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
+ * of its depth, taken as sRGB: embedded profiles (iCCP, gAMA, cHRM; ICC in JPEG) are ignored. The orientation that is
+ * told is applied. A file that ends before its last row, or whose rows libpng or libjpeg cannot decode, is an error,
+ * never half a picture; where they can, and only warn, or what is damaged lies behind the last row, the picture is read
+ * and the source's note says so. Errors: NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
 nst_status picture_read_png(const struct picture_source *source, nst_picture *picture, nst_error *error);
 nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *picture, nst_error *error);
 

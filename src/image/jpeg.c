@@ -1,7 +1,8 @@
 /* jpeg.c: JPEG files through libjpeg-turbo.
  *
- * libjpeg reports errors by a callback that must not return, and damage in the data by mere warnings. Both end in
- * longjmp here; as in png.c, everything to be released hangs on one struct that the function around owns. */
+ * libjpeg reports errors by a callback that must not return, and damage in the data by mere warnings, after which it
+ * goes on with what can be told of the picture. Errors, and warnings that mean that rows are missing, end in longjmp
+ * here; as in png.c, everything to be released hangs on one struct that the function around owns. */
 #include "image/codec.h"
 #include "image/orientation.h"
 #include "image/picture.h"
@@ -24,8 +25,17 @@
 struct jpeg_trap {
     struct jpeg_error_mgr manager; /* first, so that libjpeg's pointer to it is one to the trap */
     jmp_buf escape;
-    char text[JMSG_LENGTH_MAX];
+    char text[JMSG_LENGTH_MAX]; /* of the error, or of the first warning; "" without */
+    bool decoding;              /* past the header: among the scans, or behind them */
+    bool ended;                 /* the file has no more bytes */
 };
+
+static void keep_text(j_common_ptr common) {
+    struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
+    if (trap->text[0] == '\0') {
+        common->err->format_message(common, trap->text);
+    }
+}
 
 static void take_error(j_common_ptr common) {
     struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
@@ -33,19 +43,45 @@ static void take_error(j_common_ptr common) {
     longjmp(trap->escape, 1);
 }
 
-/* Warnings (level -1) that mean that part of the picture is lost are errors; odd but harmless things are ignored. */
+static bool in_last_row_of_blocks(const struct jpeg_decompress_struct *info) {
+    return info->input_iMCU_row + 1 >= info->total_iMCU_rows;
+}
+
+/* Whether a warning says that rows of the picture, or what is before them, cannot be told from the file. */
+static bool rows_are_missing(const struct jpeg_decompress_struct *info, const struct jpeg_trap *trap) {
+    bool restart = info->unread_marker >= JPEG_RST0 && info->unread_marker <= JPEG_RST0 + 7;
+    switch (trap->manager.msg_code) {
+    case JWRN_JPEG_EOF:
+        /* Huffman's decoder reads ahead, and warns again if it lacks what it did not get; the arithmetic one makes
+         * zeros of it. */
+        return !trap->decoding || (info->arith_code && !in_last_row_of_blocks(info));
+    case JWRN_HIT_MARKER:
+        /* At a restart marker decoding goes on. At another one, only the last row of blocks may lack something. */
+        return trap->ended || (!restart && (!in_last_row_of_blocks(info) || info->input_iMCU_row == 0));
+    default:
+        return false;
+    }
+}
+
+/* Warnings (level -1) about the data of a file being read; odd but harmless things are ignored. */
 static void take_message(j_common_ptr common, int level) {
-    if (level >= 0) {
+    struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
+    if (level >= 0 || !common->is_decompressor) {
         return;
     }
-    switch (common->err->msg_code) {
-    case JWRN_JPEG_EOF:      /* premature end of file */
-    case JWRN_HIT_MARKER:    /* premature end of data segment */
-    case JWRN_HUFF_BAD_CODE: /* corrupt data */
+    switch (trap->manager.msg_code) {
+    case JWRN_JPEG_EOF:        /* premature end of file */
+    case JWRN_HIT_MARKER:      /* premature end of data segment */
+    case JWRN_EXTRANEOUS_DATA: /* bytes between data segments that belong to none */
+    case JWRN_HUFF_BAD_CODE:   /* corrupt data */
     case JWRN_ARITH_BAD_CODE:
     case JWRN_MUST_RESYNC: /* a restart marker is missing */
     case JWRN_NOT_SEQUENTIAL:
-        take_error(common);
+        keep_text(common);
+        if (rows_are_missing((j_decompress_ptr)common, trap)) {
+            longjmp(trap->escape, 1);
+        }
+        trap->ended = trap->ended || trap->manager.msg_code == JWRN_JPEG_EOF;
     }
 }
 
@@ -64,16 +100,36 @@ struct jpeg_reader {
     struct jpeg_progress_mgr progress;
     nst_picture picture;
     struct orientation orientation;
+    unsigned components_seen; /* a bit for each component that a scan had data of */
     struct jpeg_trap trap;
 };
 
-static void limit_scans(j_common_ptr common) {
-    struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
-    if (((j_decompress_ptr)common)->input_scan_number <= MAX_SCANS) {
-        return;
+/* Called at the beginning of each scan at least, if there are several. */
+static void watch_scans(j_common_ptr common) {
+    j_decompress_ptr info = (j_decompress_ptr)common;
+    struct jpeg_reader *reader = info->client_data;
+    for (int i = 0; i < info->comps_in_scan; i++) {
+        reader->components_seen |= 1u << info->cur_comp_info[i]->component_index;
     }
-    snprintf(trap->text, sizeof trap->text, "it has more than %d scans", MAX_SCANS);
-    longjmp(trap->escape, 1);
+    if (info->input_scan_number > MAX_SCANS) {
+        snprintf(reader->trap.text, sizeof reader->trap.text, "it has more than %d scans", MAX_SCANS);
+        longjmp(reader->trap.escape, 1);
+    }
+}
+
+/* Whether a file of several scans that has ended lacks some of them: a component, or in progressive files digits of a
+ * coefficient. libjpeg does without. */
+static bool scans_are_missing(const struct jpeg_reader *reader) {
+    const struct jpeg_decompress_struct *info = &reader->info;
+    if (!info->progressive_mode) {
+        return reader->components_seen != (1u << info->num_components) - 1;
+    }
+    for (int i = 0; i < info->num_components * DCTSIZE2; i++) {
+        if (info->coef_bits[i / DCTSIZE2][i % DCTSIZE2] != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void find_orientation(struct jpeg_reader *reader) {
@@ -115,14 +171,46 @@ static void read_rows(struct jpeg_reader *reader) {
     }
 }
 
+/* Kinds of JPEG that libjpeg may not decode, by the marker of their frame (ITU-T T.81, table B.1; T.87); else NULL. */
+static const char *kind_of_frame(int marker) {
+    static const char hierarchical[] = "a hierarchical JPEG", arithmetic[] = "an arithmetic-coded JPEG";
+    static const char *const kinds[256] = {
+        [0xc3] = "a lossless JPEG", [0xc5] = hierarchical, [0xc6] = hierarchical,      [0xc7] = hierarchical,
+        [0xc9] = arithmetic,        [0xca] = arithmetic,   [0xcb] = "a lossless JPEG", [0xcd] = hierarchical,
+        [0xce] = hierarchical,      [0xcf] = hierarchical, [0xde] = hierarchical,      [0xf7] = "a JPEG-LS",
+    };
+    return marker >= 0 && marker < 256 ? kinds[marker] : NULL;
+}
+
+static nst_status fail_decoding(const struct jpeg_reader *reader, nst_error *error) {
+    const char *path = reader->source->path, *kind = NULL;
+    const struct jpeg_error_mgr *manager = &reader->trap.manager;
+    switch (manager->msg_code) {
+    case JERR_BAD_PRECISION:
+        return fail(error, NST_ERROR_FORMAT, "%s is a JPEG picture of %d bits; convert it to PNG or to 8 bits", path,
+                    manager->msg_parm.i[0]);
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_UNKNOWN_MARKER:
+        kind = kind_of_frame(manager->msg_parm.i[0]);
+        break;
+    case JERR_ARITH_NOTIMPL:
+        kind = kind_of_frame(0xc9);
+    }
+    if (kind) {
+        return fail(error, NST_ERROR_FORMAT, "%s is %s picture; convert it to PNG or baseline JPEG", path, kind);
+    }
+    return fail(error, NST_ERROR_FORMAT, "%s is a damaged JPEG picture: %s", path, reader->trap.text);
+}
+
 static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     struct jpeg_decompress_struct *info = &reader->info;
     const struct picture_source *source = reader->source;
     if (setjmp(reader->trap.escape)) {
-        return fail(error, NST_ERROR_FORMAT, "%s is a damaged JPEG picture: %s", source->path, reader->trap.text);
+        return fail_decoding(reader, error);
     }
     jpeg_create_decompress(info);
-    reader->progress.progress_monitor = limit_scans;
+    info->client_data = reader;
+    reader->progress.progress_monitor = watch_scans;
     info->progress = &reader->progress;
     jpeg_save_markers(info, METADATA_MARKER, 0xffff);
     jpeg_mem_src(info, source->data, (unsigned long)source->bytes);
@@ -142,9 +230,16 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
         return status;
     }
     find_orientation(reader);
-    jpeg_start_decompress(info);
+    reader->trap.decoding = true;
+    jpeg_start_decompress(info); /* reads all scans, if there are several */
+    if (reader->trap.ended && jpeg_has_multiple_scans(info) && scans_are_missing(reader)) {
+        return fail_decoding(reader, error);
+    }
     read_rows(reader);
     jpeg_finish_decompress(info);
+    if (reader->trap.text[0]) {
+        remark(source->note, "%s is damaged, but all rows are there: %s", source->path, reader->trap.text);
+    }
     return NST_OK;
 }
 

@@ -136,15 +136,18 @@ static nst_status decode(const struct picture_source *source, nst_picture *pictu
     return fail(error, NST_ERROR_FORMAT, "%s is not a picture that can be read: expected PNG or JPEG", source->path);
 }
 
-nst_status nst_picture_read(const char *path, nst_picture *picture, nst_error *error) {
+nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *note, nst_error *error) {
     memset(picture, 0, sizeof *picture);
+    if (note) {
+        note->message[0] = '\0';
+    }
     unsigned char *data = NULL;
     size_t bytes = 0;
     nst_status status = file_read(path, "picture", FILE_LIMIT_BYTES, &data, &bytes, error);
     if (status) {
         return status;
     }
-    struct picture_source source = {path, data, bytes};
+    struct picture_source source = {path, data, bytes, note};
     status = decode(&source, picture, error);
     free(data);
     return status;

@@ -99,11 +99,15 @@ static void find_orientation(struct png_reader *reader, struct orientation *told
     }
 }
 
-static nst_status decode(struct png_reader *reader, nst_error *error) {
+static nst_status fail_damaged(const struct png_reader *reader, nst_error *error) {
+    return fail(error, NST_ERROR_FORMAT, "%s is a damaged PNG picture: %s", reader->source->path, reader->message.text);
+}
+
+/* All but the turning, up to the last row. */
+static nst_status decode_rows(struct png_reader *reader, nst_error *error) {
     png_structp png = reader->png;
     if (setjmp(png_jmpbuf(png))) {
-        return fail(error, NST_ERROR_FORMAT, "%s is a damaged PNG picture: %s", reader->source->path,
-                    reader->message.text);
+        return fail_damaged(reader, error);
     }
     png_set_read_fn(png, reader, read_bytes);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours is checked below, and names the size */
@@ -127,7 +131,37 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
         return fail_memory(error, rows_bytes, "decoding a picture");
     }
     read_rows(reader);
-    png_read_end(png, reader->info);
+    return NST_OK;
+}
+
+/* Whether an error came up within the picture's data: libpng checks the end of that only once all rows are there. */
+static bool in_picture_data(png_structp png) {
+    const png_uint_32 idat = 0x49444154; /* "IDAT" */
+    return png_get_io_chunk_type(png) == idat && (png_get_io_state(png) & PNG_IO_MASK_LOC) != PNG_IO_CHUNK_HDR;
+}
+
+/* What is behind the last row: texts, the end. Damage there leaves the picture whole, unless it is that of its data. */
+static nst_status read_end(struct png_reader *reader, nst_error *error) {
+    if (setjmp(png_jmpbuf(reader->png))) {
+        if (in_picture_data(reader->png)) {
+            return fail_damaged(reader, error);
+        }
+        remark(reader->source->note, "%s is damaged behind its last row: %s", reader->source->path,
+               reader->message.text);
+        return NST_OK;
+    }
+    png_read_end(reader->png, reader->info);
+    return NST_OK;
+}
+
+static nst_status decode(struct png_reader *reader, nst_error *error) {
+    nst_status status = decode_rows(reader, error);
+    if (!status) {
+        status = read_end(reader, error);
+    }
+    if (status) {
+        return status;
+    }
     struct orientation told = {0};
     find_orientation(reader, &told);
     return orientation_apply(&told, &reader->picture, error);

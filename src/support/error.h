@@ -1,4 +1,4 @@
-/* error.h: how an error is worded. Whoever detects it calls fail() once; callers only pass the status on. */
+/* error.h: how an error, or a note, is worded. Whoever detects it calls fail() once; callers only pass the status on. */
 #ifndef SUPPORT_ERROR_H
 #define SUPPORT_ERROR_H
 
@@ -11,5 +11,8 @@ nst_status fail(nst_error *error, nst_status status, const char *format, ...) __
 
 /* The same for an allocation on the host that failed; `what` says for what it was ("the style picture"). */
 nst_status fail_memory(nst_error *error, size_t bytes, const char *what);
+
+/* Writes the message into `note`, which may be NULL. What is there already stays: the first one counts. */
+void remark(nst_note *note, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

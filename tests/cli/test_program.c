@@ -109,7 +109,7 @@ static void test_run(void **state) {
 
     nst_picture picture;
     nst_error error;
-    if (nst_picture_read("run.png", &picture, &error) != NST_OK)
+    if (nst_picture_read("run.png", &picture, NULL, &error) != NST_OK)
         fail_msg("%s", error.message);
     assert_int_equal(picture.width, 64);
     assert_int_equal(picture.height, 48);
@@ -125,6 +125,24 @@ static void test_run(void **state) {
     assert_true(file_holds("run.png", "-o run.png --iterations 20 --log run.jsonl"));
     assert_true(file_holds("run.png", "sha256 "));
     assert_true(file_holds("run.png", "\"seed\":5"));
+}
+
+/* Pictures without their end are used, and named in one line, unless nothing but errors is wanted. */
+static void test_damaged_end(void **state) {
+    (void)state;
+    static const char line[] = "cut.png style.png --network ./small.safetensors --size 64 --plan -o none.png ";
+    static const char quiet[] = "cut.png style.png --network ./small.safetensors --size 64 --plan -o none.png --quiet";
+    size_t bytes;
+    free(fixture_read_file("content.png", &bytes));
+    fixture_copy_start("content.png", "cut.png", bytes - 12);
+    const struct outcome *outcome = program_run(line, NULL);
+    assert_fine(line, outcome);
+    const char *warning = strstr(outcome->err, "nst: warning: cut.png is damaged behind its last row");
+    assert_non_null(warning);
+    assert_null(strstr(warning + 1, "nst: warning")); /* once */
+    outcome = program_run(quiet, NULL);
+    assert_fine(quiet, outcome);
+    assert_null(strstr(outcome->err, "warning"));
 }
 
 /* On a terminal of 60 columns: a bar in one line that is drawn over and over, fits, and is gone in the end. */
@@ -215,7 +233,7 @@ static void test_interrupts(void **state) {
         assert_non_null(strstr(outcome->out, "interrupted after"));
         nst_picture picture;
         nst_error error;
-        if (nst_picture_read("interrupted.png", &picture, &error) != NST_OK)
+        if (nst_picture_read("interrupted.png", &picture, NULL, &error) != NST_OK)
             fail_msg("%s", error.message);
         nst_picture_free(&picture);
     }
@@ -303,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_version_and_help),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_run),
+        cmocka_unit_test(test_damaged_end),
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_same_command_same_bytes),
         cmocka_unit_test(test_spellings),

@@ -109,7 +109,7 @@ static struct impression look(const char *browser, bool dark) {
              "--blink-settings=preferredColorScheme=%d --window-size=1000,1400 --screenshot=page.png "
              "\"file://$PWD/page.html\" >browser.log 2>&1",
              browser, dark ? 0 : 1);
-    if (system(command) != 0 || nst_picture_read("page.png", &picture, &error) != NST_OK)
+    if (system(command) != 0 || nst_picture_read("page.png", &picture, NULL, &error) != NST_OK)
         fail_msg("%s cannot show the page: see browser.log", browser);
     size_t pixels = (size_t)picture.width * (size_t)picture.height;
     for (size_t i = 0; i < pixels; i++) {

@@ -19,7 +19,8 @@ static bool is_large(const uint8_t *data, size_t bytes) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
-    struct picture_source source = {"file", data, bytes};
+    nst_note note = {""};
+    struct picture_source source = {"file", data, bytes, &note};
     nst_picture picture = {0};
     nst_error error;
     if (bytes == 0 || is_large(data, bytes))

@@ -57,15 +57,19 @@ void fixture_write_jpeg(const char *name, const struct fixture_jpeg *jpeg);
 /* EXIF data (from its TIFF header on) that holds an orientation. Returns its length. */
 size_t fixture_exif(int orientation, bool big_endian, unsigned char data[64]);
 
-/* Reads the file, which must succeed. */
+/* Reads the file, which must succeed, without a note. */
 nst_picture fixture_read_picture(const char *name);
 
 /* Reads the file, which must fail with this status and a message of one line that holds each part ("" for none). */
 void fixture_expect_failure(const char *name, nst_status status, const char *part, const char *other_part);
 
-/* The file cut off at every 64th byte and at each of its last 16 is refused; with any of its bytes changed it is read
- * or refused, and nothing worse. */
-void fixture_expect_truncations_refused(const char *name);
+/* Reads the file, which must succeed, with a note of one line that holds `part`. */
+nst_picture fixture_read_damaged(const char *name, const char *part);
+
+/* The file cut off at every 64th byte and at each of its last 16 is refused, but for a cut through the last `end_bytes`,
+ * the end's own mark: then the picture is read as it is, with a note. With any of its bytes changed it is read or
+ * refused, and nothing worse. */
+void fixture_expect_truncations_refused(const char *name, size_t end_bytes);
 void fixture_try_flipped_bytes(const char *name);
 
 /* A smooth picture with some color in it, of values k / max. */

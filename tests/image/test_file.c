@@ -48,7 +48,7 @@ static void folders_and_missing_files_are_refused(void **state) {
     assert_int_equal(mkdir(fixture_path("folder.png"), 0700), 0);
     nst_picture picture;
     nst_error error = {0};
-    assert_true(nst_picture_read(fixture_path("folder.png"), &picture, &error) != NST_OK);
+    assert_true(nst_picture_read(fixture_path("folder.png"), &picture, NULL, &error) != NST_OK);
     assert_non_null(strstr(error.message, "folder"));
     assert_null(picture.values);
     rmdir(fixture_path("folder.png"));

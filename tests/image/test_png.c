@@ -188,12 +188,14 @@ static void damaged_files_are_refused(void **state) {
     (void)state;
     struct fixture_png kind = {57, 43, PNG_COLOR_TYPE_RGB_ALPHA, 8, false, false, 0};
     fixture_write_png("sound.png", &kind);
-    fixture_expect_truncations_refused("sound.png");
+    fixture_expect_truncations_refused("sound.png", 12); /* IEND */
     fixture_try_flipped_bytes("sound.png");
     kind = (struct fixture_png){57, 43, PNG_COLOR_TYPE_PALETTE, 4, true, true, 6};
     fixture_write_png("sound.png", &kind);
-    fixture_expect_truncations_refused("sound.png");
     fixture_try_flipped_bytes("sound.png");
+    kind.orientation = 0; /* libpng may write it behind the picture's data */
+    fixture_write_png("sound.png", &kind);
+    fixture_expect_truncations_refused("sound.png", 12);
 
     size_t bytes;
     unsigned char *data = fixture_read("sound.png", &bytes);
@@ -203,6 +205,34 @@ static void damaged_files_are_refused(void **state) {
     data[chunk + 40] ^= 0x10;
     fixture_write("damaged.png", data, bytes);
     fixture_expect_failure("damaged.png", NST_ERROR_FORMAT, "damaged PNG", "IDAT");
+    data[chunk + 40] ^= 0x10;
+    data[bytes - 12 - 1] ^= 0x10; /* the last byte of its checksum */
+    fixture_write("damaged.png", data, bytes);
+    fixture_expect_failure("damaged.png", NST_ERROR_FORMAT, "damaged PNG", "IDAT: CRC error");
+    free(data);
+}
+
+/* All rows are there; what is wrong is behind them: the checksum of IEND, or something else than IEND. */
+static void damage_behind_the_last_row_is_noted(void **state) {
+    (void)state;
+    struct fixture_png kind = {57, 43, PNG_COLOR_TYPE_RGB_ALPHA, 16, true, false, 6};
+    fixture_write_png("sound.png", &kind);
+    nst_picture sound = fixture_read_picture("sound.png");
+    size_t bytes;
+    unsigned char *data = fixture_read("sound.png", &bytes);
+    for (size_t at = bytes - 12; at < bytes; at++) {
+        data[at] ^= 0x5a;
+        fixture_write("damaged.png", data, bytes);
+        data[at] ^= 0x5a;
+        nst_picture picture = fixture_read_damaged("damaged.png", "behind its last row");
+        assert_memory_equal(picture.values, sound.values, 57 * 43 * 4 * sizeof(float));
+        nst_picture_free(&picture);
+    }
+    data[bytes - 1] ^= 0x5a;
+    fixture_write("damaged.png", data, bytes);
+    nst_picture picture = fixture_read_damaged("damaged.png", "IEND: CRC error");
+    nst_picture_free(&picture);
+    nst_picture_free(&sound);
     free(data);
 }
 
@@ -240,6 +270,7 @@ int main(void) {
         cmocka_unit_test(wrong_formats_are_refused),
         cmocka_unit_test(orientation_is_applied),
         cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(damage_behind_the_last_row_is_noted),
         cmocka_unit_test(huge_headers_are_refused),
         cmocka_unit_test(failed_writes_are_noticed),
     };

@@ -222,12 +222,12 @@ static uint64_t image_bytes(const nst_picture *picture) {
 }
 
 static nst_status read_inputs(struct run *run, const struct options *options, nst_error *error) {
-    nst_status status = nst_picture_read(options->content, &run->content, error);
+    nst_status status = nst_picture_read(options->content, &run->content, NULL, error);
     if (!status) {
-        status = nst_picture_read(options->style, &run->style, error);
+        status = nst_picture_read(options->style, &run->style, NULL, error);
     }
     if (!status) {
-        status = nst_picture_read(options->image, &run->image, error);
+        status = nst_picture_read(options->image, &run->image, NULL, error);
     }
     if (!status && (run->image.width != run->content.width || run->image.height != run->content.height)) {
         snprintf(error->message, sizeof error->message, "%s: expected the size of the content", options->image);

@@ -1,0 +1,10 @@
+/* picture_open.h: the pictures that a command is given. */
+#ifndef CLI_PICTURE_OPEN_H
+#define CLI_PICTURE_OPEN_H
+
+#include "nst.h"
+
+/* nst_picture_read, with a line on standard error, unless `quiet`, where a damaged file could be read nevertheless. */
+nst_status picture_open(const char *path, bool quiet, nst_picture *picture, nst_error *error);
+
+#endif
