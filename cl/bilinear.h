@@ -33,15 +33,3 @@ static int first_reader(struct line line, int s) {
 static bool reads(struct line line, int d, int s) {
     return numerator(line, d) < (s + 1) * line.unit;
 }
-
-/* Visits every column x of every line once: on CPUs line by line, so that what depends on the line only is computed
- * once. */
-#if LOOPS
-#define FOR_LINES(line, lines, x, width)                                                                               \
-    FOR_RANGE(line, lines)                                                                                             \
-    for (int x = 0; x < (width); ++x)
-#else
-#define FOR_LINES(line, lines, x, width)                                                                               \
-    FOR_RANGE(line##_##x, (lines) * (width))                                                                           \
-    for (int line = line##_##x / (width), x = line##_##x % (width), visits = 0; visits < 1; ++visits)
-#endif

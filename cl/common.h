@@ -100,6 +100,18 @@ typedef ushort16 ushortB;
 #define FOR_RANGE(i, count) for (int i = get_global_id(0); (uint)i < (uint)(count); i += get_global_size(0))
 #endif
 
+/* Visits every column x of every line once: on CPUs line by line, so that what depends on the line only is computed
+ * once. */
+#if LOOPS
+#define FOR_LINES(line, lines, x, width)                                                                               \
+    FOR_RANGE(line, lines)                                                                                             \
+    for (int x = 0; x < (width); ++x)
+#else
+#define FOR_LINES(line, lines, x, width)                                                                               \
+    FOR_RANGE(line##_##x, (lines) * (width))                                                                           \
+    for (int line = line##_##x / (width), x = line##_##x % (width), visits = 0; visits < 1; ++visits)
+#endif
+
 /* sum += term, for long sums: what the rounding loses is carried along in `lost`, which starts at zero (Kahan 1965). */
 #define ADD_TERM(type, sum, lost, term)                                                                                \
     do {                                                                                                               \

@@ -45,7 +45,7 @@ vendors=${vendors:-nvidia amd intel}
 programs() {
     local epilogue epilogues="0 1 2 3"
     [ $quick = yes ] && epilogues=1
-    for file in adam bench_probe content gram gram_tiles input lbfgs lbfgs_metric pack padding pooling pyramid samples winograd_input; do
+    for file in adam bench_probe content cosine gram gram_tiles input lbfgs lbfgs_metric pack padding pooling pyramid samples winograd_input; do
         echo "$file.cl"
     done
     echo "total_variation.cl -DPOWER=1"
@@ -61,7 +61,7 @@ programs() {
     echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
-    for file in content gram_tiles input padding pooling winograd_input; do
+    for file in content gram_tiles input padding pooling samples winograd_input; do
         echo "$file.cl -DHALF_MAPS=1"
     done
     for epilogue in $epilogues; do
