@@ -18,7 +18,7 @@ struct piece {
     size_t bytes;
 };
 
-static void add_number(struct piece *piece, uint32_t value, int bytes, bool big_endian) {
+static void add_number(struct piece *piece, uint64_t value, int bytes, bool big_endian) {
     for (int i = 0; i < bytes; i++)
         piece->data[piece->bytes++] = (unsigned char)(value >> (8 * (big_endian ? bytes - 1 - i : i)));
 }

@@ -1,7 +1,8 @@
-/* Suite weights.architecture: VGG-16 and VGG-19 are recognized whole, by their places and by their names (by which the
- * one is the other with gaps), with the layers that the paper and torchvision give them. */
-#include "weights/architecture.h"
+/* Suite weights.known: what is known without being told: VGG-16 and VGG-19, recognized whole by their places and by their
+ * names (by which the one is the other with gaps), with the layers that the paper and torchvision give them; and files,
+ * by their checksums. */
 #include "files.h"
+#include "weights/architecture.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,28 @@ static void test_whole(void **state) {
     }
 }
 
+/* A file whose sha256 begins as that of vgg19-dcbb9e9d.pth, for which its bias was chosen: what is known about that one
+ * stands in for what this one does not tell. */
+static void test_known_file(void **state) {
+    static const uint32_t data[8] = {0, 0, 0, 0, 0, 0, 0x3f046309, 0x3f00dd40};
+    (void)state;
+    nst_network *network =
+        open_network(write_safetensors("anyname.safetensors",
+                                       "{\"__metadata__\":{\"nst.network\":\"{\\\"format\\\":1,\\\"layers\\\":"
+                                       "[{\\\"convolution\\\":\\\"c\\\",\\\"kernel\\\":1}]}\"},"
+                                       "\"c.weight\":{\"dtype\":\"F32\",\"shape\":[2,3,1,1],\"data_offsets\":[0,24]},"
+                                       "\"c.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]}}",
+                                       data, sizeof data),
+                     NULL);
+    assert_int_equal(strncmp(nst_network_sha256(network), "dcbb9e9d", 8), 0);
+    assert_string_equal(nst_network_name(network), "vgg19-torchvision");
+    assert_string_equal(network->input.name, "torchvision");
+    assert_string_equal(network->origin, "torchvision, trained anew on ImageNet; vgg19-dcbb9e9d.pth");
+    assert_string_equal(network->licence, "BSD 3-Clause (torchvision)");
+    nst_network_destroy(network);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole)};
-    return cmocka_run_group_tests_name("weights.architecture", tests, make_temporary_folder, remove_temporary_folder);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole), cmocka_unit_test(test_known_file)};
+    return cmocka_run_group_tests_name("weights.known", tests, make_temporary_folder, remove_temporary_folder);
 }
