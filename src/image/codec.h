@@ -1,4 +1,4 @@
-/* codec.h: what the files of this room share: one decoder and one encoder per file format, limits. */
+/* codec.h: the file formats of pictures, and what they share. For this room only. */
 #ifndef IMAGE_CODEC_H
 #define IMAGE_CODEC_H
 
@@ -23,18 +23,40 @@ struct picture_target {
     const nst_picture_format *format;
 };
 
-/* Decode a whole file. `picture` is filled only on success; values are what the file says divided by the largest value
- * of its depth, taken as sRGB: embedded profiles (iCCP, gAMA, cHRM; ICC in JPEG) are ignored. The orientation that is
- * told is applied. A file that ends before its last row, or whose rows libpng or libjpeg cannot decode, is an error,
- * never half a picture; where they can, and only warn, or what is damaged lies behind the last row, the picture is read
- * and the source's note says so. Errors: NST_ERROR_FORMAT, NST_ERROR_MEMORY. */
-nst_status picture_read_png(const struct picture_source *source, nst_picture *picture, nst_error *error);
-nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *picture, nst_error *error);
+/* What all files of a format have: `bytes` bytes of `magic` at `offset`. */
+struct codec_signature {
+    size_t offset, bytes;
+    const char *magic;
+};
 
-/* Encode a picture into `target->stream`, which is neither flushed nor closed. Errors: NST_ERROR_ARGUMENT (depth,
- * quality, keyword), NST_ERROR_FILE (a write that failed), NST_ERROR_MEMORY. */
-nst_status picture_write_png(const nst_picture *picture, const struct picture_target *target, nst_error *error);
-nst_status picture_write_jpeg(const nst_picture *picture, const struct picture_target *target, nst_error *error);
+/* A file format. A new one is a file, and a line in codec.c. */
+struct codec {
+    const char *name;             /* "PNG" */
+    const char *const endings[4]; /* of file names, in lower case; NULL behind the last */
+    struct codec_signature signature;
+    /* Decodes a whole file; NULL: cannot be read. `picture` is filled only on success; values are what the file says
+     * divided by the largest value of its depth, taken as sRGB: embedded profiles (iCCP, gAMA, cHRM; ICC in JPEG) are
+     * ignored. The orientation that is told is applied. A file that ends before its last row, or whose rows libpng or
+     * libjpeg cannot decode, is an error, never half a picture; where they can, and only warn, or what is damaged lies
+     * behind the last row, the picture is read and the source's note says so. Errors: NST_ERROR_FORMAT,
+     * NST_ERROR_MEMORY. */
+    nst_status (*read)(const struct picture_source *source, nst_picture *picture, nst_error *error);
+    /* Encodes a picture into `target->stream`, which is neither flushed nor closed; NULL: cannot be written. Errors:
+     * NST_ERROR_ARGUMENT (depth, quality, keyword), NST_ERROR_FILE (a write that failed), NST_ERROR_MEMORY. */
+    nst_status (*write)(const nst_picture *picture, const struct picture_target *target, nst_error *error);
+};
+
+/* The formats that are built in, NULL behind the last. */
+extern const struct codec codec_png, codec_jpeg;
+const struct codec *const *codecs_built_in(void);
+
+/* Reads with the format that the content tells. Errors: NST_ERROR_FORMAT for other content, and those of `read`. */
+nst_status codec_decode(const struct codec *const *codecs, const struct picture_source *source, nst_picture *picture,
+                        nst_error *error);
+
+/* The format that the ending of a name tells. Errors: NST_ERROR_ARGUMENT. */
+nst_status codec_find_writer(const struct codec *const *codecs, const char *path, const struct codec **codec,
+                             nst_error *error);
 
 /* NST_ERROR_MEMORY if a file's header promises a picture beyond the limits above. */
 nst_status picture_check_header(const char *path, uint32_t width, uint32_t height, nst_error *error);

@@ -243,7 +243,7 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     return NST_OK;
 }
 
-nst_status picture_read_jpeg(const struct picture_source *source, nst_picture *picture, nst_error *error) {
+static nst_status read_jpeg(const struct picture_source *source, nst_picture *picture, nst_error *error) {
     struct jpeg_reader reader = {.source = source};
     reader.info.err = set_trap(&reader.trap);
     nst_status status = decode(&reader, error);
@@ -311,7 +311,7 @@ static nst_status encode(struct jpeg_writer *writer, nst_error *error) {
     return NST_OK;
 }
 
-nst_status picture_write_jpeg(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
+static nst_status write_jpeg(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
     int quality = target->format->jpeg_quality;
     if (quality < 1 || quality > 100) {
         return fail(error, NST_ERROR_ARGUMENT, "a JPEG picture cannot have quality %d: expected 1 to 100", quality);
@@ -322,3 +322,11 @@ nst_status picture_write_jpeg(const nst_picture *picture, const struct picture_t
     jpeg_destroy_compress(&writer.info);
     return status;
 }
+
+const struct codec codec_jpeg = {
+    .name = "JPEG",
+    .endings = {".jpg", ".jpeg"},
+    .signature = {0, 3, "\xff\xd8\xff"},
+    .read = read_jpeg,
+    .write = write_jpeg,
+};

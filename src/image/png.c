@@ -167,7 +167,7 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
     return orientation_apply(&told, &reader->picture, error);
 }
 
-nst_status picture_read_png(const struct picture_source *source, nst_picture *picture, nst_error *error) {
+static nst_status read_png(const struct picture_source *source, nst_picture *picture, nst_error *error) {
     nst_status status = NST_ERROR_MEMORY;
     struct png_reader reader = {.source = source};
     reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader.message, take_error, ignore_warning);
@@ -289,7 +289,7 @@ static nst_status encode(struct png_writer *writer, nst_error *error) {
     return NST_OK;
 }
 
-nst_status picture_write_png(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
+static nst_status write_png(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
     int depth_bits = target->format->depth_bits;
     if (depth_bits != 8 && depth_bits != 16) {
         return fail(error, NST_ERROR_ARGUMENT, "a PNG picture cannot have %d bits per value: expected 8 or 16",
@@ -314,3 +314,11 @@ cleanup:
     free(writer.row);
     return status;
 }
+
+const struct codec codec_png = {
+    .name = "PNG",
+    .endings = {".png"},
+    .signature = {0, 4, "\x89PNG"},
+    .read = read_png,
+    .write = write_png,
+};

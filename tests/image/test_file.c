@@ -1,5 +1,6 @@
 /* test_file.c: which file is read and written how: wrong files get a telling message, and failures leave no trace. */
 #include "fixtures.h"
+#include "image/codec.h"
 #include "image/picture.h"
 
 #include <signal.h>
@@ -154,6 +155,52 @@ static void a_failed_write_leaves_the_old_file(void **state) {
         }
 }
 
+/* ---- A format that only this file knows -------------------------------------------------------------------------- */
+
+/* Of one gray pixel: "TOY" and its value as a digit. */
+static nst_status read_toy(const struct picture_source *source, nst_picture *picture, nst_error *error) {
+    nst_status status = picture_create(1, 1, 3, picture, error);
+    for (int c = 0; !status && c < 3; c++)
+        picture->values[c] = (float)(source->data[3] - '0') / 9.0f;
+    return status;
+}
+
+static nst_status write_toy(const nst_picture *picture, const struct picture_target *target, nst_error *error) {
+    (void)error;
+    fprintf(target->stream, "TOY%u", picture_quantize(picture->values[0], 9));
+    return NST_OK;
+}
+
+static const struct codec toy = {
+    .name = "Toy", .endings = {".toy"}, .signature = {0, 3, "TOY"}, .read = read_toy, .write = write_toy};
+/* Which can only be written. */
+static const struct codec page = {.name = "Page", .endings = {".page"}, .signature = {0, 1, "<"}, .write = write_toy};
+
+static void another_format_is_one_line(void **state) {
+    (void)state;
+    const struct codec *const codecs[] = {codecs_built_in()[0], codecs_built_in()[1], &toy, &page, NULL}, *found = NULL;
+    struct picture_source source = {.path = "a.png", .data = (const unsigned char *)"TOY9", .bytes = 4};
+    nst_picture picture;
+    nst_error error;
+    assert_int_equal(codec_find_writer(codecs, "a.Toy", &found, &error), NST_OK);
+    assert_ptr_equal(found, &toy);
+    assert_int_equal(codec_find_writer(codecs, "a.page", &found, &error), NST_OK);
+    assert_ptr_equal(found, &page);
+    assert_int_equal(codec_find_writer(codecs, "a.txt", &found, &error), NST_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.message, "expected .png, .jpg, .jpeg, .toy or .page"));
+    assert_int_equal(codec_find_writer(codecs_built_in(), "a.toy", &found, &error), NST_ERROR_ARGUMENT);
+
+    assert_int_equal(codec_decode(codecs, &source, &picture, &error), NST_OK);
+    assert_true(picture.values[0] == 1);
+    nst_picture_free(&picture);
+    source.data = (const unsigned char *)"<html>";
+    assert_int_equal(codec_decode(codecs, &source, &picture, &error), NST_ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "expected PNG, JPEG or Toy"));
+    source.data = (const unsigned char *)"TOY9";
+    assert_int_equal(codec_decode(codecs_built_in(), &source, &picture, &error), NST_ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "expected PNG or JPEG"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_files_are_named),
@@ -163,6 +210,7 @@ int main(void) {
         cmocka_unit_test(unwritable_places_are_found),
         cmocka_unit_test(pictures_that_are_none_are_refused),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(another_format_is_one_line),
     };
     return cmocka_run_group_tests_name("image.file", tests, fixture_folder_create, fixture_folder_remove);
 }

@@ -224,7 +224,7 @@ static void failed_writes_are_noticed(void **state) {
     nst_picture_format format = {.jpeg_quality = 100};
     struct picture_target target = {"out.jpg", full, &format};
     nst_error error;
-    assert_int_equal(picture_write_jpeg(&picture, &target, &error), NST_ERROR_FILE);
+    assert_int_equal(codec_jpeg.write(&picture, &target, &error), NST_ERROR_FILE);
     assert_non_null(strstr(error.message, "No space left on device"));
     fclose(full);
     nst_picture_free(&picture);

@@ -255,7 +255,7 @@ static void failed_writes_are_noticed(void **state) {
     nst_picture_format format = {.depth_bits = 16};
     struct picture_target target = {"out.png", full, &format};
     nst_error error;
-    assert_int_equal(picture_write_png(&picture, &target, &error), NST_ERROR_FILE);
+    assert_int_equal(codec_png.write(&picture, &target, &error), NST_ERROR_FILE);
     assert_non_null(strstr(error.message, "No space left on device"));
     fclose(full);
     nst_picture_free(&picture);

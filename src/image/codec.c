@@ -1,0 +1,153 @@
+/* codec.c: the file formats of pictures: which one a file has, by its content when reading and by its ending when
+ * writing. The formats themselves are in files of their own. */
+#include "image/codec.h"
+#include "support/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct codec *const built_in[] = {
+    &codec_png,
+    &codec_jpeg,
+    NULL,
+};
+
+const struct codec *const *codecs_built_in(void) {
+    return built_in;
+}
+
+/* ---- Lists for messages ------------------------------------------------------------------------------------------ */
+
+/* "A, B or C". */
+struct list {
+    char text[128];
+    const char *last; /* not in the text yet */
+};
+
+static void list_add(struct list *list, const char *name) {
+    size_t length = strlen(list->text);
+    if (list->last) {
+        snprintf(list->text + length, sizeof list->text - length, "%s%s", length ? ", " : "", list->last);
+    }
+    list->last = name;
+}
+
+static const char *list_end(struct list *list) {
+    size_t length = strlen(list->text);
+    snprintf(list->text + length, sizeof list->text - length, "%s%s", length ? " or " : "",
+             list->last ? list->last : "");
+    return list->text;
+}
+
+static const char *list_readable(const struct codec *const *codecs, struct list *list) {
+    for (; *codecs; ++codecs) {
+        if ((*codecs)->read) {
+            list_add(list, (*codecs)->name);
+        }
+    }
+    return list_end(list);
+}
+
+static const char *list_endings(const struct codec *const *codecs, struct list *list) {
+    for (; *codecs; ++codecs) {
+        for (int i = 0; (*codecs)->write && (*codecs)->endings[i]; ++i) {
+            list_add(list, (*codecs)->endings[i]);
+        }
+    }
+    return list_end(list);
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+
+/* What people have instead, most telling first. */
+static const struct {
+    const char *name;
+    struct codec_signature signature;
+} others[] = {
+    {"GIF picture", {0, 4, "GIF8"}},
+    {"WebP picture", {8, 4, "WEBP"}},
+    {"TIFF picture", {0, 4, "II*\0"}},
+    {"TIFF picture", {0, 4, "MM\0*"}},
+    {"AVIF picture", {4, 8, "ftypavif"}},
+    {"HEIC picture", {4, 7, "ftyphei"}},
+    {"HEIC picture", {4, 7, "ftyphev"}},
+    {"HEIF picture", {4, 8, "ftypmif1"}},
+    {"JPEG XL picture", {0, 2, "\xff\x0a"}},
+    {"JPEG XL picture", {4, 4, "JXL "}},
+    {"JPEG 2000 picture", {4, 4, "jP  "}},
+    {"Photoshop picture", {0, 4, "8BPS"}},
+    {"GIMP picture", {0, 8, "gimp xcf"}},
+    {"OpenEXR picture", {0, 4, "\x76\x2f\x31\x01"}},
+    {"Radiance picture", {0, 10, "#?RADIANCE"}},
+    {"Windows icon", {0, 4, "\0\0\1\0"}},
+    {"QOI picture", {0, 4, "qoif"}},
+    {"netpbm picture", {0, 3, "P5\n"}},
+    {"netpbm picture", {0, 3, "P6\n"}},
+    {"SVG drawing", {0, 4, "<svg"}},
+    {"SVG or XML file", {0, 5, "<?xml"}},
+    {"PDF document", {0, 4, "%PDF"}},
+    {"PostScript document", {0, 4, "%!PS"}},
+    {"BMP picture", {0, 2, "BM"}},
+};
+
+static bool matches(const struct picture_source *source, const struct codec_signature *signature) {
+    return source->bytes >= signature->offset + signature->bytes &&
+           memcmp(source->data + signature->offset, signature->magic, signature->bytes) == 0;
+}
+
+nst_status codec_decode(const struct codec *const *codecs, const struct picture_source *source, nst_picture *picture,
+                        nst_error *error) {
+    struct list list = {.last = NULL};
+    if (source->bytes == 0) {
+        return fail(error, NST_ERROR_FORMAT, "%s is empty: expected a %s picture", source->path,
+                    list_readable(codecs, &list));
+    }
+    for (const struct codec *const *codec = codecs; *codec; ++codec) {
+        if ((*codec)->read && matches(source, &(*codec)->signature)) {
+            return (*codec)->read(source, picture, error);
+        }
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (matches(source, &others[i].signature)) {
+            return fail(error, NST_ERROR_FORMAT, "%s is a %s; convert it to %s", source->path, others[i].name,
+                        list_readable(codecs, &list));
+        }
+    }
+    return fail(error, NST_ERROR_FORMAT, "%s is not a picture that can be read: expected %s", source->path,
+                list_readable(codecs, &list));
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
+
+static char lower(char letter) {
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+static bool ends_with(const char *path, const char *ending) {
+    size_t path_length = strlen(path), length = strlen(ending);
+    if (path_length <= length) {
+        return false;
+    }
+    const char *tail = path + path_length - length;
+    for (size_t i = 0; i < length; i++) {
+        if (lower(tail[i]) != ending[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+nst_status codec_find_writer(const struct codec *const *codecs, const char *path, const struct codec **codec,
+                             nst_error *error) {
+    struct list list = {.last = NULL};
+    for (const struct codec *const *one = codecs; *one; ++one) {
+        for (int i = 0; (*one)->write && (*one)->endings[i]; ++i) {
+            if (ends_with(path, (*one)->endings[i])) {
+                *codec = *one;
+                return NST_OK;
+            }
+        }
+    }
+    return fail(error, NST_ERROR_ARGUMENT, "cannot tell from the name %s how to write it: expected %s", path,
+                list_endings(codecs, &list));
+}
