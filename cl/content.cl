@@ -21,6 +21,17 @@ __kernel IN_GROUPS void content_loss(__global const featureB *map, __global cons
     REDUCE(weight * SUM(sum), partials + (size_t)slot * get_num_groups(0));
 }
 
+/* The loss alone. */
+__kernel IN_GROUPS void content_value(__global const featureB *map, __global const featureB *target,
+                                      __global float *partials, int slot, int count, float weight) {
+    floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
+    FOR_RANGE(i, count) {
+        floatB difference = LOAD_FEATURES(map + i) - LOAD_FEATURES(target + i);
+        ADD_TERM(floatB, sum, lost, difference * difference);
+    }
+    REDUCE(weight * SUM(sum), partials + (size_t)slot * get_num_groups(0));
+}
+
 __kernel IN_GROUPS void sum_of_squares(__global const featureB *map, __global float *partials, int slot, int count) {
     floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
     FOR_RANGE(i, count) {

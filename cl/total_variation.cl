@@ -73,3 +73,16 @@ __kernel IN_GROUPS void total_variation(__global const float *image, __global fl
     }
     REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));
 }
+
+/* The loss alone. */
+__kernel IN_GROUPS void total_variation_value(__global const float *image, __global float *partials, int slot,
+                                              int height, int width, float weight) {
+    float sum = 0.0f, lost = 0.0f;
+    FOR_RANGE(i, 3 * height * width) {
+        int x = i % width, y = i / width % height;
+        float right = image[x + 1 < width ? i + 1 : i] - image[i];
+        float below = image[y + 1 < height ? i + width : i] - image[i];
+        ADD_TERM(float, sum, lost, VALUE(right) + VALUE(below));
+    }
+    REDUCE(weight * sum, partials + (size_t)slot * get_num_groups(0));
+}

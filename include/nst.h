@@ -213,7 +213,7 @@ const char *nst_network_sha256(const nst_network *network); /* of that file, 64 
 /* ---- Stylizing ------------------------------------------------------------------------------------------------- */
 
 typedef enum nst_optimizer {
-    NST_AUTO,  /* what was measured to be fastest: L-BFGS, for neural-style-pt's objective in a metric of its own */
+    NST_AUTO,  /* what was measured to be fastest: L-BFGS, for the preset neural-style in a metric of its own */
     NST_LBFGS, /* as PyTorch's */
     NST_ADAM
 } nst_optimizer;
@@ -226,12 +226,6 @@ typedef enum nst_precision {
     NST_PRECISION_HALF /* 16 bits: maps, gradients, and filters where engines gain by it and lose no digits */
 } nst_precision;
 typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
-
-/* What the losses are and in which range the image is kept. */
-typedef enum nst_objective {
-    NST_OBJECTIVE_NORMALIZED,  /* each layer's loss divided by its target's own size; the image kept in 0..1 */
-    NST_OBJECTIVE_NEURAL_STYLE /* the losses and constants of neural-style-pt; the image is not bounded */
-} nst_objective;
 
 #define NST_MAX_SCALES      16
 #define NST_MAX_LAYERS      32
@@ -252,8 +246,10 @@ typedef struct nst_layer_list {
     nst_layer_weight layers[NST_MAX_LAYERS];
 } nst_layer_list;
 
+#define NST_PRESET_LENGTH 32
+
 typedef struct nst_settings {
-    nst_objective objective;
+    char preset[NST_PRESET_LENGTH]; /* what is minimized and how, see nst_settings_init */
     int size_px;     /* longer side of the result, up to NST_MAX_SIZE_PX */
     int scale_count; /* 0: chosen from the size */
     int iterations[NST_MAX_SCALES];
@@ -273,8 +269,9 @@ typedef struct nst_settings {
     bool original_colors; /* luma of the result, chroma of the content */
 } nst_settings;
 
-/* Fills in the defaults of a preset: NULL or "default" for nst's own recipe, "neural-style" for neural-style-pt's.
- * Errors: NST_ERROR_ARGUMENT (unknown name: the message suggests the nearest). */
+/* Fills in the defaults of a preset, whose name then stands in settings->preset: "gram", nst's own, which NULL and
+ * "default" stand for too, or "neural-style" for neural-style-pt's losses, constants and steps. Errors:
+ * NST_ERROR_ARGUMENT (unknown name: the message suggests the nearest). */
 nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_error *error);
 
 typedef struct nst_layer_loss {
@@ -342,7 +339,7 @@ uint64_t nst_job_memory_bytes(const nst_job *job);
 /* Prints the plan of the largest scale: every buffer with its bytes and lifetime, every layer with its engine; what of
  * the memory is fixed and what grows with the pixels; and about how long the job takes, if the device's speed was
  * measured. */
-void nst_job_print_plan(nst_job *job, FILE *stream);
+void nst_job_print_plan(const nst_job *job, FILE *stream);
 
 /* ---- Judging --------------------------------------------------------------------------------------------------- */
 
@@ -361,13 +358,17 @@ typedef struct nst_judgement {
     nst_layer_distance style_layers[NST_MAX_LAYERS], content_layers[NST_MAX_LAYERS];
 } nst_judgement;
 
+typedef struct nst_judge_pictures {
+    const nst_picture *picture; /* to be judged */
+    const nst_picture *content, *style;
+} nst_judge_pictures;
+
 /* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
  * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and
  * everything is in single precision. Errors: NST_ERROR_ARGUMENT (no layers, settings out of range), NST_ERROR_NETWORK
  * (a layer that is not there, a picture too small for the network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
-                     const nst_picture *picture, const nst_picture *content, const nst_picture *style,
-                     nst_judgement *judgement, nst_error *error);
+                     const nst_judge_pictures *pictures, nst_judgement *judgement, nst_error *error);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -36,9 +36,9 @@ trap 'exit 130' INT TERM
 
 # The suites of kernels, of which Oclgrind runs each with the bodies for processors and with those for GPUs.
 kernel_suites="network.input network.padding network.pooling network.fused_pooling network.convolution network.model \
-loss.content loss.style loss.total_variation optimizer.adam optimizer.lbfgs stylize.objective"
-short_suites="network.input network.padding network.pooling network.fused_pooling loss.content loss.style \
-loss.total_variation optimizer.adam stylize.objective"
+loss.content loss.gram loss.total_variation optimizer.adam optimizer.lbfgs evaluate.evaluation"
+short_suites="network.input network.padding network.pooling network.fused_pooling loss.content loss.gram \
+loss.total_variation optimizer.adam evaluate.evaluation"
 oclgrind_short_suites="network.input network.padding network.pooling loss.total_variation"
 
 # Those that never compute on a device run once, on the first implementation.
@@ -48,7 +48,7 @@ suites_of() {
     yes-*) echo "$short_suites" ;;
     no-oclgrind*) echo "$kernel_suites" ;;
     no-pocl) ctest --test-dir build -N | sed -n 's/^ *Test *#[0-9]*: //p' ;;
-    no-*) ctest --test-dir build -N -L '^(device|network|loss|optimizer|stylize|measure|check|tune|bench|cli|faults)$' |
+    no-*) ctest --test-dir build -N -L '^(device|network|loss|optimizer|evaluate|stylize|measure|check|tune|bench|cli|faults)$' |
         sed -n 's/^ *Test *#[0-9]*: //p' ;;
     esac
 }

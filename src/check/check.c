@@ -7,27 +7,29 @@
 
 /* What reads or writes feature maps. */
 static nst_status check_map_kernels(nst_context *context, bool half, struct check_report *report, nst_error *error) {
-    const struct image_size large = {.height = 41, .width = 33}, small = {.height = 17, .width = 15};
-    nst_status status = check_losses(context, half, 64, large, report, error);
-    status = status ? status : check_losses(context, half, 256, small, report, error);
+    const struct check_losses_at large = {.half = half, .channels = 64, .size = {.height = 41, .width = 33}};
+    const struct check_losses_at deep = {.half = half, .channels = 256, .size = {.height = 17, .width = 15}};
+    nst_status status = check_losses(context, &large, report, error);
+    status = status ? status : check_losses(context, &deep, report, error);
     status = status ? status : check_pooling(context, half, false, report, error);
     return status ? status : check_pooling(context, half, true, report, error);
 }
 
 /* What the first job on a device waits for. */
 static nst_status run_brief(nst_context *context, struct check_report *report, nst_error *error) {
+    const struct check_losses_at layer = {.brief = true, .channels = 64, .size = {.height = 17, .width = 15}};
     nst_status status = check_convolutions(context, true, report, error);
-    status = status ? status : check_losses(context, false, 64, (struct image_size){17, 15}, report, error);
+    status = status ? status : check_losses(context, &layer, report, error);
     status = status ? status : check_pooling(context, false, false, report, error);
     return status ? status : check_lbfgs(context, report, error);
 }
 
 static nst_status run_all(nst_context *context, struct check_report *report, nst_error *error) {
+    const struct check_losses_at image = {.on_image = true, .size = {.height = 61, .width = 47}};
     nst_status status = check_convolutions(context, false, report, error);
     status = status ? status : check_map_kernels(context, false, report, error);
     status = status ? status : check_map_kernels(context, true, report, error);
-    status = status ? status : check_total_variation(context, 1, report, error);
-    status = status ? status : check_total_variation(context, 2, report, error);
+    status = status ? status : check_losses(context, &image, report, error);
     return status ? status : check_lbfgs(context, report, error);
 }
 

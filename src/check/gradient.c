@@ -3,9 +3,10 @@
 #include "check/gradient.h"
 
 #include "device/context.h"
+#include "evaluate/evaluation.h"
 #include "measure/timing.h"
 #include "optimizer/optimizer.h"
-#include "stylize/objective.h"
+#include "stylize/recipe.h"
 #include "support/error.h"
 #include "support/random.h"
 
@@ -27,8 +28,8 @@ struct side {
     struct image_size size;
     struct objective *objective;
     struct plan plan;
-    int image, image_gradient; /* plan entries */
-    float *gradient;           /* [3][height][width] */
+    struct evaluation *evaluation;
+    float *gradient; /* [3][height][width] */
 };
 
 static size_t image_elements(const struct side *side) {
@@ -51,13 +52,11 @@ static nst_status create_side(struct side *side, const struct workload *workload
     nst_settings settings;
     workload_settings(side->size.width, &settings);
     settings.precision = workload->precision;
-    nst_status status = objective_create(side->context, workload->network, &settings, engine, &side->objective, error);
-    if (status) {
-        return status;
+    nst_status status =
+        recipe_create_objective(side->context, workload->network, &settings, engine, &side->objective, error);
+    if (!status) {
+        status = evaluation_reserve(side->objective, &side->plan, &side->size, 1, &side->evaluation, error);
     }
-    side->image = plan_add_always(&side->plan, image_bytes(side), "image");
-    side->image_gradient = plan_add_always(&side->plan, image_bytes(side), "gradient of the image");
-    status = objective_add_to_plan(side->objective, &side->plan, &side->size, 1, error);
     if (!status) {
         status = plan_assign(&side->plan, error);
     }
@@ -65,6 +64,7 @@ static nst_status create_side(struct side *side, const struct workload *workload
 }
 
 static void release_side(struct side *side) {
+    evaluation_free(side->evaluation);
     plan_free(&side->plan, side->context);
     objective_destroy(side->objective);
     free(side->gradient);
@@ -83,32 +83,29 @@ static nst_status make_noise(struct side *side, uint64_t seed, nst_error *error)
     for (size_t i = 0; i < image_elements(side); ++i) {
         values[i] = (float)(255 * random_uniform(&generator));
     }
-    nst_status status = buffer_write(side->context, plan_buffer(&side->plan, side->image), 0, values, bytes, error);
+    nst_status status = buffer_write(side->context, evaluation_image(side->evaluation), 0, values, bytes, error);
     free(values);
     return status;
 }
 
 /* One noise is the style, another the content. */
 static nst_status set_targets(struct side *side, nst_error *error) {
-    cl_mem image = plan_buffer(&side->plan, side->image);
-    nst_status status = make_noise(side, 1, error);
-    status = status ? status : objective_begin_styles(side->objective, &side->plan, error);
-    status = status ? status : objective_add_style(side->objective, &side->plan, image, side->size, 1, error);
-    status = status ? status : objective_end_styles(side->objective, &side->plan, error);
+    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    nst_status status = evaluation_begin_targets(side->evaluation, error);
+    status = status ? status : make_noise(side, 1, error);
+    status = status ? status : evaluation_add_target(side->evaluation, &style, side->size, error);
     status = status ? status : make_noise(side, 2, error);
-    return status ? status : objective_set_content(side->objective, &side->plan, image, side->size, error);
+    status = status ? status : evaluation_add_target(side->evaluation, &content, side->size, error);
+    return status ? status : evaluation_end_targets(side->evaluation, error);
 }
 
 /* Losses and gradient at a third. */
 static nst_status evaluate(struct side *side, nst_error *error) {
-    cl_mem gradient = plan_buffer(&side->plan, side->image_gradient);
+    size_t bytes = image_elements(side) * sizeof(float);
     nst_status status = make_noise(side, 3, error);
-    status = status ? status
-                    : objective_evaluate(side->objective, &side->plan, plan_buffer(&side->plan, side->image), gradient,
-                                         error);
-    return status
-               ? status
-               : buffer_read(side->context, gradient, 0, side->gradient, image_elements(side) * sizeof(float), error);
+    status = status ? status : evaluation_run(side->evaluation, EVALUATE_GRADIENT, error);
+    return status ? status
+                  : buffer_read(side->context, evaluation_gradient(side->evaluation), 0, side->gradient, bytes, error);
 }
 
 /* ---- Comparing --------------------------------------------------------------------------------------------------- */
@@ -123,7 +120,7 @@ static void compare(const struct side *ours, const struct side *plain, const str
         largest = fmax(largest, fabs(wanted));
         largest_error = fmax(largest_error, fabs(difference));
     }
-    double our_loss = objective_total(ours->objective), plain_loss = objective_total(plain->objective);
+    double our_loss = evaluation_total(ours->evaluation), plain_loss = evaluation_total(plain->evaluation);
     check->loss_error = fabs(our_loss - plain_loss) / plain_loss;
     check->gradient_error = sqrt(error_squares / squares);
     check->largest_error = largest_error / largest;
@@ -163,7 +160,7 @@ void gradient_check_run(nst_context *context, const struct workload *workload, i
     status = status ? status : create_side(&plain, &single, convolution_reference_engine(context), &error);
     status = status ? status : set_targets(&plain, &error);
     if (!status) {
-        objective_copy_weights(plain.objective, ours.objective);
+        evaluation_copy_factors(plain.evaluation, ours.evaluation);
         status = evaluate(&plain, &error);
     }
     if (status) {

@@ -95,15 +95,45 @@ static nst_status write_vector(nst_context *context, struct steps *steps, const 
     return buffer_write(context, buffer, 0, steps->buffer, sizeof steps->buffer, error);
 }
 
-static nst_status run_steps(nst_context *context, struct optimizer *optimizer, const struct plan *plan, cl_mem vector,
-                            cl_mem gradient, struct steps *steps, double *found, nst_error *error) {
+/* The optimizer with its vector and gradient. */
+struct minimizer {
+    nst_context *context;
+    struct optimizer *optimizer;
+    struct optimizer_run *run;
+    struct plan plan;
+    int vector, gradient; /* plan entries */
+};
+
+static nst_status open_minimizer(struct minimizer *minimizer, size_t vector_bytes, nst_error *error) {
+    struct optimizer_settings settings = {
+        .kind = NST_LBFGS, .history = STEPS + 2, .learning_rate = 1, .first_matrix = 1};
+    struct plan *plan = &minimizer->plan;
+    minimizer->vector = plan_add_always(plan, vector_bytes, "vector");
+    minimizer->gradient = plan_add_always(plan, vector_bytes, "gradient");
+    nst_status status = optimizer_create(minimizer->context, &settings, &minimizer->optimizer, error);
+    status = status ? status : optimizer_reserve(minimizer->optimizer, plan, COUNT, &minimizer->run, error);
+    status = status ? status : plan_assign(plan, error);
+    status = status ? status : plan_allocate(plan, minimizer->context, error);
+    return status ? status : optimizer_begin(minimizer->run, (struct optimizer_shape){1, 1, COUNT}, error);
+}
+
+static void close_minimizer(struct minimizer *minimizer) {
+    optimizer_run_free(minimizer->run);
+    optimizer_destroy(minimizer->optimizer);
+    plan_free(&minimizer->plan, minimizer->context);
+}
+
+static nst_status run_steps(struct minimizer *minimizer, struct steps *steps, double *found, nst_error *error) {
+    nst_context *context = minimizer->context;
+    cl_mem vector = plan_buffer(&minimizer->plan, minimizer->vector);
+    cl_mem gradient = plan_buffer(&minimizer->plan, minimizer->gradient);
     nst_status status = write_vector(context, steps, steps->x[0], vector, error);
     *found = 0;
     for (int k = 0; !status && k < STEPS; ++k) {
         bool finite = true;
         bowl_gradient(steps->x[k], steps->gradient[k]);
         status = write_vector(context, steps, steps->gradient[k], gradient, error);
-        status = status ? status : optimizer_step(optimizer, plan, vector, gradient, &finite, error);
+        status = status ? status : optimizer_step(minimizer->run, vector, gradient, &finite, error);
         status = status ? status : buffer_read(context, vector, 0, steps->buffer, COUNT * sizeof(float), error);
         for (int i = 0; i < COUNT; ++i) {
             steps->x[k + 1][i] = steps->buffer[i];
@@ -114,28 +144,14 @@ static nst_status run_steps(nst_context *context, struct optimizer *optimizer, c
 }
 
 static nst_status run_and_compare(nst_context *context, struct steps *steps, double *found, nst_error *error) {
-    struct optimizer_settings settings = {
-        .kind = NST_LBFGS, .history = STEPS + 2, .learning_rate = 1, .first_matrix = 1};
-    struct optimizer *optimizer = NULL;
-    struct plan plan = {0};
-    int vector = plan_add_always(&plan, sizeof steps->buffer, "vector");
-    int gradient = plan_add_always(&plan, sizeof steps->buffer, "gradient");
-    nst_status status = optimizer_create(context, &settings, &optimizer, error);
-    if (!status) {
-        optimizer_add_to_plan(optimizer, &plan, COUNT);
-        status = plan_assign(&plan, error);
-    }
-    status = status ? status : plan_allocate(&plan, context, error);
-    status = status ? status : optimizer_begin(optimizer, &plan, (struct optimizer_shape){1, 1, COUNT}, error);
+    struct minimizer minimizer = {.context = context};
     struct random_generator generator = random_from_seed(23);
     for (int i = 0; i < COUNT; ++i) {
         steps->x[0][i] = (float)(4 * check_noise(&generator));
     }
-    status = status ? status
-                    : run_steps(context, optimizer, &plan, plan_buffer(&plan, vector), plan_buffer(&plan, gradient),
-                                steps, found, error);
-    optimizer_destroy(optimizer);
-    plan_free(&plan, context);
+    nst_status status = open_minimizer(&minimizer, sizeof steps->buffer, error);
+    status = status ? status : run_steps(&minimizer, steps, found, error);
+    close_minimizer(&minimizer);
     return status;
 }
 

@@ -1,7 +1,6 @@
-/* losses.c: Gram matrix, style loss and content loss at a layer, against float64 on the host. */
+/* losses.c: every loss that the context knows, value and gradient, against what its kind says in float64. */
 #include "check/map.h"
 #include "check/parts.h"
-
 #include "loss/loss.h"
 #include "support/error.h"
 
@@ -11,44 +10,50 @@
 /* Relative to the largest value, or to the value itself for a loss. */
 static const double sum_bound = 1e-5;
 
-/* ---- Losses at a layer ------------------------------------------------------------------------------------------- */
+/* Both sides of every option. */
+static const struct loss_options option_sets[] = {{.relative = true, .power = 2, .mean = true},
+                                                  {.gram_by_channels = true, .power = 1}};
+enum { OPTION_SETS = sizeof option_sets / sizeof *option_sets };
 
-/* A network of one convolution and ReLU: the losses read the map that the device itself made of noise. */
-struct layer_fixture {
+/* One loss at the map that the device itself makes of noise: of a network of one convolution and ReLU, or, for losses on
+ * the image, of the noise. */
+struct fixture {
     nst_context *context;
-    struct model *model;
-    struct style_loss *style;
-    struct content_loss *content;
-    struct plan plan;
-    int image, partials;                  /* plan entries */
-    const struct product_engine *product; /* NULL: the one that is chosen */
     bool half;
-    int channels;
     struct image_size size;
-    struct check_layout layout;
-    float *map, *target; /* read back, in the device's layout */
+    struct check_layout layout; /* of the map */
+    struct model *model;        /* NULL for losses on the image */
+    struct model_run *model_run;
+    struct loss *loss;
+    struct loss_run *run;
+    struct plan plan;
+    int image, gradient;                      /* plan entries */
+    double *map, *content, *style, *expected; /* plain arrays [channels][height][width], in one allocation */
 };
 
-static nst_status create_model(struct layer_fixture *fixture, nst_error *error) {
+/* ---- Making it --------------------------------------------------------------------------------------------------- */
+
+static nst_status create_model(struct fixture *fixture, nst_error *error) {
     static const char *const taps[] = {"relu"};
+    int channels = fixture->layout.channels;
     struct layer layers[2] = {{.kind = LAYER_CONVOLUTION,
                                .name = "convolution",
                                .in_channels = 3,
-                               .out_channels = fixture->channels,
+                               .out_channels = channels,
                                .kernel_size = 1,
-                               .weights = malloc(3 * (size_t)fixture->channels * sizeof(float))},
+                               .weights = malloc(3 * (size_t)channels * sizeof(float))},
                               {.kind = LAYER_RELU, .name = "relu"}};
     nst_network network = {
-        .name = "check",
+        .name = "self-test",
         .input = {.order = {0, 1, 2}, .scale = {0.01f, 0.01f, 0.01f}, .offset = {-1.2f, -1.2f, -1.2f}},
         .layer_count = 2,
         .layers = layers};
     struct model_options options = {.taps = taps, .tap_count = 1, .half = fixture->half};
     if (!layers[0].weights) {
-        return fail_memory(error, 3 * (size_t)fixture->channels * sizeof(float), "a check");
+        return fail_memory(error, 3 * (size_t)channels * sizeof(float), "a self-test");
     }
     struct random_generator generator = random_from_seed(3);
-    for (int i = 0; i < 3 * fixture->channels; ++i) {
+    for (int i = 0; i < 3 * channels; ++i) {
         layers[0].weights[i] = (float)check_noise(&generator);
     }
     nst_status status = model_create(fixture->context, &network, &options, &fixture->model, error);
@@ -56,187 +61,208 @@ static nst_status create_model(struct layer_fixture *fixture, nst_error *error) 
     return status;
 }
 
-static nst_status plan_layer(struct layer_fixture *fixture, nst_error *error) {
+static nst_status plan_fixture(struct fixture *fixture, nst_error *error) {
     struct plan *plan = &fixture->plan;
     size_t elements = 3 * (size_t)fixture->size.height * (size_t)fixture->size.width;
     fixture->image = plan_add_always(plan, elements * sizeof(float), "image");
-    fixture->partials = plan_add_always(plan, reduction_bytes(fixture->context, 1), "losses");
-    nst_status status = model_add_to_plan(fixture->model, plan, &fixture->size, 1, error);
+    fixture->gradient = plan_add_always(plan, check_map_elements(&fixture->layout) * sizeof(float), "gradient");
+    nst_status status = NST_OK;
+    if (fixture->model) {
+        status = model_reserve(fixture->model, plan, &fixture->size, 1, &fixture->model_run, error);
+    }
     if (!status) {
-        style_loss_add_to_plan(fixture->style, plan, &fixture->size, 1);
-        content_loss_add_to_plan(fixture->content, plan, &fixture->size, 1);
+        status = loss_reserve(fixture->loss, plan, &fixture->size, 1, &fixture->run, error);
+    }
+    int partials = plan_add_always(plan, reduction_bytes(fixture->context, 1), "losses");
+    if (!status) {
+        loss_run_set_partials(fixture->run, partials, 0);
         status = plan_assign(plan, error);
     }
     return status ? status : plan_allocate(plan, fixture->context, error);
 }
 
-static nst_status create_layer(struct layer_fixture *fixture, nst_error *error) {
-    nst_status status = create_model(fixture, error);
-    if (!status) {
-        status = style_loss_create(fixture->context, fixture->model, 0, NULL, &fixture->style, error);
+static nst_status create_fixture(struct fixture *fixture, const struct loss_methods *methods,
+                                 const struct loss_options *options, nst_error *error) {
+    struct loss_spec spec = {.kind = methods->kind, .weight = 1, .options = *options};
+    size_t elements = (size_t)fixture->layout.channels * (size_t)fixture->size.height * (size_t)fixture->size.width;
+    fixture->map = malloc(4 * elements * sizeof *fixture->map);
+    if (!fixture->map) {
+        return fail_memory(error, 4 * elements * sizeof *fixture->map, "a self-test");
+    }
+    fixture->content = fixture->map + elements;
+    fixture->style = fixture->content + elements;
+    fixture->expected = fixture->style + elements;
+    nst_status status = NST_OK;
+    if (!methods->on_image) {
+        spec.layers[spec.layer_count++] = "relu";
+        status = create_model(fixture, error);
     }
     if (!status) {
-        status = content_loss_create(fixture->context, fixture->model, 0, &fixture->content, error);
+        status = loss_create(fixture->context, fixture->model, &spec, &fixture->loss, error);
     }
-    fixture->layout =
-        check_layout(fixture->context, fixture->half, fixture->channels, fixture->size.height, fixture->size.width);
-    size_t bytes = check_map_elements(&fixture->layout) * sizeof(float);
-    fixture->map = malloc(bytes);
-    fixture->target = malloc(bytes);
-    if (!status && (!fixture->map || !fixture->target)) {
-        status = fail_memory(error, bytes, "a check");
-    }
-    return status ? status : plan_layer(fixture, error);
+    return status ? status : plan_fixture(fixture, error);
 }
 
-static void release_layer(struct layer_fixture *fixture) {
+static void release_fixture(struct fixture *fixture) {
+    loss_run_free(fixture->run);
+    model_run_free(fixture->model_run);
     plan_free(&fixture->plan, fixture->context);
-    style_loss_destroy(fixture->style);
-    content_loss_destroy(fixture->content);
+    loss_destroy(fixture->loss);
     model_destroy(fixture->model);
     free(fixture->map);
-    free(fixture->target);
 }
 
-/* Runs the network on noise and reads the map. */
-static nst_status forward(struct layer_fixture *fixture, uint64_t seed, struct feature_map *map, float *values,
-                          nst_error *error) {
+/* ---- Running it -------------------------------------------------------------------------------------------------- */
+
+static struct loss_map map_of(const struct fixture *fixture) {
+    if (fixture->model) {
+        return (struct loss_map){.map = model_feature_map(fixture->model_run, 0)};
+    }
+    return (struct loss_map){.map = {.values = plan_buffer(&fixture->plan, fixture->image),
+                                     .channels = 3,
+                                     .height = fixture->size.height,
+                                     .width = fixture->size.width}};
+}
+
+/* A map or gradient on the device as a plain array. */
+static nst_status read_plain(const struct fixture *fixture, cl_mem buffer, double *values, nst_error *error) {
+    const struct check_layout *layout = &fixture->layout;
+    size_t bytes = check_map_elements(layout) * sizeof(float);
+    float *map = malloc(bytes);
+    nst_status status =
+        map ? check_map_read(fixture->context, layout, buffer, map, error) : fail_memory(error, bytes, "a self-test");
+    for (int c = 0; !status && c < layout->channels; ++c) {
+        for (int y = 0; y < layout->height; ++y) {
+            for (int x = 0; x < layout->width; ++x) {
+                *values++ = map[check_map_index(layout, c, y, x)];
+            }
+        }
+    }
+    free(map);
+    return status;
+}
+
+/* Makes the map of noise up to `most`, and reads it. */
+static nst_status make_map(struct fixture *fixture, uint64_t seed, double most, double *values, nst_error *error) {
     size_t elements = 3 * (size_t)fixture->size.height * (size_t)fixture->size.width;
     cl_mem image = plan_buffer(&fixture->plan, fixture->image);
     float *pixels = malloc(elements * sizeof *pixels);
     if (!pixels) {
-        return fail_memory(error, elements * sizeof *pixels, "a check");
+        return fail_memory(error, elements * sizeof *pixels, "a self-test");
     }
     struct random_generator generator = random_from_seed(seed);
     for (size_t i = 0; i < elements; ++i) {
-        pixels[i] = (float)(255 * random_uniform(&generator));
+        pixels[i] = (float)(most * random_uniform(&generator));
     }
     nst_status status = buffer_write(fixture->context, image, 0, pixels, elements * sizeof *pixels, error);
     free(pixels);
+    if (!status && fixture->model) {
+        status = model_forward(fixture->model_run, image, fixture->size, error);
+    }
+    return status ? status : read_plain(fixture, map_of(fixture).map.values, values, error);
+}
+
+/* The targets come from other noise; the style's is darker, so that the statistics differ too. */
+static nst_status set_targets(struct fixture *fixture, nst_error *error) {
+    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    nst_status status = loss_target_begin(fixture->run, error);
+    struct loss_map at;
+    status = status ? status : make_map(fixture, 5, 255, fixture->content, error);
     if (!status) {
-        status = model_forward(fixture->model, &fixture->plan, image, fixture->size, error);
+        at = map_of(fixture);
+        status = loss_target_add(fixture->run, &at, &content, error);
     }
-    *map = model_feature_map(fixture->model, &fixture->plan, 0);
-    return status ? status : check_map_read(fixture->context, &fixture->layout, map->values, values, error);
+    status = status ? status : make_map(fixture, 6, 200, fixture->style, error);
+    if (!status) {
+        at = map_of(fixture);
+        status = loss_target_add(fixture->run, &at, &style, error);
+    }
+    return status ? status : loss_target_end(fixture->run, error);
 }
 
-static double value_at(const struct check_layout *layout, const float *map, int channel, int pixel) {
-    return map[check_map_index(layout, channel, pixel / layout->width, pixel % layout->width)];
+/* The loss, and its gradient in `gradient`. */
+static nst_status evaluate(struct fixture *fixture, double *loss, double *gradient, nst_error *error) {
+    cl_mem buffer = plan_buffer(&fixture->plan, fixture->gradient);
+    size_t bytes = check_map_elements(&fixture->layout) * sizeof(float);
+    nst_status status = make_map(fixture, 7, 255, fixture->map, error);
+    if (status) {
+        return status;
+    }
+    struct loss_map at = map_of(fixture);
+    status = loss_gather(fixture->run, &at, error);
+    status = status ? status : loss_value(fixture->run, &at, error);
+    status = status ? status : buffer_fill_zero(fixture->context, buffer, bytes, error);
+    status = status ? status : loss_add_gradient(fixture->run, &at, buffer, error);
+    status = status ? status : loss_read_sum(fixture->run, loss, error);
+    return status ? status : read_plain(fixture, buffer, gradient, error);
 }
 
-/* scale * (F F^T)[row][column] */
-static double gram_at(const struct layer_fixture *fixture, int row, int column, double scale) {
-    int pixels = fixture->layout.height * fixture->layout.width;
-    double sum = 0;
-    for (int p = 0; p < pixels; ++p) {
-        sum += value_at(&fixture->layout, fixture->map, row, p) * value_at(&fixture->layout, fixture->map, column, p);
-    }
-    return scale * sum;
-}
-
-/* The style loss against a target of zero is |s F F^T|^2, its gradient 4 s (s F F^T) F where F is positive: the
- * second with a sample of pixels. */
-static nst_status check_style(struct layer_fixture *fixture, double *loss_error, double *gradient_error,
-                              nst_error *error) {
-    struct feature_map map;
-    int channels = fixture->channels, pixels = fixture->size.height * fixture->size.width;
-    double scale = 1.0 / pixels, loss = 0, expected_loss = 0;
-    struct loss_output output = {.partials = plan_buffer(&fixture->plan, fixture->partials)};
-    struct style_loss_weights weights = {.weight = 1, .scale = scale};
-    size_t map_bytes = check_map_elements(&fixture->layout) * sizeof(float);
-    double *gram = malloc((size_t)channels * (size_t)channels * sizeof *gram);
-    float *gradient = malloc(map_bytes);
-    cl_mem buffer = NULL;
-    nst_status status = gram && gradient ? NST_OK : fail_memory(error, map_bytes, "a check");
-    status = status ? status : forward(fixture, 5, &map, fixture->map, error);
-    status = status ? status : check_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
-    status = status ? status : style_loss_clear_target(fixture->style, &fixture->plan, error);
-    status = status ? status : style_loss_gram(fixture->style, &fixture->plan, &map, error);
-    status = status ? status : style_loss_value(fixture->style, &fixture->plan, weights, output, error);
-    status = status ? status : style_loss_add_gradient(fixture->style, &fixture->plan, &map, buffer, error);
-    status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
-    status = status ? status : check_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
-    double largest = 0, largest_error = 0;
-    for (int i = 0; !status && i < channels * channels; ++i) {
-        gram[i] = i / channels <= i % channels ? gram_at(fixture, i / channels, i % channels, scale)
-                                               : gram[i % channels * channels + i / channels];
-        expected_loss += gram[i] * gram[i];
-    }
-    for (int p = 0; !status && p < pixels; p += 7) {
-        for (int c = 0; c < channels; ++c) {
-            double sum = 0;
-            for (int k = 0; k < channels; ++k) {
-                sum += 4 * scale * gram[c * channels + k] * value_at(&fixture->layout, fixture->map, k, p);
-            }
-            sum = value_at(&fixture->layout, fixture->map, c, p) > 0 ? sum : 0;
-            check_keep_largest(&largest, fabs(sum));
-            check_keep_largest(&largest_error, fabs(value_at(&fixture->layout, gradient, c, p) - sum));
+static nst_status measure_errors(struct fixture *fixture, double *loss_error, double *gradient_error,
+                                 nst_error *error) {
+    const struct check_layout *layout = &fixture->layout;
+    size_t elements = (size_t)layout->channels * (size_t)layout->height * (size_t)layout->width;
+    struct loss_reference in = {layout->channels, layout->height,   layout->width,
+                                fixture->map,     fixture->content, fixture->style};
+    double loss = 0, largest = 0, largest_error = 0;
+    double *gradient = malloc(elements * sizeof *gradient);
+    nst_status status = gradient ? NST_OK : fail_memory(error, elements * sizeof *gradient, "a self-test");
+    status = status ? status : set_targets(fixture, error);
+    status = status ? status : evaluate(fixture, &loss, gradient, error);
+    if (!status) {
+        double expected = fixture->loss->methods->reference(&fixture->loss->options, &in, fixture->expected);
+        for (size_t i = 0; i < elements; ++i) {
+            bool passes = !fixture->model || fixture->map[i] > 0; /* the ReLU */
+            double slope = passes ? fixture->expected[i] : 0;
+            check_keep_largest(&largest, fabs(slope));
+            check_keep_largest(&largest_error, fabs(gradient[i] - slope));
         }
+        *loss_error = fabs(loss - expected) / expected;
+        *gradient_error = largest_error / largest;
     }
-    *loss_error = fabs(loss - expected_loss) / expected_loss;
-    *gradient_error = largest_error / largest;
-    buffer_release(fixture->context, &buffer);
-    free(gram);
     free(gradient);
     return status;
 }
 
-static nst_status check_content(struct layer_fixture *fixture, double *loss_error, double *gradient_error,
-                                nst_error *error) {
-    struct feature_map map;
-    size_t elements = check_map_elements(&fixture->layout), bytes = elements * sizeof(float);
-    struct loss_output output = {.partials = plan_buffer(&fixture->plan, fixture->partials)};
-    float *gradient = malloc(bytes);
-    double loss = 0, expected = 0, largest = 0, largest_error = 0;
-    cl_mem buffer = NULL;
-    nst_status status = gradient ? NST_OK : fail_memory(error, bytes, "a check");
-    status = status ? status : forward(fixture, 6, &map, fixture->target, error);
-    status = status ? status : content_loss_set_target(fixture->content, &fixture->plan, &map, error);
-    status = status ? status : forward(fixture, 7, &map, fixture->map, error);
-    status = status ? status : check_map_create(fixture->context, &fixture->layout, NULL, &buffer, error);
-    status = status ? status : content_loss_run(fixture->content, &fixture->plan, &map, 1, output, buffer, error);
-    status = status ? status : reduction_read(fixture->context, output.partials, 0, &loss, error);
-    status = status ? status : check_map_read(fixture->context, &fixture->layout, buffer, gradient, error);
-    for (size_t i = 0; !status && i < elements; ++i) {
-        double difference = (double)fixture->map[i] - fixture->target[i];
-        double slope = fixture->map[i] > 0 ? 2 * difference : 0;
-        expected += difference * difference;
-        check_keep_largest(&largest, fabs(slope));
-        check_keep_largest(&largest_error, fabs(gradient[i] - slope));
-    }
-    *loss_error = fabs(loss - expected) / expected;
-    *gradient_error = largest_error / largest;
-    buffer_release(fixture->context, &buffer);
-    free(gradient);
-    return status;
-}
+/* ---- All of them ------------------------------------------------------------------------------------------------- */
 
-nst_status check_losses(nst_context *context, bool half, int channels, struct image_size size,
-                        struct check_report *report, nst_error *error) {
-    typedef nst_status check(struct layer_fixture *, double *, double *, nst_error *);
-    static const struct {
-        const char *loss, *gradient;
-        check *run;
-    } checks[] = {{"Gram matrix and style loss", "gradient of the style loss", check_style},
-                  {"content loss", "gradient of the content loss", check_content}};
-    struct layer_fixture fixture = {.context = context, .half = half, .channels = channels, .size = size};
-    char detail[64];
+static nst_status check_loss(struct fixture *fixture, const struct loss_methods *methods, int option_set,
+                             struct check_report *report, nst_error *error) {
+    char name[40], gradient_name[64], detail[64];
+    double loss_error = NAN, gradient_error = NAN;
     nst_error why;
-    snprintf(detail, sizeof detail, "%d channels, %d x %d%s", channels, size.width, size.height,
-             half ? ", 16 bits" : "");
-    nst_status made = create_layer(&fixture, &why), status = NST_OK;
-    for (size_t i = 0; !status && i < sizeof checks / sizeof *checks; ++i) {
-        double loss_error = NAN, gradient_error = NAN;
-        nst_status run = made ? made : checks[i].run(&fixture, &loss_error, &gradient_error, &why);
-        if (run) {
-            status = check_report_add_failure(report, checks[i].loss, detail, &why, error);
-            continue;
-        }
-        status = check_report_add(report, checks[i].loss, detail, loss_error, sum_bound, error);
-        status = status ? status
-                        : check_report_add(report, checks[i].gradient, detail, gradient_error,
-                                           check_map_bound(half, sum_bound), error);
+    snprintf(name, sizeof name, "%s loss%s", methods->kind, option_set ? ", other options" : "");
+    snprintf(gradient_name, sizeof gradient_name, "gradient of the %s", name);
+    snprintf(detail, sizeof detail, "%d channels, %d x %d%s", fixture->layout.channels, fixture->size.width,
+             fixture->size.height, fixture->half ? ", 16 bits" : "");
+    nst_status run = create_fixture(fixture, methods, &option_sets[option_set], &why);
+    run = run ? run : measure_errors(fixture, &loss_error, &gradient_error, &why);
+    release_fixture(fixture);
+    if (run) {
+        return check_report_add_failure(report, name, detail, &why, error);
     }
-    release_layer(&fixture);
+    nst_status status = check_report_add(report, name, detail, loss_error, sum_bound, error);
+    return status ? status
+                  : check_report_add(report, gradient_name, detail, gradient_error,
+                                     check_map_bound(fixture->half, sum_bound), error);
+}
+
+nst_status check_losses(nst_context *context, const struct check_losses_at *at, struct check_report *report,
+                        nst_error *error) {
+    nst_status status = NST_OK;
+    for (const struct loss_methods *const *methods = loss_table(context); !status && *methods; ++methods) {
+        for (int set = 0; !status && set < (at->brief ? 1 : OPTION_SETS); ++set) {
+            bool on_image = (*methods)->on_image;
+            struct fixture fixture = {.context = context, .half = at->half, .size = at->size};
+            fixture.layout =
+                check_layout(context, at->half, on_image ? 3 : at->channels, at->size.height, at->size.width);
+            if (on_image) { /* planes of floats */
+                fixture.layout.block = 1;
+                fixture.layout.half = false;
+            }
+            if ((*methods)->reference && on_image == at->on_image) {
+                status = check_loss(&fixture, *methods, set, report, error);
+            }
+        }
+    }
     return status;
 }

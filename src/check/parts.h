@@ -8,12 +8,16 @@
 
 nst_status check_convolutions(nst_context *context, bool brief, struct check_report *report, nst_error *error);
 
-/* Style and content loss at a layer of so many channels. */
-nst_status check_losses(nst_context *context, bool half, int channels, struct image_size size,
-                        struct check_report *report, nst_error *error);
+/* Every loss that the context knows, at layers of so many channels or on the image, with one set of options or all. */
+struct check_losses_at {
+    bool on_image, half, brief;
+    int channels; /* of the layer */
+    struct image_size size;
+};
+nst_status check_losses(nst_context *context, const struct check_losses_at *at, struct check_report *report,
+                        nst_error *error);
 
 nst_status check_pooling(nst_context *context, bool half, bool average, struct check_report *report, nst_error *error);
-nst_status check_total_variation(nst_context *context, int power, struct check_report *report, nst_error *error);
 nst_status check_lbfgs(nst_context *context, struct check_report *report, nst_error *error);
 
 #endif

@@ -120,7 +120,8 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
         status = network_choice_open(values->network, values->input_convention, &values->settings, &network, error);
     }
     if (!status) {
-        status = nst_judge(context, network, &values->settings, &picture, &content, &style, &judgement, error);
+        nst_judge_pictures pictures = {.picture = &picture, .content = &content, .style = &style};
+        status = nst_judge(context, network, &values->settings, &pictures, &judgement, error);
     }
     if (!status && values->json) {
         status = print_judgement_json(path, values, network, &judgement, error);

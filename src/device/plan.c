@@ -113,6 +113,27 @@ uint64_t plan_largest_bytes(const struct plan *plan) {
     return largest;
 }
 
+bool plan_fits(const struct plan *plan, const nst_context *context) {
+    return !plan->is_uncountable && plan_bytes(plan) + context->allocated_bytes <= context->info.memory_bytes &&
+           plan_largest_bytes(plan) <= context->info.largest_allocation_bytes;
+}
+
+nst_status plan_fail_too_large(const struct plan *plan, const nst_context *context, const char *what,
+                               const char *advice, nst_error *error) {
+    const nst_device_info *device = &context->info;
+    char needed[32], total[32], largest_needed[32], largest[32];
+    if (plan->is_uncountable) {
+        return fail(error, NST_ERROR_MEMORY,
+                    "%s need feature maps of 2^31 elements or more, too many for any memory: %s", what, advice);
+    }
+    return fail(error, NST_ERROR_MEMORY,
+                "%s need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s", what,
+                text_bytes(plan_bytes(plan) + context->allocated_bytes, needed, sizeof needed),
+                text_bytes(plan_largest_bytes(plan), largest_needed, sizeof largest_needed), device->name,
+                text_bytes(device->memory_bytes, total, sizeof total),
+                text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
+}
+
 static const char *name_of_slot(const struct plan *plan, int slot) {
     const struct plan_entry *largest = NULL;
     for (int i = 0; i < plan->entry_count; ++i) {

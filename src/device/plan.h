@@ -53,6 +53,15 @@ uint64_t plan_bytes(const struct plan *plan);
 /* The largest slot: what the device's limit for one allocation must admit. */
 uint64_t plan_largest_bytes(const struct plan *plan);
 
+/* True if the device has the memory besides what is allocated already, allows the largest allocation, and kernels can
+ * count every buffer. What fits is decided here alone. */
+bool plan_fits(const struct plan *plan, const nst_context *context);
+
+/* Words the error for a plan that does not fit: what it needs and what the device has. `what` begins the sentence ("512
+ * px"), `advice` ends it. */
+nst_status plan_fail_too_large(const struct plan *plan, const nst_context *context, const char *what,
+                               const char *advice, nst_error *error);
+
 /* Allocates the slots, unless one is uncountable. On failure nothing stays allocated. */
 nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *error);
 

@@ -1,93 +1,135 @@
-/* content.c: the content loss of one layer; see loss.h. */
-#include "loss/loss.h"
+/* content.c: the content loss, on the features of one layer (Gatys et al. 2016, section 2.1).
+ *
+ *     loss = a |F - P|^2        gradient = mask 2 a (F - P)
+ *
+ * F is the feature map, P that of the content; the gradient is with respect to what goes into the layer's ReLU, hence
+ * the mask. a = weight / |P|^2 where the loss is relative, else weight / number of elements.
+ */
+#include "loss/kinds.h"
 
-#include "support/error.h"
+#include <math.h>
 
-#include <stdlib.h>
-
-struct content_loss {
-    nst_context *context;
-    const struct model *model;
-    int stage;
-    int target; /* plan entry */
-    cl_kernel loss, sum_of_squares;
+struct content {
+    cl_kernel loss, value, sum_of_squares;
 };
 
-nst_status content_loss_create(nst_context *context, const struct model *model, int stage, struct content_loss **result,
-                               nst_error *error) {
-    *result = NULL;
-    struct content_loss *loss = calloc(1, sizeof *loss);
-    if (!loss) {
-        return fail_memory(error, sizeof *loss, "a content loss");
-    }
-    *loss = (struct content_loss){.context = context, .model = model, .stage = stage, .target = -1};
-    const char *option = feature_map_option(model_has_half_maps(model));
-    nst_status status = kernel_create(context, "passes.cl", option, "content_loss", &loss->loss, error);
+struct content_run {
+    int target; /* plan entry */
+    double elements;
+};
+
+static nst_status create(struct loss *loss, nst_error *error) {
+    struct content *content = loss->state;
+    const char *option = feature_map_option(model_has_half_maps(loss->model));
+    nst_status status = kernel_create(loss->context, "passes.cl", option, "content_loss", &content->loss, error);
     if (!status) {
-        status = kernel_create(context, "passes.cl", option, "sum_of_squares", &loss->sum_of_squares, error);
+        status = kernel_create(loss->context, "passes.cl", option, "content_value", &content->value, error);
     }
-    if (status) {
-        content_loss_destroy(loss);
-        return status;
-    }
-    *result = loss;
+    return status
+               ? status
+               : kernel_create(loss->context, "passes.cl", option, "sum_of_squares", &content->sum_of_squares, error);
+}
+
+static void destroy(struct loss *loss) {
+    struct content *content = loss->state;
+    kernel_release(&content->loss);
+    kernel_release(&content->value);
+    kernel_release(&content->sum_of_squares);
+}
+
+static uint64_t map_bytes(const struct loss *loss, struct image_size size) {
+    return feature_map_bytes(loss->context, model_has_half_maps(loss->model), loss_channels(loss, 0), size.height,
+                             size.width);
+}
+
+/* The content has the size of the result. */
+static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
+                          nst_error *error) {
+    (void)size_count;
+    (void)error;
+    struct content_run *content = run->state;
+    uint64_t bytes = map_bytes(run->loss, loss_map_size(run->loss, 0, sizes[0]));
+    content->target = plan_add_always(plan, bytes, "content target %d", run->loss->stages[0]);
     return NST_OK;
 }
 
-void content_loss_destroy(struct content_loss *loss) {
-    if (loss) {
-        kernel_release(&loss->loss);
-        kernel_release(&loss->sum_of_squares);
-        free(loss);
-    }
-}
-
-static uint64_t map_bytes(const struct content_loss *loss, const struct feature_map *map) {
-    return feature_map_bytes(loss->context, model_has_half_maps(loss->model), map->channels, map->height, map->width);
-}
-
-static int map_vectors(const struct content_loss *loss, const struct feature_map *map) {
-    int block = loss->context->channel_block;
-    return (map->channels + block - 1) / block * map->height * map->width;
-}
-
-void content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,
-                              int size_count) {
-    uint64_t bytes = 0;
-    for (int i = 0; i < size_count; ++i) {
-        struct image_size size = model_map_size(loss->model, loss->stage, sizes[i]);
-        struct feature_map map = {
-            .channels = model_channels(loss->model, loss->stage), .height = size.height, .width = size.width};
-        uint64_t needed = map_bytes(loss, &map);
-        bytes = needed > bytes ? needed : bytes;
-    }
-    loss->target = plan_add_always(plan, bytes, "content target %d", loss->stage);
-}
-
-nst_status content_loss_set_target(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
-                                   nst_error *error) {
-    return buffer_copy(loss->context, map->values, plan_buffer(plan, loss->target), (size_t)map_bytes(loss, map),
-                       error);
-}
-
-nst_status content_loss_target_size(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
-                                    struct loss_output output, double *squares, nst_error *error) {
-    nst_status status = kernel_run(loss->context, loss->sum_of_squares, reduction_work(loss->context),
-                                   ARGUMENTS(arg_buffer(plan_buffer(plan, loss->target)), arg_buffer(output.partials),
-                                             arg_int(output.slot), arg_int(map_vectors(loss, map))),
-                                   error);
-    if (status) {
+static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
+                             nst_error *error) {
+    (void)target;
+    struct content_run *content = run->state;
+    const struct feature_map *map = &at->map;
+    content->elements = (double)map->height * map->width * map->channels;
+    size_t bytes = (size_t)map_bytes(run->loss, (struct image_size){map->height, map->width});
+    nst_context *context = run->loss->context;
+    cl_mem kept = plan_buffer(run->plan, content->target);
+    nst_status status = buffer_copy(context, map->values, kept, bytes, error);
+    if (status || !run->loss->options.relative) {
         return status;
     }
-    return reduction_read(loss->context, output.partials, output.slot, squares, error);
-}
-
-nst_status content_loss_run(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
-                            double weight, struct loss_output output, cl_mem gradient, nst_error *error) {
-    return kernel_run(loss->context, loss->loss, reduction_work(loss->context),
-                      ARGUMENTS(arg_buffer(map->values), arg_buffer(plan_buffer(plan, loss->target)),
-                                arg_buffer(gradient), arg_buffer(output.partials), arg_int(output.slot),
-                                arg_int(map_vectors(loss, map)), arg_float((float)weight),
-                                arg_int(gradient == map->values)),
+    const struct content *kernels = run->loss->state;
+    return kernel_run(context, kernels->sum_of_squares, reduction_work(context),
+                      ARGUMENTS(arg_buffer(kept), arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                arg_int(feature_map_vectors(context, map))),
                       error);
 }
+
+static nst_status target_end(struct loss_run *run, nst_error *error) {
+    const struct content_run *content = run->state;
+    double divisor = content->elements;
+    nst_status status = run->loss->options.relative ? loss_read_sum(run, &divisor, error) : NST_OK;
+    run->factor = run->loss->weight * loss_one_over(divisor);
+    return status;
+}
+
+static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct content *content = run->loss->state;
+    const struct content_run *own = run->state;
+    nst_context *context = run->loss->context;
+    return kernel_run(context, content->value, reduction_work(context),
+                      ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
+                                arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                arg_int(feature_map_vectors(context, &at->map)), arg_float((float)run->factor)),
+                      error);
+}
+
+static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
+    const struct content *content = run->loss->state;
+    const struct content_run *own = run->state;
+    nst_context *context = run->loss->context;
+    return kernel_run(context, content->loss, reduction_work(context),
+                      ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
+                                arg_buffer(gradient), arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                arg_int(feature_map_vectors(context, &at->map)), arg_float((float)run->factor),
+                                arg_int(gradient == at->map.values)),
+                      error);
+}
+
+static double reference(const struct loss_options *options, const struct loss_reference *in, double *gradient) {
+    int elements = in->channels * in->height * in->width;
+    double sum = 0, squares = 0;
+    for (int i = 0; i < elements; ++i) {
+        sum += pow(in->map[i] - in->content[i], 2);
+        squares += in->content[i] * in->content[i];
+    }
+    double factor = loss_one_over(options->relative ? squares : elements);
+    for (int i = 0; i < elements; ++i) {
+        gradient[i] = 2 * factor * (in->map[i] - in->content[i]);
+    }
+    return factor * sum;
+}
+
+const struct loss_methods content_loss = {
+    .kind = "content",
+    .pictures = LOSS_CONTENT,
+    .value_with_gradient = true,
+    .state_bytes = sizeof(struct content),
+    .run_bytes = sizeof(struct content_run),
+    .create = create,
+    .destroy = destroy,
+    .reserve = reserve,
+    .target_add = target_add,
+    .target_end = target_end,
+    .value = value,
+    .add_gradient = add_gradient,
+    .reference = reference,
+};

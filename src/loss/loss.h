@@ -1,15 +1,18 @@
-/* loss.h: the losses at a layer of the network and on the image: value and gradient.
+/* loss.h: one interface to every loss: at layers of the network, or on the image itself.
  *
- * Each loss leaves reduction_partials() partial sums in a buffer shared by all losses, at its own slot; the host
- * adds them up once per evaluation. Weights and normalization are chosen by whoever makes the loss:
+ * A loss is made once and does not change; what one run of it owns, its targets and buffers, is a loss_run. Its work is
+ * divided as tiles, devices and masks need it:
  *
- *     content   loss = a |F - P|^2                  gradient = mask 2 a (F - P)
- *     style     loss = a |s F F^T - A|^2            gradient = mask 4 a s (s F F^T - A) F
- *     tv, L1    loss = a sum(|dx| + |dy|)           gradient = a (sign ...)
- *     tv, L2    loss = a sum(dx^2 + dy^2)           gradient = 2 a (...)
+ *     targets      begin, then add for each picture with its share, then end: statistics of content and styles
+ *     gather       the statistics of a feature map of the image in hand; of tiles only these would be added up
+ *     value        the loss, from what was gathered
+ *     gradient     added to the gradient at the layer, from the statistics of the whole
  *
- * F is the feature map as a matrix, channels x pixels, P the content's, A the style's Gram matrix times s (Gatys et
- * al. 2016, section 2). The gradients are with respect to what goes into the layer's ReLU, hence the mask.
+ * Each loss leaves reduction_partials() partial sums in a buffer shared by all, at its own slot; the host adds them up
+ * once per evaluation.
+ *
+ * To add a kind: a file with its methods, as content.c is one, and a line in the table in loss.c; a context can also be
+ * made with a table of its own (context->tables.losses). The formulas of a kind stand at the top of its file.
  */
 #ifndef LOSS_LOSS_H
 #define LOSS_LOSS_H
@@ -17,73 +20,134 @@
 #include "device/plan.h"
 #include "device/reduction.h"
 #include "network/model.h"
-#include "network/product.h"
 
-/* Where a loss leaves its partial sums: partials[slot * reduction_partials() ...]. */
-struct loss_output {
-    cl_mem partials;
-    int slot;
+enum { LOSS_MOST_SITES = NST_MAX_LAYERS };
+
+/* Which pictures are targets of a loss, as bits. */
+enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2 };
+
+/* What a recipe asks of a loss; each kind reads what concerns it. */
+struct loss_options {
+    bool relative;         /* the loss is divided by its target's own size; else by the number of elements */
+    bool gram_by_channels; /* Gram matrices are divided by channels * pixels; else by pixels */
+    int power;             /* total variation: 1 or 2 */
+    bool mean;             /* total variation: a mean over the image in 0..1; else a sum over it in 0..255 */
 };
 
-/* ---- Content ----------------------------------------------------------------------------------------------------- */
+struct loss_spec {
+    const char *kind;                    /* of the table: "content" */
+    const char *layers[LOSS_MOST_SITES]; /* where it sits, */
+    int layer_count;                     /* 0: on the image */
+    double weight;
+    struct loss_options options;
+};
 
-struct content_loss;
+struct loss_methods;
 
-/* For a tapped stage of the model. Free with content_loss_destroy. */
-nst_status content_loss_create(nst_context *context, const struct model *model, int stage, struct content_loss **loss,
-                               nst_error *error);
-void content_loss_destroy(struct content_loss *loss);
-void content_loss_add_to_plan(struct content_loss *loss, struct plan *plan, const struct image_size *sizes,
-                              int size_count);
-/* Keeps a feature map as the target P. */
-nst_status content_loss_set_target(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
-                                   nst_error *error);
-/* |P|^2, for normalization; waits. `partials` is a buffer for reduction_partials() floats. */
-nst_status content_loss_target_size(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
-                                    struct loss_output output, double *squares, nst_error *error);
-/* Value and gradient, added to `gradient` unless that is the map itself, in one pass; `weight` is a. */
-nst_status content_loss_run(struct content_loss *loss, const struct plan *plan, const struct feature_map *map,
-                            double weight, struct loss_output output, cl_mem gradient, nst_error *error);
+struct loss {
+    const struct loss_methods *methods;
+    nst_context *context;
+    const struct model *model; /* NULL on the image alone */
+    int stages[LOSS_MOST_SITES], site_count;
+    double weight;
+    struct loss_options options;
+    void *state; /* of its kind: kernels */
+};
 
-/* ---- Style ------------------------------------------------------------------------------------------------------- */
+struct loss_run {
+    const struct loss *loss;
+    const struct plan *plan;
+    double factor;      /* the loss is this times a sum, once targets have ended */
+    int partials, slot; /* plan entry of the partial sums, and the loss's own place there */
+    void *state;        /* of its kind: plan entries */
+};
 
-struct style_loss;
+/* A feature map, or the image, at one of the places where a loss sits. */
+struct loss_map {
+    int site; /* the place in its list of layers, 0 on the image */
+    struct feature_map map;
+};
 
-/* `engine` makes the Gram matrix; NULL: the one that product_choose takes. */
-nst_status style_loss_create(nst_context *context, const struct model *model, int stage,
-                             const struct product_engine *engine, struct style_loss **loss, nst_error *error);
-void style_loss_destroy(struct style_loss *loss);
-void style_loss_add_to_plan(struct style_loss *loss, struct plan *plan, const struct image_size *sizes, int size_count);
+/* A picture that is a target, as a map of it. */
+struct loss_target {
+    enum loss_picture picture;
+    double share; /* of a style among all of them */
+};
 
-/* Computes the Gram matrix F F^T of a feature map; stays on the device until the next call. */
-nst_status style_loss_gram(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
+/* For the self-test: a map and those of its targets as plain arrays, [channels][height][width]. */
+struct loss_reference {
+    int channels, height, width;
+    const double *map, *content, *style;
+};
+
+/* What a kind of loss implements. */
+struct loss_methods {
+    const char *kind;
+    unsigned pictures; /* loss_picture bits */
+    bool on_image;
+    /* The value comes with the gradient, in one pass over memory; `value` is for evaluations without one. */
+    bool value_with_gradient;
+    size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
+
+    nst_status (*create)(struct loss *loss, nst_error *error);
+    void (*destroy)(struct loss *loss);
+    /* Adds the buffers for images of any of these sizes, the first of which is that of the result. NULL: none. */
+    nst_status (*reserve)(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
+                          nst_error *error);
+    /* NULL: nothing to do. target_end sets run->factor, where `targets` are not enough; may wait. */
+    nst_status (*target_begin)(struct loss_run *run, nst_error *error);
+    nst_status (*target_add)(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
+                             nst_error *error);
+    nst_status (*target_end)(struct loss_run *run, nst_error *error);
+    nst_status (*gather)(struct loss_run *run, const struct loss_map *at, nst_error *error);
+    nst_status (*value)(struct loss_run *run, const struct loss_map *at, nst_error *error);
+    /* Added to `gradient`; where that is the map itself (model_gradient_in_place), the map is replaced. */
+    nst_status (*add_gradient)(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error);
+    /* The loss with weight 1 and its gradient, [channels][height][width], before a ReLU's mask, in double. */
+    double (*reference)(const struct loss_options *options, const struct loss_reference *in, double *gradient);
+};
+
+/* The kinds that a context knows, NULL behind the last; and the one of that name, or NULL. */
+const struct loss_methods *const *loss_table(const nst_context *context);
+const struct loss_methods *loss_find(const nst_context *context, const char *kind);
+
+/* Makes a loss at layers of the model, or, without any, on the image: then `model` may be NULL. The layers must be taps
+ * of the model. Free with loss_destroy. Errors: NST_ERROR_ARGUMENT (no such kind), NST_ERROR_OPENCL, NST_ERROR_MEMORY.
+ */
+nst_status loss_create(nst_context *context, const struct model *model, const struct loss_spec *spec,
+                       struct loss **loss, nst_error *error);
+void loss_destroy(struct loss *loss);
+
+/* Adds what a run needs to the plan; `sizes` are those of the images, that of the result first. The loss and the plan
+ * must outlive the run, which is freed with loss_run_free. The partial sums are the caller's: loss_run_set_partials
+ * tells their entry in the plan and the slot of this loss. */
+nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct image_size *sizes, int size_count,
+                        struct loss_run **run, nst_error *error);
+void loss_run_free(struct loss_run *run);
+void loss_run_set_partials(struct loss_run *run, int entry, int slot);
+
+/* The place of a stage in the loss's list; -1 if the loss does not sit there. */
+int loss_site(const struct loss *loss, int stage);
+
+/* What the methods of these names say; those that a kind does not have do nothing. */
+nst_status loss_target_begin(struct loss_run *run, nst_error *error);
+nst_status loss_target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                            nst_error *error);
-/* Target A = 0; then A += scale * the Gram matrix last computed, for each style picture. */
-nst_status style_loss_clear_target(struct style_loss *loss, const struct plan *plan, nst_error *error);
-nst_status style_loss_add_to_target(struct style_loss *loss, const struct plan *plan, double scale, nst_error *error);
-/* |A|^2; waits. */
-nst_status style_loss_target_size(struct style_loss *loss, const struct plan *plan, double *squares, nst_error *error);
+nst_status loss_target_end(struct loss_run *run, nst_error *error);
+nst_status loss_gather(struct loss_run *run, const struct loss_map *at, nst_error *error);
+nst_status loss_value(struct loss_run *run, const struct loss_map *at, nst_error *error);
+nst_status loss_add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error);
 
-struct style_loss_weights {
-    double weight; /* a */
-    double scale;  /* s */
-};
-/* The value, from the Gram matrix last computed; makes the matrix 4 a s (s G - A) for the gradient. */
-nst_status style_loss_value(struct style_loss *loss, const struct plan *plan, struct style_loss_weights weights,
-                            struct loss_output output, nst_error *error);
-/* Adds the gradient at the feature map to `gradient`; where the model has gradients in place, that is the map, which is
- * replaced. */
-nst_status style_loss_add_gradient(struct style_loss *loss, const struct plan *plan, const struct feature_map *map,
-                                   cl_mem gradient, nst_error *error);
+/* ---- For kinds --------------------------------------------------------------------------------------------------- */
 
-/* ---- Total variation --------------------------------------------------------------------------------------------- */
-
-struct tv_loss;
-
-/* power 1: sum |dx| + |dy|; power 2: sum dx^2 + dy^2, of neighboring pixels of the image [3][height][width]. */
-nst_status tv_loss_create(nst_context *context, int power, struct tv_loss **loss, nst_error *error);
-void tv_loss_destroy(struct tv_loss *loss);
-nst_status tv_loss_run(struct tv_loss *loss, cl_mem image, struct image_size size, double weight,
-                       struct loss_output output, cl_mem gradient, nst_error *error);
+/* The buffer of the partial sums; the slot is run->slot. */
+cl_mem loss_partials(const struct loss_run *run);
+/* The sum at the slot; waits. */
+nst_status loss_read_sum(const struct loss_run *run, double *sum, nst_error *error);
+/* Size of the feature map at a place for an image of that size. */
+struct image_size loss_map_size(const struct loss *loss, int site, struct image_size image);
+int loss_channels(const struct loss *loss, int site);
+/* 1 / size, but 0 for a target that is all zero: nothing can be asked of it. */
+double loss_one_over(double size);
 
 #endif

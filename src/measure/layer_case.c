@@ -2,7 +2,7 @@
 #include "measure/layer_case.h"
 
 #include "measure/noise.h"
-#include "stylize/objective.h"
+#include "stylize/recipe.h"
 #include "support/error.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ nst_status layer_cases_list(nst_context *context, const struct workload *workloa
     if (!*cases) {
         return fail_memory(error, most * sizeof **cases, "the layers of a benchmark");
     }
-    nst_status status = objective_create(context, network, &settings, NULL, &objective, error);
+    nst_status status = recipe_create_objective(context, network, &settings, NULL, &objective, error);
     if (status) {
         free(*cases);
         *cases = NULL;

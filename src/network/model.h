@@ -9,6 +9,9 @@
  * The gradient at a stage is the one with respect to what goes into its ReLU: the mask is already applied. A loss
  * that adds its gradient at a tapped stage therefore applies the mask itself.
  *
+ * A model does not change once it is made. A run of it owns its buffers, as entries of a plan, so that planning a size
+ * changes nothing, and one model serves runs of several sizes in turns.
+ *
  * Steps for the memory plan, n stages: the image becomes input at step 0, stage s runs forward at s + 1, its
  * gradient is made at 2 n - s, the image's gradient at 2 n + 1.
  */
@@ -17,6 +20,7 @@
 
 #include "device/plan.h"
 #include "network/convolution.h"
+#include "network/feature_map.h"
 
 struct model_options {
     const char *const *taps; /* names of layers with a loss */
@@ -50,6 +54,11 @@ struct image_size model_map_size(const struct model *model, int stage, struct im
 /* The smallest side an image may have. */
 int model_smallest_side(const struct model *model);
 
+/* True if the gradient at a tapped stage takes the place of its feature map. Then its loss, the only one there,
+ * replaces the map by its own gradient, and the pass from above adds to it: this must run after the loss. Elsewhere the
+ * pass from above comes first and losses add to what it made. */
+bool model_gradient_in_place(const struct model *model, int stage);
+
 int model_forward_step(const struct model *model, int stage);
 int model_backward_step(const struct model *model, int stage);
 int model_last_step(const struct model *model);
@@ -61,31 +70,31 @@ double model_gflop(const struct model *model, struct image_size image);
 /* Bytes of weights on the device, outside the plan. */
 uint64_t model_weight_bytes(const struct model *model);
 
-/* Adds the buffers that images of any of these sizes need (element-wise maximum over the sizes); where a map has too
- * many elements for kernels to count, plan->is_uncountable is set. */
-nst_status model_add_to_plan(struct model *model, struct plan *plan, const struct image_size *sizes, int size_count,
-                             nst_error *error);
-
-/* Runs all stages on the image, float [3][height][width], 0..255. The plan must be allocated. */
-nst_status model_forward(struct model *model, const struct plan *plan, cl_mem image, struct image_size size,
-                         nst_error *error);
-
-struct feature_map model_feature_map(const struct model *model, const struct plan *plan, int stage);
-cl_mem model_gradient(const struct model *model, const struct plan *plan, int stage);
-
-/* True if the gradient at a tapped stage takes the place of its feature map. Then its loss, the only one there,
- * replaces the map by its own gradient, and the pass from above adds to it: this must run after the loss. Elsewhere the
- * pass from above comes first and losses add to what it made. */
-bool model_gradient_in_place(const struct model *model, int stage);
-
-/* Sets the gradient at the deepest stage to zero, unless it is in place: the backward pass begins. */
-nst_status model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
-/* From the gradient at stage `from` to that at the stage `to` < from; to == -1: to the image, whose gradient is
- * written to `image_gradient`, float [3][height][width]. */
-nst_status model_backward(struct model *model, const struct plan *plan, int from, int to, cl_mem image_gradient,
-                          nst_error *error);
-
 /* A table of the stages: shapes and engines. */
 void model_print(const struct model *model, FILE *stream);
+
+/* ---- Runs -------------------------------------------------------------------------------------------------------- */
+
+struct model_run;
+
+/* Adds to the plan the buffers that images of any of these sizes need (element-wise maximum over the sizes); where a
+ * map has too many elements for kernels to count, plan->is_uncountable is set. Model and plan must outlive the run,
+ * which is freed with model_run_free. Errors: NST_ERROR_NETWORK (a picture that is too small), NST_ERROR_MEMORY. */
+nst_status model_reserve(const struct model *model, struct plan *plan, const struct image_size *sizes, int size_count,
+                         struct model_run **run, nst_error *error);
+void model_run_free(struct model_run *run);
+
+/* Runs all stages on the image, float [3][height][width], 0..255. The plan must be allocated. */
+nst_status model_forward(struct model_run *run, cl_mem image, struct image_size size, nst_error *error);
+
+/* Of the last forward pass. */
+struct feature_map model_feature_map(const struct model_run *run, int stage);
+cl_mem model_gradient(const struct model_run *run, int stage);
+
+/* Sets the gradient at the deepest stage to zero, unless it is in place: the backward pass begins. */
+nst_status model_backward_begin(struct model_run *run, nst_error *error);
+/* From the gradient at stage `from` to that at the stage `to` < from; to == -1: to the image, whose gradient is
+ * written to `image_gradient`, float [3][height][width]. */
+nst_status model_backward(struct model_run *run, int from, int to, cl_mem image_gradient, nst_error *error);
 
 #endif

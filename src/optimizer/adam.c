@@ -6,83 +6,89 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* What does not change. */
+struct adam_kernels {
+    cl_kernel squares, step;
+};
+
+/* What a run owns. */
 struct adam {
-    cl_kernel squares, kernel;
     int mean, square; /* plan entries */
     int steps;        /* since begin */
 };
 
 static nst_status adam_create(struct optimizer *optimizer, nst_error *error) {
-    struct adam *adam = optimizer->state = calloc(1, sizeof *adam);
-    if (!adam) {
-        return fail_memory(error, sizeof *adam, "the optimizer");
-    }
-    nst_status status = kernel_create(optimizer->context, "adam.cl", "", "adam_squares", &adam->squares, error);
-    return status ? status : kernel_create(optimizer->context, "adam.cl", "", "adam_step", &adam->kernel, error);
+    struct adam_kernels *kernels = optimizer->state;
+    nst_status status = kernel_create(optimizer->context, "adam.cl", "", "adam_squares", &kernels->squares, error);
+    return status ? status : kernel_create(optimizer->context, "adam.cl", "", "adam_step", &kernels->step, error);
 }
 
 static void adam_destroy(struct optimizer *optimizer) {
-    struct adam *adam = optimizer->state;
-    kernel_release(&adam->squares);
-    kernel_release(&adam->kernel);
+    struct adam_kernels *kernels = optimizer->state;
+    kernel_release(&kernels->squares);
+    kernel_release(&kernels->step);
 }
 
-static void adam_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes) {
-    struct adam *adam = optimizer->state;
+static nst_status adam_reserve(struct optimizer_run *run, struct plan *plan, uint64_t vector_bytes, nst_error *error) {
+    (void)error;
+    struct adam *adam = run->state;
     adam->mean = plan_add_always(plan, vector_bytes, "Adam mean");
     adam->square = plan_add_always(plan, vector_bytes, "Adam square");
-    optimizer->partials = plan_add_always(plan, reduction_bytes(optimizer->context, 1), "Adam sums");
+    run->partials = plan_add_always(plan, reduction_bytes(run->optimizer->context, 1), "Adam sums");
+    return NST_OK;
 }
 
-static nst_status forget(struct optimizer *optimizer, const struct plan *plan, nst_error *error) {
-    struct adam *adam = optimizer->state;
-    size_t bytes = optimizer->elements * sizeof(float);
+static nst_status forget(struct optimizer_run *run, nst_error *error) {
+    struct adam *adam = run->state;
+    nst_context *context = run->optimizer->context;
+    size_t bytes = run->elements * sizeof(float);
     adam->steps = 0;
-    nst_status status = buffer_fill_zero(optimizer->context, plan_buffer(plan, adam->mean), bytes, error);
-    return status ? status : buffer_fill_zero(optimizer->context, plan_buffer(plan, adam->square), bytes, error);
+    nst_status status = buffer_fill_zero(context, optimizer_buffer(run, adam->mean), bytes, error);
+    return status ? status : buffer_fill_zero(context, optimizer_buffer(run, adam->square), bytes, error);
 }
 
-static nst_status is_finite(struct optimizer *optimizer, const struct plan *plan, cl_mem gradient, bool *finite,
-                            nst_error *error) {
-    struct adam *adam = optimizer->state;
-    cl_mem partials = plan_buffer(plan, optimizer->partials);
+static nst_status is_finite(struct optimizer_run *run, cl_mem gradient, bool *finite, nst_error *error) {
+    const struct adam_kernels *kernels = run->optimizer->state;
+    cl_mem partials = optimizer_buffer(run, run->partials);
     double squares = 0;
     nst_status status =
-        kernel_run(optimizer->context, adam->squares, reduction_work(optimizer->context),
-                   ARGUMENTS(arg_buffer(gradient), arg_int((int)optimizer->elements), arg_buffer(partials)), error);
+        kernel_run(run->optimizer->context, kernels->squares, reduction_work(run->optimizer->context),
+                   ARGUMENTS(arg_buffer(gradient), arg_int((int)run->elements), arg_buffer(partials)), error);
     if (!status) {
-        status = reduction_read(optimizer->context, partials, 0, &squares, error);
+        status = reduction_read(run->optimizer->context, partials, 0, &squares, error);
     }
     *finite = isfinite(squares);
     return status;
 }
 
-static nst_status adam_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                            bool *finite, nst_error *error) {
-    struct adam *adam = optimizer->state;
-    const struct optimizer_settings *s = &optimizer->settings;
-    nst_status status = is_finite(optimizer, plan, gradient, finite, error);
+static nst_status adam_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error) {
+    const struct adam_kernels *kernels = run->optimizer->state;
+    struct adam *adam = run->state;
+    const struct optimizer_settings *s = &run->optimizer->settings;
+    nst_status status = is_finite(run, gradient, finite, error);
     if (status || !*finite) {
         return status;
     }
     double steps = ++adam->steps;
-    double step = optimizer->shortening * s->learning_rate / (1 - pow(s->beta1, steps));
+    double step = run->shortening * s->learning_rate / (1 - pow(s->beta1, steps));
     double correction = sqrt(1 - pow(s->beta2, steps));
-    optimizer->has_last = true;
+    run->has_last = true;
     return kernel_run(
-        optimizer->context, adam->kernel, reduction_work(optimizer->context),
-        ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_buffer(plan_buffer(plan, optimizer->last_vector)),
-                  arg_buffer(plan_buffer(plan, adam->mean)), arg_buffer(plan_buffer(plan, adam->square)),
-                  arg_int((int)optimizer->elements), arg_float((float)s->beta1), arg_float((float)s->beta2),
+        run->optimizer->context, kernels->step, reduction_work(run->optimizer->context),
+        ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_buffer(optimizer_buffer(run, run->last_vector)),
+                  arg_buffer(optimizer_buffer(run, adam->mean)), arg_buffer(optimizer_buffer(run, adam->square)),
+                  arg_int((int)run->elements), arg_float((float)s->beta1), arg_float((float)s->beta2),
                   arg_float((float)step), arg_float((float)correction), arg_float((float)s->epsilon),
                   arg_int(s->bounded), arg_float((float)s->low), arg_float((float)s->high)),
         error);
 }
 
 const struct optimizer_method adam_method = {
+    .state_bytes = sizeof(struct adam_kernels),
+    .run_bytes = sizeof(struct adam),
     .create = adam_create,
     .destroy = adam_destroy,
-    .add_to_plan = adam_add_to_plan,
+    .reserve = adam_reserve,
     .begin = forget,
     .step = adam_step,
     .retreat = forget,

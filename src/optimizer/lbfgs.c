@@ -10,8 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAIRS_PER_PAGE = 8 }; /* as in cl/lbfgs.cl */
+enum { PAIRS_PER_PAGE = 8 }; /* vectors of pairs in one buffer: no buffer need hold the whole history */
 
+/* What does not change. */
+struct lbfgs_kernels {
+    cl_kernel norms, pair, products, combine, move;
+    struct lbfgs_metric metric; /* history, products and factors are in its variables, image and gradients are not */
+};
+
+/* What a run owns. */
 struct lbfgs {
     int slots;  /* one more than the history is long: the newest pair may prove useless */
     int *order; /* used slots, from the oldest pair to the newest */
@@ -24,19 +31,45 @@ struct lbfgs {
     int page_count;
     int *pages;                                   /* plan entries */
     int last_gradient, direction, factors_buffer; /* plan entries */
-    cl_kernel norms, pair, products_kernel, combine, move;
-    struct lbfgs_metric metric; /* history, products and factors are in its variables, image and gradients are not */
 };
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
 static nst_status lbfgs_create(struct optimizer *optimizer, nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state = calloc(1, sizeof *lbfgs);
-    if (!lbfgs) {
-        return fail_memory(error, sizeof *lbfgs, "the optimizer");
+    struct lbfgs_kernels *own = optimizer->state;
+    struct {
+        const char *name;
+        cl_kernel *kernel;
+    } kernels[] = {
+        {"lbfgs_norms", &own->norms},     {"lbfgs_pair", &own->pair}, {"lbfgs_products", &own->products},
+        {"lbfgs_combine", &own->combine}, {"lbfgs_move", &own->move},
+    };
+    nst_status status = lbfgs_metric_create(optimizer->context, optimizer->settings.correlation, &own->metric, error);
+    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
+        status = kernel_create(optimizer->context, "lbfgs.cl", "", kernels[i].name, kernels[i].kernel, error);
     }
-    nst_context *context = optimizer->context;
-    int slots = lbfgs->slots = optimizer->settings.history + 1;
+    return status;
+}
+
+static void lbfgs_destroy(struct optimizer *optimizer) {
+    struct lbfgs_kernels *kernels = optimizer->state;
+    kernel_release(&kernels->norms);
+    kernel_release(&kernels->pair);
+    kernel_release(&kernels->products);
+    kernel_release(&kernels->combine);
+    kernel_release(&kernels->move);
+    lbfgs_metric_release(&kernels->metric);
+}
+
+static int pairs_in_page(const struct lbfgs *lbfgs, int page) {
+    int rest = lbfgs->slots - page * PAIRS_PER_PAGE;
+    return rest < PAIRS_PER_PAGE ? rest : PAIRS_PER_PAGE;
+}
+
+static nst_status lbfgs_reserve(struct optimizer_run *run, struct plan *plan, uint64_t vector_bytes, nst_error *error) {
+    struct lbfgs *lbfgs = run->state;
+    nst_context *context = run->optimizer->context;
+    int slots = lbfgs->slots = run->optimizer->settings.history + 1;
     size_t size = 2 * (size_t)slots + 1;
     lbfgs->page_count = (slots + PAIRS_PER_PAGE - 1) / PAIRS_PER_PAGE;
     lbfgs->order = calloc((size_t)slots, sizeof *lbfgs->order);
@@ -47,42 +80,6 @@ static nst_status lbfgs_create(struct optimizer *optimizer, nst_error *error) {
     if (!lbfgs->order || !lbfgs->products || !lbfgs->factors || !lbfgs->numbers || !lbfgs->pages) {
         return fail_memory(error, size * size * sizeof *lbfgs->products, "the inner products of L-BFGS");
     }
-    struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {
-        {"lbfgs_norms", &lbfgs->norms},     {"lbfgs_pair", &lbfgs->pair}, {"lbfgs_products", &lbfgs->products_kernel},
-        {"lbfgs_combine", &lbfgs->combine}, {"lbfgs_move", &lbfgs->move},
-    };
-    nst_status status = lbfgs_metric_create(context, optimizer->settings.correlation, &lbfgs->metric, error);
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(context, "lbfgs.cl", "", kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
-}
-
-static void lbfgs_destroy(struct optimizer *optimizer) {
-    struct lbfgs *lbfgs = optimizer->state;
-    kernel_release(&lbfgs->norms);
-    kernel_release(&lbfgs->pair);
-    kernel_release(&lbfgs->products_kernel);
-    kernel_release(&lbfgs->combine);
-    kernel_release(&lbfgs->move);
-    lbfgs_metric_release(&lbfgs->metric);
-    free(lbfgs->order);
-    free(lbfgs->products);
-    free(lbfgs->factors);
-    free(lbfgs->numbers);
-    free(lbfgs->pages);
-}
-
-static int pairs_in_page(const struct lbfgs *lbfgs, int page) {
-    int rest = lbfgs->slots - page * PAIRS_PER_PAGE;
-    return rest < PAIRS_PER_PAGE ? rest : PAIRS_PER_PAGE;
-}
-
-static void lbfgs_add_to_plan(struct optimizer *optimizer, struct plan *plan, uint64_t vector_bytes) {
-    struct lbfgs *lbfgs = optimizer->state;
     for (int page = 0; page < lbfgs->page_count; ++page) {
         int pairs = pairs_in_page(lbfgs, page);
         lbfgs->pages[page] = plan_add_always(plan, 2 * (uint64_t)pairs * vector_bytes, "L-BFGS pairs %d to %d",
@@ -91,16 +88,24 @@ static void lbfgs_add_to_plan(struct optimizer *optimizer, struct plan *plan, ui
     lbfgs->last_gradient = plan_add_always(plan, vector_bytes, "L-BFGS last gradient");
     lbfgs->direction = plan_add_always(plan, vector_bytes, "L-BFGS direction");
     lbfgs->factors_buffer = plan_add_always(plan, 2 * (uint64_t)lbfgs->slots * sizeof(float), "L-BFGS factors");
-    optimizer->partials =
-        plan_add_always(plan, reduction_bytes(optimizer->context, 6 * lbfgs->slots + 2), "L-BFGS sums");
+    run->partials = plan_add_always(plan, reduction_bytes(context, 6 * lbfgs->slots + 2), "L-BFGS sums");
+    return NST_OK;
 }
 
-static nst_status forget(struct optimizer *optimizer, const struct plan *plan, nst_error *error) {
-    (void)plan;
+static void lbfgs_run_free(struct optimizer_run *run) {
+    struct lbfgs *lbfgs = run->state;
+    free(lbfgs->order);
+    free(lbfgs->products);
+    free(lbfgs->factors);
+    free(lbfgs->numbers);
+    free(lbfgs->pages);
+}
+
+static nst_status forget(struct optimizer_run *run, nst_error *error) {
     (void)error;
-    struct lbfgs *lbfgs = optimizer->state;
+    struct lbfgs *lbfgs = run->state;
     lbfgs->order_count = 0;
-    optimizer->has_last = false;
+    run->has_last = false;
     return NST_OK;
 }
 
@@ -137,72 +142,72 @@ struct gradient_norms {
     double absolute, squares;
 };
 
-static nst_status measure_gradient(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                                   bool bounded, struct gradient_norms *norms, nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state;
-    const struct optimizer_settings *s = &optimizer->settings;
-    cl_mem partials = plan_buffer(plan, optimizer->partials);
-    nst_status status = kernel_run(optimizer->context, lbfgs->norms, reduction_work(optimizer->context),
-                                   ARGUMENTS(arg_buffer(vector), arg_buffer(gradient),
-                                             arg_int(optimizer_vectors(optimizer)), arg_int(bounded),
-                                             arg_float((float)s->low), arg_float((float)s->high), arg_buffer(partials)),
+static nst_status measure_gradient(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool bounded,
+                                   struct gradient_norms *norms, nst_error *error) {
+    const struct lbfgs_kernels *kernels = run->optimizer->state;
+    const struct optimizer_settings *s = &run->optimizer->settings;
+    cl_mem partials = optimizer_buffer(run, run->partials);
+    nst_status status = kernel_run(run->optimizer->context, kernels->norms, reduction_work(run->optimizer->context),
+                                   ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_int(optimizer_vectors(run)),
+                                             arg_int(bounded), arg_float((float)s->low), arg_float((float)s->high),
+                                             arg_buffer(partials)),
                                    error);
     if (!status) {
-        status = reduction_read(optimizer->context, partials, 0, &norms->absolute, error);
+        status = reduction_read(run->optimizer->context, partials, 0, &norms->absolute, error);
     }
-    return status ? status : reduction_read(optimizer->context, partials, 1, &norms->squares, error);
+    return status ? status : reduction_read(run->optimizer->context, partials, 1, &norms->squares, error);
 }
 
-static nst_status make_pair(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                            int slot, nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state;
-    const struct optimizer_settings *s = &optimizer->settings;
-    return kernel_run(
-        optimizer->context, lbfgs->pair, reduction_work(optimizer->context),
-        ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_buffer(plan_buffer(plan, optimizer->last_vector)),
-                  arg_buffer(plan_buffer(plan, lbfgs->last_gradient)), arg_buffer(plan_buffer(plan, lbfgs->direction)),
-                  arg_float((float)lbfgs->last_step),
-                  arg_buffer(plan_buffer(plan, lbfgs->pages[slot / PAIRS_PER_PAGE])), arg_int(slot % PAIRS_PER_PAGE),
-                  arg_int(optimizer->has_last), arg_int(optimizer_vectors(optimizer)), arg_int(s->bounded),
-                  arg_float((float)s->low), arg_float((float)s->high)),
-        error);
+static nst_status make_pair(struct optimizer_run *run, cl_mem vector, cl_mem gradient, int slot, nst_error *error) {
+    const struct lbfgs_kernels *kernels = run->optimizer->state;
+    struct lbfgs *lbfgs = run->state;
+    const struct optimizer_settings *s = &run->optimizer->settings;
+    return kernel_run(run->optimizer->context, kernels->pair, reduction_work(run->optimizer->context),
+                      ARGUMENTS(arg_buffer(vector), arg_buffer(gradient),
+                                arg_buffer(optimizer_buffer(run, run->last_vector)),
+                                arg_buffer(optimizer_buffer(run, lbfgs->last_gradient)),
+                                arg_buffer(optimizer_buffer(run, lbfgs->direction)), arg_float((float)lbfgs->last_step),
+                                arg_buffer(optimizer_buffer(run, lbfgs->pages[slot / PAIRS_PER_PAGE])),
+                                arg_int(slot % PAIRS_PER_PAGE), arg_int(run->has_last), arg_int(optimizer_vectors(run)),
+                                arg_int(s->bounded), arg_float((float)s->low), arg_float((float)s->high)),
+                      error);
 }
 
 /* Takes the new pair and the projected gradient to the variables of the metric. */
-static nst_status enter_metric(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                               int slot, struct gradient_norms *norms, nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state;
-    nst_context *context = optimizer->context;
-    cl_mem page = plan_buffer(plan, lbfgs->pages[slot / PAIRS_PER_PAGE]);
+static nst_status enter_metric(struct optimizer_run *run, cl_mem vector, cl_mem gradient, int slot,
+                               struct gradient_norms *norms, nst_error *error) {
+    const struct lbfgs_kernels *kernels = run->optimizer->state;
+    struct lbfgs *lbfgs = run->state;
+    cl_mem page = optimizer_buffer(run, lbfgs->pages[slot / PAIRS_PER_PAGE]);
     int s = 2 * (slot % PAIRS_PER_PAGE), y = s + 1;
     nst_status status = NST_OK;
-    if (optimizer->has_last) {
-        status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_INVERSE, page, s, optimizer->shape, error);
+    if (run->has_last) {
+        status = lbfgs_metric_apply(&kernels->metric, METRIC_INVERSE, page, s, run->shape, error);
         if (!status) {
-            status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_TRANSPOSE, page, y, optimizer->shape, error);
+            status = lbfgs_metric_apply(&kernels->metric, METRIC_TRANSPOSE, page, y, run->shape, error);
         }
     }
     if (!status) {
-        status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_TRANSPOSE, gradient, 0, optimizer->shape, error);
+        status = lbfgs_metric_apply(&kernels->metric, METRIC_TRANSPOSE, gradient, 0, run->shape, error);
     }
-    return status ? status : measure_gradient(optimizer, plan, vector, gradient, false, norms, error);
+    return status ? status : measure_gradient(run, vector, gradient, false, norms, error);
 }
 
 /* Fills in the products of all vectors in use with the pair in `newest` and with the gradient. */
-static nst_status update_products(struct optimizer *optimizer, const struct plan *plan, cl_mem gradient, int newest,
-                                  nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state;
-    nst_context *context = optimizer->context;
-    int used = used_slots(lbfgs), count = optimizer_vectors(optimizer);
+static nst_status update_products(struct optimizer_run *run, cl_mem gradient, int newest, nst_error *error) {
+    const struct lbfgs_kernels *kernels = run->optimizer->state;
+    struct lbfgs *lbfgs = run->state;
+    nst_context *context = run->optimizer->context;
+    int used = used_slots(lbfgs), count = optimizer_vectors(run);
     used = used > newest ? used : newest + 1;
-    cl_mem partials = plan_buffer(plan, optimizer->partials);
+    cl_mem partials = optimizer_buffer(run, run->partials);
     nst_status status = NST_OK;
     for (int first = 0; !status && first < used; first += PAIRS_PER_PAGE) {
         int pairs = used - first < PAIRS_PER_PAGE ? used - first : PAIRS_PER_PAGE;
         status = kernel_run(
-            context, lbfgs->products_kernel, reduction_work(context),
-            ARGUMENTS(arg_buffer(plan_buffer(plan, lbfgs->pages[first / PAIRS_PER_PAGE])), arg_int(pairs),
-                      arg_int(2 * first), arg_buffer(plan_buffer(plan, lbfgs->pages[newest / PAIRS_PER_PAGE])),
+            context, kernels->products, reduction_work(context),
+            ARGUMENTS(arg_buffer(optimizer_buffer(run, lbfgs->pages[first / PAIRS_PER_PAGE])), arg_int(pairs),
+                      arg_int(2 * first), arg_buffer(optimizer_buffer(run, lbfgs->pages[newest / PAIRS_PER_PAGE])),
                       arg_int(newest % PAIRS_PER_PAGE), arg_buffer(gradient), arg_int(count), arg_buffer(partials)),
             error);
     }
@@ -237,18 +242,17 @@ static void accept_pair(struct lbfgs *lbfgs, int slot) {
 
 /* A larger one than usual only trusts the gradient in what the history does not know, so it must grow with the history.
  */
-static double first_matrix(const struct optimizer *optimizer) {
-    const struct lbfgs *lbfgs = optimizer->state;
-    double largest = optimizer->settings.first_matrix, earned = lbfgs->order_count / 4.0;
+static double first_matrix(const struct optimizer_run *run) {
+    const struct lbfgs *lbfgs = run->state;
+    double largest = run->optimizer->settings.first_matrix, earned = lbfgs->order_count / 4.0;
     return largest > 1 && earned < largest ? earned : largest;
 }
 
 /* The direction, and its inner products with itself and with the gradient. */
-static void find_direction(const struct optimizer *optimizer, double *squares, double *slope) {
-    const struct lbfgs *lbfgs = optimizer->state;
+static void find_direction(const struct optimizer_run *run, double *squares, double *slope) {
+    const struct lbfgs *lbfgs = run->state;
     int size = 2 * lbfgs->slots + 1;
-    lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, lbfgs->order_count, first_matrix(optimizer),
-                    lbfgs->factors);
+    lbfgs_direction(lbfgs->products, lbfgs->slots, lbfgs->order, lbfgs->order_count, first_matrix(run), lbfgs->factors);
     *squares = *slope = 0;
     for (int i = 0; i < size; ++i) {
         if (lbfgs->factors[i] == 0) {
@@ -266,31 +270,31 @@ static void find_direction(const struct optimizer *optimizer, double *squares, d
 
 /* How far along the direction: without pairs there is no curvature to go by. As PyTorch does it, only the first step is
  * shortened then, and where it gives no pair the next is the whole gradient: the first may be too short to measure. */
-static double step_length(const struct optimizer *optimizer, const struct gradient_norms *norms, double squares,
+static double step_length(const struct optimizer_run *run, const struct gradient_norms *norms, double squares,
                           bool is_first) {
-    const struct lbfgs *lbfgs = optimizer->state;
-    const struct optimizer_settings *s = &optimizer->settings;
-    double elements = (double)optimizer->elements, rms = sqrt(squares / elements);
+    const struct lbfgs *lbfgs = run->state;
+    const struct optimizer_settings *s = &run->optimizer->settings;
+    double elements = (double)run->elements, rms = sqrt(squares / elements);
     double step = s->learning_rate;
     if (s->first_step_rms > 0 && lbfgs->order_count == 0) {
         step *= s->first_step_rms / (rms > 0 ? rms : 1);
     } else if (is_first) {
         step *= norms->absolute > 1 ? 1 / norms->absolute : 1;
     }
-    step *= optimizer->shortening;
+    step *= run->shortening;
     if (s->largest_step_rms > 0 && step * rms > s->largest_step_rms) {
         step = s->largest_step_rms / rms;
     }
     return step;
 }
 
-static nst_status move(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                       double step, nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state;
-    nst_context *context = optimizer->context;
-    const struct optimizer_settings *s = &optimizer->settings;
-    int count = optimizer_vectors(optimizer), used = used_slots(lbfgs);
-    cl_mem factors = plan_buffer(plan, lbfgs->factors_buffer), direction = plan_buffer(plan, lbfgs->direction);
+static nst_status move(struct optimizer_run *run, cl_mem vector, cl_mem gradient, double step, nst_error *error) {
+    const struct lbfgs_kernels *kernels = run->optimizer->state;
+    struct lbfgs *lbfgs = run->state;
+    nst_context *context = run->optimizer->context;
+    const struct optimizer_settings *s = &run->optimizer->settings;
+    int count = optimizer_vectors(run), used = used_slots(lbfgs);
+    cl_mem factors = optimizer_buffer(run, lbfgs->factors_buffer), direction = optimizer_buffer(run, lbfgs->direction);
     for (int i = 0; i < 2 * lbfgs->slots; ++i) {
         lbfgs->numbers[i] = (float)lbfgs->factors[i];
     }
@@ -298,47 +302,48 @@ static nst_status move(struct optimizer *optimizer, const struct plan *plan, cl_
         buffer_write(context, factors, 0, lbfgs->numbers, 2 * (size_t)lbfgs->slots * sizeof(float), error);
     for (int first = 0; !status && (first == 0 || first < used); first += PAIRS_PER_PAGE) {
         int rest = used - first, pairs = rest < 0 ? 0 : rest < PAIRS_PER_PAGE ? rest : PAIRS_PER_PAGE;
-        status = kernel_run(context, lbfgs->combine, reduction_work(context),
-                            ARGUMENTS(arg_buffer(plan_buffer(plan, lbfgs->pages[first / PAIRS_PER_PAGE])),
+        status = kernel_run(context, kernels->combine, reduction_work(context),
+                            ARGUMENTS(arg_buffer(optimizer_buffer(run, lbfgs->pages[first / PAIRS_PER_PAGE])),
                                       arg_int(pairs), arg_buffer(factors), arg_int(2 * first), arg_buffer(gradient),
                                       arg_float((float)lbfgs->factors[2 * lbfgs->slots]), arg_int(first == 0),
                                       arg_buffer(direction), arg_int(count)),
                             error);
     }
     if (!status) {
-        status = lbfgs_metric_apply(context, &lbfgs->metric, METRIC_FORWARD, direction, 0, optimizer->shape, error);
+        status = lbfgs_metric_apply(&kernels->metric, METRIC_FORWARD, direction, 0, run->shape, error);
     }
     if (status) {
         return status;
     }
-    return kernel_run(context, lbfgs->move, reduction_work(context),
+    return kernel_run(context, kernels->move, reduction_work(context),
                       ARGUMENTS(arg_buffer(vector), arg_buffer(direction),
-                                arg_buffer(plan_buffer(plan, lbfgs->last_gradient)), arg_float((float)step),
+                                arg_buffer(optimizer_buffer(run, lbfgs->last_gradient)), arg_float((float)step),
                                 arg_int(count), arg_int(s->bounded), arg_float((float)s->low),
                                 arg_float((float)s->high)),
                       error);
 }
 
-static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                             bool *finite, nst_error *error) {
-    struct lbfgs *lbfgs = optimizer->state;
+static nst_status lbfgs_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite,
+                             nst_error *error) {
+    const struct lbfgs_kernels *kernels = run->optimizer->state;
+    struct lbfgs *lbfgs = run->state;
     int slot = free_slot(lbfgs), size = 2 * lbfgs->slots + 1;
-    bool is_first = !optimizer->has_last;
+    bool is_first = !run->has_last;
     struct gradient_norms norms = {0};
-    nst_status status = measure_gradient(optimizer, plan, vector, gradient, optimizer->settings.bounded, &norms, error);
+    nst_status status = measure_gradient(run, vector, gradient, run->optimizer->settings.bounded, &norms, error);
     *finite = isfinite(norms.squares) && isfinite(norms.absolute);
     if (status || !*finite) {
         return status;
     }
-    if (optimizer->has_last && optimizer->shortening < 1) { /* the last step turned out well */
-        optimizer->shortening *= 2;
+    if (run->has_last && run->shortening < 1) { /* the last step turned out well */
+        run->shortening *= 2;
     }
-    status = make_pair(optimizer, plan, vector, gradient, slot, error);
-    if (!status && lbfgs->metric.correlation > 0) {
-        status = enter_metric(optimizer, plan, vector, gradient, slot, &norms, error);
+    status = make_pair(run, vector, gradient, slot, error);
+    if (!status && kernels->metric.correlation > 0) {
+        status = enter_metric(run, vector, gradient, slot, &norms, error);
     }
-    if (!status && optimizer->has_last) {
-        status = update_products(optimizer, plan, gradient, slot, error);
+    if (!status && run->has_last) {
+        status = update_products(run, gradient, slot, error);
         if (!status) {
             accept_pair(lbfgs, slot);
         }
@@ -346,23 +351,26 @@ static nst_status lbfgs_step(struct optimizer *optimizer, const struct plan *pla
     if (status) {
         return status;
     }
-    optimizer->has_last = true;
+    run->has_last = true;
     lbfgs->products[(size_t)size * (size_t)size - 1] = norms.squares;
     double squares, slope;
-    find_direction(optimizer, &squares, &slope);
+    find_direction(run, &squares, &slope);
     if (!(slope < 0) || !isfinite(squares)) { /* rounding has spoilt the history: begin it anew */
         lbfgs->order_count = 0;
         is_first = true;
-        find_direction(optimizer, &squares, &slope);
+        find_direction(run, &squares, &slope);
     }
-    lbfgs->last_step = step_length(optimizer, &norms, squares, is_first);
-    return move(optimizer, plan, vector, gradient, lbfgs->last_step, error);
+    lbfgs->last_step = step_length(run, &norms, squares, is_first);
+    return move(run, vector, gradient, lbfgs->last_step, error);
 }
 
 const struct optimizer_method lbfgs_method = {
+    .state_bytes = sizeof(struct lbfgs_kernels),
+    .run_bytes = sizeof(struct lbfgs),
     .create = lbfgs_create,
     .destroy = lbfgs_destroy,
-    .add_to_plan = lbfgs_add_to_plan,
+    .reserve = lbfgs_reserve,
+    .run_free = lbfgs_run_free,
     .begin = forget,
     .step = lbfgs_step,
     .retreat = forget,

@@ -3,7 +3,7 @@
 
 nst_status lbfgs_metric_create(nst_context *context, double correlation, struct lbfgs_metric *metric,
                                nst_error *error) {
-    *metric = (struct lbfgs_metric){.correlation = correlation};
+    *metric = (struct lbfgs_metric){.context = context, .correlation = correlation};
     if (correlation == 0) {
         return NST_OK;
     }
@@ -16,9 +16,9 @@ void lbfgs_metric_release(struct lbfgs_metric *metric) {
     kernel_release(&metric->columns);
 }
 
-nst_status lbfgs_metric_apply(nst_context *context, const struct lbfgs_metric *metric,
-                              enum lbfgs_metric_operation operation, cl_mem vectors, int vector,
-                              struct optimizer_shape shape, nst_error *error) {
+nst_status lbfgs_metric_apply(const struct lbfgs_metric *metric, enum lbfgs_metric_operation operation, cl_mem vectors,
+                              int vector, struct optimizer_shape shape, nst_error *error) {
+    nst_context *context = metric->context;
     int elements = (int)optimizer_padded(optimizer_elements(shape)), rows = shape.planes * shape.height;
     float r = (float)metric->correlation;
     if (r == 0) {

@@ -8,6 +8,7 @@
 #include "optimizer/optimizer.h"
 
 struct lbfgs_metric {
+    nst_context *context;
     double correlation; /* r, of neighboring pixels, 0..1; 0: z is x */
     cl_kernel rows, columns;
 };
@@ -22,8 +23,7 @@ nst_status lbfgs_metric_create(nst_context *context, double correlation, struct 
 void lbfgs_metric_release(struct lbfgs_metric *metric);
 
 /* Transforms, in place, vector number `vector` of a buffer of vectors with optimizer_padded elements each. */
-nst_status lbfgs_metric_apply(nst_context *context, const struct lbfgs_metric *metric,
-                              enum lbfgs_metric_operation operation, cl_mem vectors, int vector,
-                              struct optimizer_shape shape, nst_error *error);
+nst_status lbfgs_metric_apply(const struct lbfgs_metric *metric, enum lbfgs_metric_operation operation, cl_mem vectors,
+                              int vector, struct optimizer_shape shape, nst_error *error);
 
 #endif

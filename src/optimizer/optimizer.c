@@ -8,14 +8,16 @@
 nst_status optimizer_create(nst_context *context, const struct optimizer_settings *settings, struct optimizer **result,
                             nst_error *error) {
     *result = NULL;
+    const struct optimizer_method *method = settings->kind == NST_ADAM ? &adam_method : &lbfgs_method;
     struct optimizer *optimizer = calloc(1, sizeof *optimizer);
-    if (!optimizer) {
-        return fail_memory(error, sizeof *optimizer, "the optimizer");
+    void *state = calloc(1, method->state_bytes);
+    if (!optimizer || !state) {
+        free(optimizer);
+        free(state);
+        return fail_memory(error, sizeof *optimizer + method->state_bytes, "the optimizer");
     }
-    optimizer->context = context;
-    optimizer->settings = *settings;
-    optimizer->method = settings->kind == NST_ADAM ? &adam_method : &lbfgs_method;
-    nst_status status = optimizer->method->create(optimizer, error);
+    *optimizer = (struct optimizer){.context = context, .settings = *settings, .method = method, .state = state};
+    nst_status status = method->create(optimizer, error);
     if (status) {
         optimizer_destroy(optimizer);
         return status;
@@ -26,9 +28,7 @@ nst_status optimizer_create(nst_context *context, const struct optimizer_setting
 
 void optimizer_destroy(struct optimizer *optimizer) {
     if (optimizer) {
-        if (optimizer->state) {
-            optimizer->method->destroy(optimizer);
-        }
+        optimizer->method->destroy(optimizer);
         free(optimizer->state);
         free(optimizer);
     }
@@ -42,37 +42,66 @@ size_t optimizer_padded(size_t count) {
     return (count + 15) / 16 * 16;
 }
 
-void optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count) {
+nst_status optimizer_reserve(const struct optimizer *optimizer, struct plan *plan, size_t count,
+                             struct optimizer_run **result, nst_error *error) {
+    *result = NULL;
+    struct optimizer_run *run = calloc(1, sizeof *run);
+    void *state = calloc(1, optimizer->method->run_bytes);
+    if (!run || !state) {
+        free(run);
+        free(state);
+        return fail_memory(error, sizeof *run + optimizer->method->run_bytes, "a run of the optimizer");
+    }
     uint64_t bytes = (uint64_t)optimizer_padded(count) * sizeof(float);
-    optimizer->last_vector = plan_add_always(plan, bytes, "last image");
-    optimizer->method->add_to_plan(optimizer, plan, bytes);
+    *run = (struct optimizer_run){.optimizer = optimizer, .plan = plan, .state = state};
+    run->last_vector = plan_add_always(plan, bytes, "last image");
+    nst_status status = optimizer->method->reserve(run, plan, bytes, error);
+    if (status) {
+        optimizer_run_free(run);
+        return status;
+    }
+    *result = run;
+    return NST_OK;
 }
 
-nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, struct optimizer_shape shape,
-                           nst_error *error) {
-    optimizer->shape = shape;
-    optimizer->elements = optimizer_padded(optimizer_elements(shape));
-    optimizer->shortening = 1;
-    optimizer->has_last = false;
-    return optimizer->method->begin(optimizer, plan, error);
+void optimizer_run_free(struct optimizer_run *run) {
+    if (run) {
+        if (run->optimizer->method->run_free) {
+            run->optimizer->method->run_free(run);
+        }
+        free(run->state);
+        free(run);
+    }
 }
 
-nst_status optimizer_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                          bool *finite, nst_error *error) {
-    return optimizer->method->step(optimizer, plan, vector, gradient, finite, error);
+nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape shape, nst_error *error) {
+    run->shape = shape;
+    run->elements = optimizer_padded(optimizer_elements(shape));
+    run->shortening = 1;
+    run->has_last = false;
+    return run->optimizer->method->begin(run, error);
 }
 
-nst_status optimizer_retreat(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, nst_error *error) {
-    optimizer->shortening /= 2;
-    if (!optimizer->has_last) {
+nst_status optimizer_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error) {
+    return run->optimizer->method->step(run, vector, gradient, finite, error);
+}
+
+nst_status optimizer_retreat(struct optimizer_run *run, cl_mem vector, nst_error *error) {
+    run->shortening /= 2;
+    if (!run->has_last) {
         return NST_OK;
     }
-    nst_status status = buffer_copy(optimizer->context, plan_buffer(plan, optimizer->last_vector), vector,
-                                    optimizer->elements * sizeof(float), error);
-    return status ? status : optimizer->method->retreat(optimizer, plan, error);
+    nst_status status = buffer_copy(run->optimizer->context, optimizer_buffer(run, run->last_vector), vector,
+                                    run->elements * sizeof(float), error);
+    return status ? status : run->optimizer->method->retreat(run, error);
 }
 
-int optimizer_vectors(const struct optimizer *optimizer) {
-    int width = optimizer->context->loops_in_kernel ? optimizer->context->channel_block : 1;
-    return (int)(optimizer->elements / (size_t)width);
+cl_mem optimizer_buffer(const struct optimizer_run *run, int entry) {
+    return plan_buffer(run->plan, entry);
+}
+
+int optimizer_vectors(const struct optimizer_run *run) {
+    const nst_context *context = run->optimizer->context;
+    int width = context->loops_in_kernel ? context->channel_block : 1;
+    return (int)(run->elements / (size_t)width);
 }

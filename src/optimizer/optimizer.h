@@ -10,6 +10,8 @@
  * they were really made, after the projection; a pair without positive curvature is left out of it.
  *
  * L-BFGS can work in a metric that suits images: see lbfgs_metric.h.
+ *
+ * An optimizer does not change once it is made; what it learns and keeps of one vector belongs to a run.
  */
 #ifndef OPTIMIZER_OPTIMIZER_H
 #define OPTIMIZER_OPTIMIZER_H
@@ -31,6 +33,7 @@ struct optimizer_settings {
 };
 
 struct optimizer;
+struct optimizer_run;
 
 /* Free with optimizer_destroy. */
 nst_status optimizer_create(nst_context *context, const struct optimizer_settings *settings,
@@ -47,21 +50,22 @@ size_t optimizer_elements(struct optimizer_shape shape);
  * vector and its gradient must have that many, zeros behind the end. */
 size_t optimizer_padded(size_t count);
 
-/* Adds the state for vectors of up to `count` elements. */
-void optimizer_add_to_plan(struct optimizer *optimizer, struct plan *plan, size_t count);
+/* Adds to the plan the state for vectors of up to `count` elements. Optimizer and plan must outlive the run, which is
+ * freed with optimizer_run_free. Errors: NST_ERROR_MEMORY. */
+nst_status optimizer_reserve(const struct optimizer *optimizer, struct plan *plan, size_t count,
+                             struct optimizer_run **run, nst_error *error);
+void optimizer_run_free(struct optimizer_run *run);
 
 /* Forgets everything and begins on a vector of that shape. */
-nst_status optimizer_begin(struct optimizer *optimizer, const struct plan *plan, struct optimizer_shape shape,
-                           nst_error *error);
+nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape shape, nst_error *error);
 
 /* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells
  * whether the gradient was; if not, nothing moved. Waits for the inner products. */
-nst_status optimizer_step(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, cl_mem gradient,
-                          bool *finite, nst_error *error);
+nst_status optimizer_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error);
 
 /* Back to the vector before the last step, without history and with steps half as long from now on; L-BFGS doubles them
  * again after each step that turns out well. */
-nst_status optimizer_retreat(struct optimizer *optimizer, const struct plan *plan, cl_mem vector, nst_error *error);
+nst_status optimizer_retreat(struct optimizer_run *run, cl_mem vector, nst_error *error);
 
 /* ---- For tests --------------------------------------------------------------------------------------------------- */
 

@@ -6,19 +6,26 @@
 #include "optimizer/optimizer.h"
 
 struct optimizer_method {
-    nst_status (*create)(struct optimizer *, nst_error *);
-    void (*destroy)(struct optimizer *);
-    void (*add_to_plan)(struct optimizer *, struct plan *, uint64_t vector_bytes);
-    nst_status (*begin)(struct optimizer *, const struct plan *, nst_error *);
-    nst_status (*step)(struct optimizer *, const struct plan *, cl_mem vector, cl_mem gradient, bool *finite,
-                       nst_error *);
-    nst_status (*retreat)(struct optimizer *, const struct plan *, nst_error *);
+    size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
+    nst_status (*create)(struct optimizer *optimizer, nst_error *error);
+    void (*destroy)(struct optimizer *optimizer);
+    nst_status (*reserve)(struct optimizer_run *run, struct plan *plan, uint64_t vector_bytes, nst_error *error);
+    void (*run_free)(struct optimizer_run *run); /* NULL: nothing but the state itself */
+    nst_status (*begin)(struct optimizer_run *run, nst_error *error);
+    nst_status (*step)(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error);
+    nst_status (*retreat)(struct optimizer_run *run, nst_error *error);
 };
 
 struct optimizer {
     nst_context *context;
     struct optimizer_settings settings;
     const struct optimizer_method *method;
+    void *state; /* the method's own: kernels */
+};
+
+struct optimizer_run {
+    const struct optimizer *optimizer;
+    const struct plan *plan;
     void *state; /* the method's own */
     struct optimizer_shape shape;
     size_t elements;   /* of the vector, padded */
@@ -30,7 +37,9 @@ struct optimizer {
 
 extern const struct optimizer_method lbfgs_method, adam_method;
 
+cl_mem optimizer_buffer(const struct optimizer_run *run, int entry);
+
 /* Elements counted in the vectors that optimizer kernels use (cl/lbfgs.cl: floatV). */
-int optimizer_vectors(const struct optimizer *optimizer);
+int optimizer_vectors(const struct optimizer_run *run);
 
 #endif

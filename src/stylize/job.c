@@ -30,35 +30,14 @@ static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, 
     return status;
 }
 
-/* Of the automatic optimizer in neural-style-pt's objective: found by trial, see docs/design.md. */
-static const double METRIC_CORRELATION = 0.5, FIRST_MATRIX = 4;
-
-/* Bounded only in our own objective: the peer's is not, and its optimization is to be reproduced exactly. The automatic
- * optimizer is the plain method there, since the metric did not help. */
-static struct optimizer_settings optimizer_settings(const nst_settings *s) {
-    bool ours = s->objective == NST_OBJECTIVE_NORMALIZED, has_metric = s->optimizer == NST_AUTO && !ours;
-    double usual = s->optimizer == NST_ADAM && ours ? 5 : 1;
-    return (struct optimizer_settings){
-        .kind = s->optimizer == NST_ADAM ? NST_ADAM : NST_LBFGS,
-        .history = s->history,
-        .learning_rate = s->learning_rate > 0 ? s->learning_rate : usual,
-        .beta1 = 0.9,
-        .beta2 = ours ? 0.99 : 0.999,
-        .epsilon = 1e-8,
-        .first_step_rms = ours || has_metric ? 2 : 0,
-        .largest_step_rms = ours || has_metric ? 40 : 0,
-        .correlation = has_metric ? METRIC_CORRELATION : 0,
-        .first_matrix = has_metric ? FIRST_MATRIX : 1,
-        .bounded = ours,
-        .low = 0,
-        .high = 255,
-    };
-}
-
-nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
-                          const nst_job_pictures *pictures, nst_job **result, nst_error *error) {
+static nst_status create_job(nst_context *context, const nst_settings *settings, const nst_job_pictures *pictures,
+                             nst_job **result, nst_error *error) {
     *result = NULL;
-    nst_status status = settings_check(settings, pictures, error);
+    const struct recipe *recipe;
+    nst_status status = recipe_find(recipe_table(context), settings->preset, &recipe, error);
+    if (!status) {
+        status = settings_check(settings, pictures, error);
+    }
     if (status) {
         return status;
     }
@@ -66,17 +45,12 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
     if (!job) {
         return fail_memory(error, sizeof *job, "the job");
     }
-    job->context = context;
-    job->settings = *settings;
-    job->scale = -1;
+    *job = (nst_job){.context = context, .settings = *settings, .recipe = recipe, .scale = -1};
     clock_gettime(CLOCK_MONOTONIC, &job->begin);
     status = copy_pictures(job, pictures, error);
     if (!status) {
-        struct optimizer_settings chosen = optimizer_settings(settings);
+        struct optimizer_settings chosen = recipe_optimizer_settings(recipe, settings);
         status = optimizer_create(context, &chosen, &job->optimizer, error);
-    }
-    if (!status) {
-        status = job_plan_and_allocate(job, network, error);
     }
     if (status) {
         nst_job_destroy(job);
@@ -86,13 +60,45 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
     return NST_OK;
 }
 
+nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
+                          const nst_job_pictures *pictures, nst_job **job, nst_error *error) {
+    nst_status status = create_job(context, settings, pictures, job, error);
+    if (status) {
+        return status;
+    }
+    status = job_plan_and_allocate(*job, network, error);
+    if (status) {
+        nst_job_destroy(*job);
+        *job = NULL;
+    }
+    return status;
+}
+
+nst_status job_create_on(struct objective *objective, const nst_settings *settings, const nst_job_pictures *pictures,
+                         nst_job **job, nst_error *error) {
+    nst_status status = create_job(objective_context(objective), settings, pictures, job, error);
+    if (status) {
+        return status;
+    }
+    (*job)->objective = objective;
+    (*job)->shares_objective = true;
+    status = job_allocate(*job, error);
+    if (status) {
+        nst_job_destroy(*job);
+        *job = NULL;
+    }
+    return status;
+}
+
 void nst_job_destroy(nst_job *job) {
     if (!job) {
         return;
     }
-    plan_free(&job->plan, job->context);
+    job_buffers_free(job->context, &job->buffers);
     optimizer_destroy(job->optimizer);
-    objective_destroy(job->objective);
+    if (!job->shares_objective) {
+        objective_destroy(job->objective);
+    }
     nst_picture_free(&job->content);
     nst_picture_free(&job->init);
     for (int i = 0; i < job->style_count; ++i) {
@@ -103,21 +109,12 @@ void nst_job_destroy(nst_job *job) {
 
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */
 
-static bool is_neural_style(const nst_job *job) {
-    return job->settings.objective == NST_OBJECTIVE_NEURAL_STYLE;
-}
-
 /* Resizes a picture and puts it into the image buffer. */
 static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
-    nst_picture resized = {0};
-    enum resize_filter filter = is_neural_style(job) ? RESIZE_TRIANGLE : RESIZE_LANCZOS3;
-    nst_status status = picture_resize(picture, size.width, size.height, filter, &resized, error);
-    if (!status) {
-        status = transfer_to_device(job->context, &resized, objective_center(job->objective), is_neural_style(job),
-                                    plan_buffer(&job->plan, job->image), error);
-    }
-    nst_picture_free(&resized);
-    return status;
+    struct transfer transfer = {.center = objective_center(job->objective),
+                                .filter = job->recipe->filter,
+                                .rounds_to_bytes = job->recipe->rounds_to_bytes};
+    return transfer_resized(job->context, picture, size, &transfer, evaluation_image(job->buffers.evaluation), error);
 }
 
 static double blend_share(const nst_job *job, int style) {
@@ -133,22 +130,25 @@ static double blend_share(const nst_job *job, int style) {
 }
 
 static nst_status set_targets(nst_job *job, const struct scale *scale, nst_error *error) {
-    cl_mem image = plan_buffer(&job->plan, job->image);
-    nst_status status = upload(job, &job->content, scale->size, error);
+    struct evaluation *evaluation = job->buffers.evaluation;
+    struct loss_target target = {.picture = LOSS_CONTENT, .share = 1};
+    nst_status status = evaluation_begin_targets(evaluation, error);
     if (!status) {
-        status = objective_set_content(job->objective, &job->plan, image, scale->size, error);
+        status = upload(job, &job->content, scale->size, error);
     }
     if (!status) {
-        status = objective_begin_styles(job->objective, &job->plan, error);
+        status = evaluation_add_target(evaluation, &target, scale->size, error);
     }
     for (int i = 0; !status && i < job->style_count; ++i) {
-        struct image_size size = scales_style_size(&job->settings, &job->styles[i], scale->size_px);
+        struct image_size size =
+            scales_style_size(job->recipe, job->settings.style_scale, &job->styles[i], scale->size_px);
         status = upload(job, &job->styles[i], size, error);
         if (!status) {
-            status = objective_add_style(job->objective, &job->plan, image, size, blend_share(job, i), error);
+            target = (struct loss_target){.picture = LOSS_STYLE, .share = blend_share(job, i)};
+            status = evaluation_add_target(evaluation, &target, size, error);
         }
     }
-    return status ? status : objective_end_styles(job->objective, &job->plan, error);
+    return status ? status : evaluation_end_targets(evaluation, error);
 }
 
 /* What the first scale begins with. */
@@ -157,9 +157,15 @@ static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error
         bool is_content = job->settings.init == NST_INIT_CONTENT;
         return upload(job, is_content ? &job->content : &job->init, scale->size, error);
     }
-    /* Middle gray with clear noise; the peer begins at the mean that it subtracts, with very little. */
-    return transfer_random(job->context, job->settings.seed, is_neural_style(job) ? 0 : 127.5,
-                           is_neural_style(job) ? 1e-3 : 30, plan_buffer(&job->plan, job->image), scale->size, error);
+    struct transfer_noise noise = {
+        .seed = job->settings.seed, .mean = job->recipe->random_mean, .deviation = job->recipe->random_deviation};
+    return transfer_random(job->context, &noise, scale->size, evaluation_image(job->buffers.evaluation), error);
+}
+
+/* The image as it is. */
+static nst_status download(const nst_job *job, nst_picture *picture, nst_error *error) {
+    return transfer_from_device(job->context, evaluation_image(job->buffers.evaluation), job->scales[job->scale].size,
+                                objective_center(job->objective), picture, error);
 }
 
 static nst_status begin_scale(nst_job *job, nst_error *error) {
@@ -167,8 +173,7 @@ static nst_status begin_scale(nst_job *job, nst_error *error) {
     nst_picture last = {0};
     nst_status status = NST_OK;
     if (job->scale >= 0) {
-        status = transfer_from_device(job->context, plan_buffer(&job->plan, job->image), job->scales[job->scale].size,
-                                      objective_center(job->objective), &last, error);
+        status = download(job, &last, error);
     }
     if (!status) {
         status = set_targets(job, scale, error);
@@ -179,9 +184,9 @@ static nst_status begin_scale(nst_job *job, nst_error *error) {
     nst_picture_free(&last);
     if (!status) {
         struct optimizer_shape shape = {3, scale->size.height, scale->size.width};
-        status = optimizer_begin(job->optimizer, &job->plan, shape, error);
+        status = optimizer_begin(job->buffers.optimizer, shape, error);
         if (!status) { /* what lies behind its end stays zero from now on, as the optimizer wants it */
-            status = buffer_fill_zero(job->context, plan_buffer(&job->plan, job->gradient),
+            status = buffer_fill_zero(job->context, evaluation_gradient(job->buffers.evaluation),
                                       optimizer_padded(optimizer_elements(shape)) * sizeof(float), error);
         }
     }
@@ -204,12 +209,17 @@ static double seconds_since(const struct timespec *then) {
     return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
 }
 
-/* A loss that is not finite; in our own objective also one that explodes: without a line search some steps go uphill,
- * but none should go up by so much. */
+/* What a loss must be above to mean something: below, even a multiple of it is rounding noise. */
+static double least_loss(const nst_job *job) {
+    const nst_settings *s = &job->settings;
+    return job->recipe->least_loss * (s->content_weight + s->style_weight + s->tv_weight);
+}
+
+/* A loss that is not finite, or one that explodes: without a line search some steps go uphill, but none should go up by
+ * so much. */
 static bool is_bad(const nst_job *job, double loss) {
-    const double explosion = 5;
-    bool exact = is_neural_style(job) && job->settings.optimizer != NST_AUTO;
-    return !isfinite(loss) || (!exact && loss > explosion * job->last_good_loss);
+    double explosion = job->recipe->optimizers[job->settings.optimizer].explosion;
+    return !isfinite(loss) || (explosion > 0 && loss > explosion * fmax(job->last_good_loss, least_loss(job)));
 }
 
 static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
@@ -220,12 +230,12 @@ static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
             why);
     }
     snprintf(job->note, sizeof job->note, "%s: back to the last good image, with steps half as long", why);
-    return optimizer_retreat(job->optimizer, &job->plan, plan_buffer(&job->plan, job->image), error);
+    return optimizer_retreat(job->buffers.optimizer, evaluation_image(job->buffers.evaluation), error);
 }
 
 static nst_status iterate(nst_job *job, nst_error *error) {
-    cl_mem image = plan_buffer(&job->plan, job->image), gradient = plan_buffer(&job->plan, job->gradient);
-    nst_status status = objective_evaluate(job->objective, &job->plan, image, gradient, error);
+    struct evaluation *evaluation = job->buffers.evaluation;
+    nst_status status = evaluation_run(evaluation, EVALUATE_GRADIENT, error);
     if (status) {
         return status;
     }
@@ -233,15 +243,16 @@ static nst_status iterate(nst_job *job, nst_error *error) {
         job->first_seconds = seconds_since(&job->scale_begin);
         clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
     }
-    job->evaluation++;
+    job->evaluation_count++;
     job->iteration++;
     job->note[0] = '\0';
-    double loss = objective_total(job->objective);
+    double loss = evaluation_total(job->buffers.evaluation);
     if (is_bad(job, loss)) {
         return retreat(job, isfinite(loss) ? "the loss exploded" : "the loss is not finite", error);
     }
     bool finite = true;
-    status = optimizer_step(job->optimizer, &job->plan, image, gradient, &finite, error);
+    status = optimizer_step(job->buffers.optimizer, evaluation_image(evaluation), evaluation_gradient(evaluation),
+                            &finite, error);
     if (!status && !finite) {
         return retreat(job, "the gradient is not finite", error);
     }
@@ -277,15 +288,15 @@ static void fill_progress(const nst_job *job, nst_progress *progress) {
         .height = scale->size.height,
         .iteration = job->iteration,
         .iteration_count = scale->iterations,
-        .evaluation = job->evaluation,
-        .loss = objective_total(job->objective),
+        .evaluation = job->evaluation_count,
+        .loss = evaluation_total(job->buffers.evaluation),
         .seconds = seconds_since(&job->begin),
         .seconds_per_iteration = per_iteration,
         .seconds_left = estimate_seconds_left(job, per_iteration),
         .note = job->note[0] ? job->note : NULL,
         .finished = is_finished(job),
     };
-    progress->layers = objective_losses(job->objective, &progress->layer_count);
+    progress->layers = evaluation_losses(job->buffers.evaluation, &progress->layer_count);
 }
 
 nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error) {
@@ -317,7 +328,7 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
             callback(&progress, user);
         }
         if (cancel && *cancel && !progress.finished) {
-            return fail(error, NST_CANCELLED, "stopped after %d evaluations", job->evaluation);
+            return fail(error, NST_CANCELLED, "stopped after %d evaluations", job->evaluation_count);
         }
     }
     return NST_OK;
@@ -350,9 +361,7 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
     if (job->scale < 0) {
         return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
     }
-    nst_status status =
-        transfer_from_device(job->context, plan_buffer(&job->plan, job->image), job->scales[job->scale].size,
-                             objective_center(job->objective), picture, error);
+    nst_status status = download(job, picture, error);
     if (!status && job->settings.original_colors) {
         status = merge_content(job, picture, picture_recolor, error);
     }

@@ -1,30 +1,39 @@
-/* job.h: a job as its two files share it: job.c runs it, job_plan.c says what it takes. */
+/* job.h: a job as its files share it: job.c runs it, job_plan.c says what it takes. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
 
+#include "evaluate/evaluation.h"
 #include "optimizer/optimizer.h"
-#include "stylize/objective.h"
+#include "stylize/recipe.h"
 #include "stylize/scales.h"
 
 #include <time.h>
 
+/* What a job takes for its largest scale. Planning it changes nothing; see job_reserve. */
+struct job_buffers {
+    struct plan plan;
+    struct evaluation *evaluation;
+    struct optimizer_run *optimizer;
+};
+
 struct nst_job {
     nst_context *context;
     nst_settings settings;
+    const struct recipe *recipe;
     nst_picture content, init;
     nst_picture styles[NST_MAX_STYLES];
     int style_count;
 
     struct objective *objective;
+    bool shares_objective; /* with other jobs: it is not this one's to destroy */
     struct optimizer *optimizer;
-    struct plan plan;
-    int image, gradient; /* plan entries */
+    struct job_buffers buffers;
 
     int scale_count;
     struct scale scales[NST_MAX_SCALES];
     int scale;     /* in hand, -1 before the first */
     int iteration; /* done in this scale */
-    int evaluation;
+    int evaluation_count;
 
     double last_good_loss; /* of this scale, infinite before the first */
     int retreats;          /* in a row */
@@ -33,10 +42,24 @@ struct nst_job {
     double first_seconds;               /* what the first iteration of the scale took */
 };
 
-/* Makes the objective, once the optimizer is there, chooses the scales, makes the plan for the largest and allocates
- * it. Where the settings leave the precision to the program, it is half if the plan fits in no other; what was chosen
- * then stands in job->settings. Errors: NST_ERROR_MEMORY with the largest size that fits, NST_ERROR_NETWORK for a
- * picture that is too small. */
+/* nst_job_create on an objective that exists: jobs may share it, and take turns. It must suit the settings and outlive
+ * the job. */
+nst_status job_create_on(struct objective *objective, const nst_settings *settings, const nst_job_pictures *pictures,
+                         nst_job **job, nst_error *error);
+
+/* Makes the objective, once the optimizer is there, chooses the scales, plans the largest and allocates it. Where the
+ * settings leave the precision to the program, it is half if the plan fits in no other; what was chosen then stands in
+ * job->settings. Errors: NST_ERROR_MEMORY with the largest size that fits, NST_ERROR_NETWORK for a picture that is too
+ * small. */
 nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_error *error);
+
+/* The same on job->objective as it is. */
+nst_status job_allocate(nst_job *job, nst_error *error);
+
+/* Plans a result whose longer side is size_px; free with job_buffers_free, also after a failure. The plan lies in
+ * `buffers`, which must not move. */
+nst_status job_reserve(const nst_job *job, const struct objective *objective, int size_px, struct job_buffers *buffers,
+                       nst_error *error);
+void job_buffers_free(nst_context *context, struct job_buffers *buffers);
 
 #endif

@@ -1,10 +1,9 @@
-/* judge.c: the distances of a picture from content and style: the normalized objective, evaluated once with every
- * weight at 1; see nst.h. */
+/* judge.c: the distances of a picture from content and style: the losses of the default recipe, evaluated once with
+ * every weight at 1; see nst.h. */
 #include "nst.h"
 
-#include "image/picture.h"
-#include "optimizer/optimizer.h"
-#include "stylize/objective.h"
+#include "evaluate/evaluation.h"
+#include "stylize/recipe.h"
 #include "stylize/scales.h"
 #include "stylize/settings.h"
 #include "stylize/transfer.h"
@@ -16,13 +15,13 @@ struct judge {
     struct objective *objective;
     struct image_size size, style_size;
     struct plan plan;
-    int image, gradient; /* plan entries */
+    struct evaluation *evaluation;
 };
 
 /* Settings with which the loss of each layer is its distance. */
 static nst_settings judging_settings(const nst_settings *settings) {
     nst_settings judging;
-    nst_settings_init(&judging, NULL, NULL);
+    nst_settings_init(&judging, "gram", NULL);
     judging.content_layers = settings->content_layers;
     judging.style_layers = settings->style_layers;
     judging.pooling = settings->pooling;
@@ -51,67 +50,37 @@ static nst_status check_size(const struct judge *judge, const char *whose, struc
 
 static nst_status plan_and_allocate(struct judge *judge, nst_error *error) {
     struct image_size sizes[] = {judge->size, judge->style_size};
-    uint64_t bytes = 0;
-    for (int i = 0; i < 2; ++i) {
-        uint64_t needed = optimizer_padded(3 * (size_t)sizes[i].height * (size_t)sizes[i].width) * sizeof(float);
-        bytes = needed > bytes ? needed : bytes;
-    }
     struct plan *plan = &judge->plan;
-    judge->image = plan_add_always(plan, bytes, "image");
-    judge->gradient = plan_add_always(plan, bytes, "gradient of the image");
-    nst_status status = objective_add_to_plan(judge->objective, plan, sizes, 2, error);
+    nst_status status = evaluation_reserve(judge->objective, plan, sizes, 2, &judge->evaluation, error);
     if (!status) {
         status = plan_assign(plan, error);
     }
-    const nst_device_info *device = &judge->context->info;
-    if (!status && plan_bytes(plan) + judge->context->allocated_bytes > device->memory_bytes) {
-        char needed[32], total[32];
-        return fail(error, NST_ERROR_MEMORY,
-                    "%dx%d pixels need %s of device memory, but %s has %s: choose another device", judge->size.width,
-                    judge->size.height,
-                    text_bytes(plan_bytes(plan) + judge->context->allocated_bytes, needed, sizeof needed), device->name,
-                    text_bytes(device->memory_bytes, total, sizeof total));
+    if (!status && !plan_fits(plan, judge->context)) {
+        char what[64];
+        snprintf(what, sizeof what, "%dx%d pixels", judge->size.width, judge->size.height);
+        return plan_fail_too_large(plan, judge->context, what, "choose another device", error);
     }
     return status ? status : plan_allocate(plan, judge->context, error);
 }
 
 /* Resizes a picture and puts it into the image buffer. */
-static nst_status upload(struct judge *judge, const nst_picture *picture, struct image_size size, nst_error *error) {
-    nst_picture resized = {0};
-    nst_status status = picture_resize(picture, size.width, size.height, RESIZE_LANCZOS3, &resized, error);
-    if (!status) {
-        status = transfer_to_device(judge->context, &resized, objective_center(judge->objective), false,
-                                    plan_buffer(&judge->plan, judge->image), error);
-    }
-    nst_picture_free(&resized);
-    return status;
+static nst_status upload(const struct judge *judge, const nst_picture *picture, struct image_size size,
+                         nst_error *error) {
+    struct transfer transfer = {.center = objective_center(judge->objective), .filter = RESIZE_LANCZOS3};
+    return transfer_resized(judge->context, picture, size, &transfer, evaluation_image(judge->evaluation), error);
 }
 
-static nst_status measure(struct judge *judge, const nst_picture *picture, const nst_picture *content,
-                          const nst_picture *style, nst_error *error) {
-    cl_mem image = plan_buffer(&judge->plan, judge->image), gradient = plan_buffer(&judge->plan, judge->gradient);
-    struct objective *objective = judge->objective;
-    const struct plan *plan = &judge->plan;
-    nst_status status = upload(judge, content, judge->size, error);
-    if (!status) {
-        status = objective_set_content(objective, plan, image, judge->size, error);
-    }
-    if (!status) {
-        status = objective_begin_styles(objective, plan, error);
-    }
-    if (!status) {
-        status = upload(judge, style, judge->style_size, error);
-    }
-    if (!status) {
-        status = objective_add_style(objective, plan, image, judge->style_size, 1, error);
-    }
-    if (!status) {
-        status = objective_end_styles(objective, plan, error);
-    }
-    if (!status) {
-        status = upload(judge, picture, judge->size, error);
-    }
-    return status ? status : objective_evaluate(objective, plan, image, gradient, error);
+static nst_status measure(const struct judge *judge, const nst_judge_pictures *pictures, nst_error *error) {
+    struct evaluation *evaluation = judge->evaluation;
+    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    nst_status status = evaluation_begin_targets(evaluation, error);
+    status = status ? status : upload(judge, pictures->content, judge->size, error);
+    status = status ? status : evaluation_add_target(evaluation, &content, judge->size, error);
+    status = status ? status : upload(judge, pictures->style, judge->style_size, error);
+    status = status ? status : evaluation_add_target(evaluation, &style, judge->style_size, error);
+    status = status ? status : evaluation_end_targets(evaluation, error);
+    status = status ? status : upload(judge, pictures->picture, judge->size, error);
+    return status ? status : evaluation_run(evaluation, EVALUATE_LOSSES, error);
 }
 
 /* Copies the distances out of losses; returns their mean. */
@@ -126,40 +95,34 @@ static double copy_distances(const nst_layer_loss *losses, int count, nst_layer_
 }
 
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
-                     const nst_picture *picture, const nst_picture *content, const nst_picture *style,
-                     nst_judgement *judgement, nst_error *error) {
+                     const nst_judge_pictures *pictures, nst_judgement *judgement, nst_error *error) {
     int content_count = settings->content_layers.count, style_count = settings->style_layers.count;
     if (content_count < 1 || content_count > NST_MAX_LAYERS || style_count < 1 || style_count > NST_MAX_LAYERS) {
         return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d layers of each kind, found %d of content, %d of style",
                     NST_MAX_LAYERS, content_count, style_count);
     }
     nst_settings judging = judging_settings(settings);
+    const struct recipe *recipe;
     nst_status status = settings_check_ranges(&judging, error);
+    status = status ? status : recipe_find(recipe_table(context), judging.preset, &recipe, error);
     if (status) {
         return status;
     }
+    const nst_picture *picture = pictures->picture;
     int size_px = picture->width > picture->height ? picture->width : picture->height;
     struct judge judge = {
         .context = context,
         .size = {.height = picture->height, .width = picture->width},
-        .style_size = scales_style_size(&judging, style, size_px),
+        .style_size = scales_style_size(recipe, judging.style_scale, pictures->style, size_px),
     };
-    status = objective_create(context, network, &judging, NULL, &judge.objective, error);
-    if (!status) {
-        status = check_size(&judge, "picture", judge.size, error);
-    }
-    if (!status) {
-        status = check_size(&judge, "style", judge.style_size, error);
-    }
-    if (!status) {
-        status = plan_and_allocate(&judge, error);
-    }
-    if (!status) {
-        status = measure(&judge, picture, content, style, error);
-    }
+    status = recipe_create_objective(context, network, &judging, NULL, &judge.objective, error);
+    status = status ? status : check_size(&judge, "picture", judge.size, error);
+    status = status ? status : check_size(&judge, "style", judge.style_size, error);
+    status = status ? status : plan_and_allocate(&judge, error);
+    status = status ? status : measure(&judge, pictures, error);
     if (!status) {
         int loss_count;
-        const nst_layer_loss *losses = objective_losses(judge.objective, &loss_count);
+        const nst_layer_loss *losses = evaluation_losses(judge.evaluation, &loss_count);
         *judgement = (nst_judgement){.width = picture->width,
                                      .height = picture->height,
                                      .content_count = content_count,
@@ -167,6 +130,7 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
         judgement->content = copy_distances(losses, content_count, judgement->content_layers);
         judgement->style = copy_distances(losses + content_count, style_count, judgement->style_layers);
     }
+    evaluation_free(judge.evaluation);
     plan_free(&judge.plan, context);
     objective_destroy(judge.objective);
     return status;

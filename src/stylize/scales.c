@@ -9,9 +9,9 @@ static int longer_side(const nst_picture *picture) {
     return picture->width > picture->height ? picture->width : picture->height;
 }
 
-struct image_size scales_size(const nst_settings *settings, const nst_picture *picture, int size_px) {
+struct image_size scales_size(const struct recipe *recipe, const nst_picture *picture, int size_px) {
     struct image_size size;
-    if (settings->objective == NST_OBJECTIVE_NEURAL_STYLE) {
+    if (recipe->rounds_sizes_down) {
         /* int((float(image_size) / max(image.size)) * x), computed as Python does, in double. */
         double factor = (double)size_px / longer_side(picture);
         size = (struct image_size){.height = (int)(factor * picture->height), .width = (int)(factor * picture->width)};
@@ -21,23 +21,23 @@ struct image_size scales_size(const nst_settings *settings, const nst_picture *p
     return size;
 }
 
-struct image_size scales_style_size(const nst_settings *settings, const nst_picture *style, int size_px) {
-    double wanted = settings->style_scale * size_px;
-    bool enlarges = settings->objective == NST_OBJECTIVE_NEURAL_STYLE;
-    if (!enlarges && wanted > longer_side(style)) {
+struct image_size scales_style_size(const struct recipe *recipe, double style_scale, const nst_picture *style,
+                                    int size_px) {
+    double wanted = style_scale * size_px;
+    if (!recipe->enlarges_styles && wanted > longer_side(style)) {
         wanted = longer_side(style);
     }
     int px = (int)wanted;
-    return scales_size(settings, style, px < 1 ? 1 : px);
+    return scales_size(recipe, style, px < 1 ? 1 : px);
 }
 
-int scales_choose(const nst_settings *settings, const struct model *model, const nst_picture *content,
-                  struct scale scales[NST_MAX_SCALES]) {
+int scales_choose(const struct recipe *recipe, const nst_settings *settings, const struct model *model,
+                  const nst_picture *content, struct scale scales[NST_MAX_SCALES]) {
     int wanted = settings->scale_count, count = 0;
     int sizes[NST_MAX_SCALES];
     for (int px = settings->size_px; count < NST_MAX_SCALES; px = (px + 1) / 2) {
         bool enough = wanted > 0 ? count == wanted : count > 0 && px < SMALLEST_AUTOMATIC_SCALE_PX;
-        struct image_size size = scales_size(settings, content, px);
+        struct image_size size = scales_size(recipe, content, px);
         if (enough || size.height < 1 || size.width < 1 ||
             model_map_size(model, model_stage_count(model) - 1, size).height == 0) {
             break;
@@ -50,7 +50,7 @@ int scales_choose(const nst_settings *settings, const struct model *model, const
     for (int i = 0; i < count; ++i) {
         int last = settings->iteration_count - 1, px = sizes[count - 1 - i];
         scales[i] = (struct scale){
-            .size = scales_size(settings, content, px),
+            .size = scales_size(recipe, content, px),
             .size_px = px,
             .iterations = settings->iterations[i < last ? i : last],
         };

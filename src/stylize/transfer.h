@@ -5,16 +5,32 @@
 #define STYLIZE_TRANSFER_H
 
 #include "device/context.h"
-#include "network/model.h"
+#include "image/picture.h"
+#include "network/feature_map.h"
 
-/* `round_to_bytes`: to whole numbers first, as programs do that resize 8-bit pictures. Waits. */
-nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const float *center,
-                              bool round_to_bytes, cl_mem image, nst_error *error);
+/* How a picture becomes an image. */
+struct transfer {
+    const float *center;
+    enum resize_filter filter;
+    bool rounds_to_bytes; /* to whole numbers first, as programs do that resize 8-bit pictures */
+};
+
+/* A picture of the image's size. Waits. */
+nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const struct transfer *transfer,
+                              cl_mem image, nst_error *error);
+/* A picture that is resized first. Waits. */
+nst_status transfer_resized(nst_context *context, const nst_picture *picture, struct image_size size,
+                            const struct transfer *transfer, cl_mem image, nst_error *error);
 /* A picture of 3 channels, clamped to 0..1. Waits. */
 nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, const float *center,
                                 nst_picture *picture, nst_error *error);
+
 /* Random numbers: mean + deviation * N(0, 1) in each element. */
-nst_status transfer_random(nst_context *context, uint64_t seed, double mean, double deviation, cl_mem image,
-                           struct image_size size, nst_error *error);
+struct transfer_noise {
+    uint64_t seed;
+    double mean, deviation;
+};
+nst_status transfer_random(nst_context *context, const struct transfer_noise *noise, struct image_size size,
+                           cl_mem image, nst_error *error);
 
 #endif

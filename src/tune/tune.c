@@ -4,6 +4,7 @@
 #include "device/blas.h"
 #include "device/findings.h"
 #include "device/traits.h"
+#include "network/product.h"
 #include "support/child.h"
 #include "support/error.h"
 #include "tune/tune_internal.h"

@@ -359,7 +359,7 @@ static void test_selftest_finds_wrong_kernels(void **state) {
     const struct outcome *outcome = program_run("selftest", &surroundings);
     assert_int_equal(outcome->status, 1);
     assert_int_equal(count_of(outcome->out, " wrong\n"), 1);
-    const char *found = strstr(outcome->out, "gradient of total variation, power 2");
+    const char *found = strstr(outcome->out, "gradient of the total variation loss");
     assert_non_null(found);
     const char *wrong = strstr(outcome->out, " wrong\n");
     assert_true(found < wrong && !memchr(found, '\n', (size_t)(wrong - found)));

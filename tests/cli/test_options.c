@@ -78,8 +78,8 @@ static void test_preset_first(void **state) {
     struct stylize_options plain = read_good("-o a.png");
     assert_true(before.settings.content_weight == 7);
     assert_memory_equal(&before.settings, &after.settings, sizeof before.settings);
-    assert_int_equal(before.settings.objective, NST_OBJECTIVE_NEURAL_STYLE);
-    assert_int_equal(plain.settings.objective, NST_OBJECTIVE_NORMALIZED);
+    assert_string_equal(before.settings.preset, "neural-style");
+    assert_string_equal(plain.settings.preset, "gram");
 }
 
 static void test_values(void **state) {

@@ -1,8 +1,7 @@
 /* test_content.c: the content loss and sums of squares (cl/content.cl, loss/content.c) against the float64 reference.
  */
 #include "fixture.h"
-#include "loss/loss.h"
-#include "random_network.h"
+#include "loss_case.h"
 #include "reference/losses.h"
 
 #include <stdlib.h>
@@ -84,73 +83,65 @@ static void long_sums_keep_their_digits(void **state) {
     check_kernels(*state, (struct map_size){3, (int)sizes_to_try(700, 70), 801, false});
 }
 
-/* The room's own interface, on a small model: target, its size, loss and gradient. */
-static void check_model(nst_context *context, bool half) {
+/* The loss of a model: target, loss and gradient; relative or not, its weight is divided. */
+static void check_model(nst_context *context, bool half, bool relative) {
     nst_error error;
-    nst_network *network = random_network("c5 r", 3);
-    const char *tap = "relu1_1";
-    struct model_options options = {.taps = &tap, .tap_count = 1, .half = half, .losses_in_place = true};
-    struct model *model;
-    struct content_loss *loss;
-    struct plan plan = {0};
     struct image_size size = {11, 14};
     struct map_size map_size = {5, 11, 14, half};
-    check(model_create(context, network, &options, &model, &error), &error);
-    check(content_loss_create(context, model, 0, &loss, &error), &error);
-    check(model_add_to_plan(model, &plan, &size, 1, &error), &error);
-    content_loss_add_to_plan(loss, &plan, &size, 1);
-    int partials = plan_add_always(&plan, reduction_bytes(context, 2), "partials");
-    check(plan_assign(&plan, &error), &error);
-    check(plan_allocate(&plan, context, &error), &error);
-    struct loss_output output = {.partials = plan_buffer(&plan, partials), .slot = 1};
-
-    float *pictures[2];
+    struct loss_spec spec = {
+        .kind = "content", .layers = {"relu1_1"}, .layer_count = 1, .weight = 0.5, .options = {.relative = relative}};
+    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    struct loss_case test;
+    loss_case_open(&test, context, map_size, size, &spec, true);
     double *maps[2];
-    cl_mem gradient = model_gradient(model, &plan, 0);
+    cl_mem images[2];
+    check(loss_target_begin(test.run, &error), &error);
     for (int i = 0; i < 2; ++i) {
-        pictures[i] = random_uniform_array((uint64_t)(60 + i), 3 * 11 * 14, 0, 255);
-        cl_mem image = upload(context, pictures[i], 3 * 11 * 14 * sizeof(float));
-        check(model_forward(model, &plan, image, size, &error), &error);
-        struct feature_map map = model_feature_map(model, &plan, 0);
-        float *values = download_map(context, map.values, map_size);
+        float *picture = random_uniform_array((uint64_t)(60 + i), 3 * 11 * 14, 0, 255);
+        images[i] = upload(context, picture, 3 * 11 * 14 * sizeof(float));
+        check(model_forward(test.model_run, images[i], size, &error), &error);
+        struct loss_map at = {.map = model_feature_map(test.model_run, 0)};
+        /* A style is none of its business. */
+        check(loss_target_add(test.run, &at, i ? &style : &content, &error), &error);
+        float *values = download_map(context, at.map.values, map_size);
         maps[i] = to_doubles(values, elements_of(map_size));
         free(values);
-        free(pictures[i]);
-        if (i == 0) {
-            double squares;
-            check(content_loss_set_target(loss, &plan, &map, &error), &error);
-            check(content_loss_target_size(loss, &plan, &map, output, &squares, &error), &error);
-            assert_close("size of the target", squares, reference_squares(maps[0], elements_of(map_size)), 2e-6);
-        } else {
-            double *expected = allocate(elements_of(map_size), sizeof *expected), got;
-            double value = reference_content_loss(maps[1], maps[0], elements_of(map_size), 0.5, expected);
-            for (size_t k = 0; k < elements_of(map_size); ++k) {
-                expected[k] = maps[1][k] > 0 ? expected[k] : 0;
-            }
-            check(model_backward_begin(model, &plan, &error), &error);
-            check(content_loss_run(loss, &plan, &map, 0.5, output, gradient, &error), &error);
-            check(reduction_read(context, output.partials, 1, &got, &error), &error);
-            assert_close("content loss", got, value, 2e-6);
-            float *changed = download_map(context, gradient, map_size);
-            assert_map_near("content gradient", changed, expected, map_size, 1e-6);
-            free(changed);
-            free(expected);
-        }
-        check(context_finish(context, &error), &error);
-        buffer_release(context, &image);
+        free(picture);
     }
-    free(maps[0]);
-    free(maps[1]);
-    plan_free(&plan, context);
-    content_loss_destroy(loss);
-    content_loss_destroy(NULL);
-    model_destroy(model);
-    random_network_free(network);
+    check(loss_target_end(test.run, &error), &error);
+    double divisor = relative ? reference_squares(maps[0], elements_of(map_size)) : 5 * 11 * 14;
+    assert_close("factor", test.run->factor, 0.5 / divisor, 2e-6);
+    double *expected = allocate(elements_of(map_size), sizeof *expected);
+    double value = reference_content_loss(maps[1], maps[0], elements_of(map_size), 0.5 / divisor, expected);
+    for (size_t k = 0; k < elements_of(map_size); ++k) {
+        expected[k] = maps[1][k] > 0 ? expected[k] : 0;
+    }
+    struct loss_map at = {.map = model_feature_map(test.model_run, 0)};
+    cl_mem gradient = model_gradient(test.model_run, 0);
+    check(loss_gather(test.run, &at, &error), &error);
+    check(loss_value(test.run, &at, &error), &error);
+    assert_close("content loss alone", loss_case_value(&test), value, 4e-6);
+    check(model_backward_begin(test.model_run, &error), &error);
+    check(loss_add_gradient(test.run, &at, gradient, &error), &error);
+    assert_close("content loss", loss_case_value(&test), value, 4e-6);
+    float *changed = download_map(context, gradient, map_size);
+    assert_map_near("content gradient", changed, expected, map_size, 2e-6);
+    free(changed);
+    free(expected);
+    for (int i = 0; i < 2; ++i) {
+        free(maps[i]);
+        buffer_release(context, &images[i]);
+    }
+    loss_case_close(&test);
+    loss_destroy(NULL);
+    loss_run_free(NULL);
 }
 
 static void target_and_loss_of_a_model(void **state) {
-    check_model(*state, false);
-    check_model(*state, true);
+    for (int half = 0; half <= 1; ++half) {
+        check_model(*state, half, false);
+        check_model(*state, half, true);
+    }
 }
 
 int main(void) {

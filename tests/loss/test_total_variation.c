@@ -7,29 +7,41 @@
 
 static void check_tv(nst_context *context, struct image_size size, int power, bool has_ties) {
     nst_error error;
-    struct tv_loss *loss;
-    const double weight = 0.0625;
+    struct loss_spec spec = {
+        .kind = "total variation", .weight = 0.0625, .options = {.power = power, .mean = has_ties}};
     size_t count = 3 * (size_t)size.height * (size_t)size.width;
     float *image = random_uniform_array(1, count, 0, 255), *before = random_array(2, count);
     for (size_t i = 0; has_ties && i < count; ++i) {
         image[i] = (float)((int)image[i] / 100); /* 0, 1, 2: equal neighbors, whose slope is 0 */
     }
-    double *doubles = to_doubles(image, count), *expected = to_doubles(before, count), got;
+    double *doubles = to_doubles(image, count), *expected = to_doubles(before, count), got, alone;
+    double weight = has_ties ? spec.weight / ((double)count * (power == 2 ? 255 * 255 : 255)) : spec.weight;
     double value = reference_tv_loss(doubles, 3, size.height, size.width, power, weight, expected);
     cl_mem images = upload(context, image, count * sizeof *image),
            gradient = upload(context, before, count * sizeof *image);
-    cl_mem partials = create_zero(context, reduction_bytes(context, 3));
-    check(tv_loss_create(context, power, &loss, &error), &error);
-    check(tv_loss_run(loss, images, size, weight, (struct loss_output){partials, 2}, gradient, &error), &error);
-    check(reduction_read(context, partials, 2, &got, &error), &error);
-    assert_true(value != 0 || got == 0);
+    struct loss *loss;
+    struct loss_run *run;
+    struct plan plan = {0};
+    check(loss_create(context, NULL, &spec, &loss, &error), &error);
+    check(loss_reserve(loss, &plan, &size, 1, &run, &error), &error);
+    loss_run_set_partials(run, plan_add_always(&plan, reduction_bytes(context, 3), "partials"), 2);
+    check(plan_assign(&plan, &error), &error);
+    check(plan_allocate(&plan, context, &error), &error);
+    struct loss_map at = {.map = {.values = images, .channels = 3, .height = size.height, .width = size.width}};
+    check(loss_value(run, &at, &error), &error);
+    check(loss_read_sum(run, &alone, &error), &error);
+    check(loss_add_gradient(run, &at, gradient, &error), &error);
+    check(loss_read_sum(run, &got, &error), &error);
+    assert_true(value != 0 || (got == 0 && alone == 0));
     assert_close("total variation", got, value, 3e-6);
+    assert_close("total variation alone", alone, value, 3e-6);
     float *changed = download(context, gradient, count * sizeof *changed);
     assert_near("gradient of the total variation", changed, expected, count, 1e-6);
-    tv_loss_destroy(loss);
+    loss_run_free(run);
+    plan_free(&plan, context);
+    loss_destroy(loss);
     buffer_release(context, &images);
     buffer_release(context, &gradient);
-    buffer_release(context, &partials);
     free(changed);
     free(image);
     free(before);
@@ -53,7 +65,6 @@ static void squared_differences(void **state) {
 }
 
 int main(void) {
-    tv_loss_destroy(NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absolute_differences),
         cmocka_unit_test(squared_differences),

@@ -121,7 +121,9 @@ static void too_small_pictures_are_refused(void **state) {
     struct plan plan = {0};
     nst_error error;
     struct image_size sizes[] = {{20, 20}, {50, 3}};
-    assert_int_equal(model_add_to_plan(model, &plan, sizes, 2, &error), NST_ERROR_NETWORK);
+    struct model_run *run;
+    assert_int_equal(model_reserve(model, &plan, sizes, 2, &run, &error), NST_ERROR_NETWORK);
+    assert_null(run);
     assert_non_null(strstr(error.message, "3x50"));
     assert_non_null(strstr(error.message, "at least 4"));
     plan_free(&plan, *state);
@@ -139,13 +141,15 @@ static void pictures_beyond_counting_are_refused(void **state) {
     for (int i = 0; i < 2; ++i) {
         struct plan plan = {0};
         struct image_size size = {sides[i], sides[i]};
-        check(model_add_to_plan(model, &plan, &size, 1, &error), &error);
+        struct model_run *run;
+        check(model_reserve(model, &plan, &size, 1, &run, &error), &error);
         assert_int_equal(plan.is_uncountable, i == 1);
         if (plan.is_uncountable) {
             check(plan_assign(&plan, &error), &error);
             assert_int_equal(plan_allocate(&plan, *state, &error), NST_ERROR_MEMORY);
             assert_non_null(strstr(error.message, "2^31"));
         }
+        model_run_free(run);
         plan_free(&plan, *state);
     }
     model_destroy(model);
@@ -171,10 +175,9 @@ static float *find_image(struct reference_network *reference, size_t count, doub
 }
 
 /* Sets random gradients at the taps, masked as the losses do: in the reference behind the ReLU, which masks. */
-static void set_gradient(nst_context *context, struct model *model, const struct plan *plan, const char *tap,
-                         const struct reference_map *map, uint64_t seed, bool adds) {
+static void set_gradient(nst_context *context, cl_mem buffer, const struct reference_map *map, uint64_t seed,
+                         bool adds) {
     struct map_size size = {map->channels, map->height, map->width, false};
-    cl_mem buffer = model_gradient(model, plan, model_find_stage(model, tap));
     float *random = random_array(seed, elements_of(size));
     float *gradient = adds ? download_map(context, buffer, size) : allocate(elements_of(size), sizeof *gradient);
     for (size_t i = 0; i < elements_of(size); ++i) {
@@ -215,15 +218,16 @@ static void check_passes(nst_context *context, const struct passes_case *test, n
     struct model *model = create(context, network, test->taps, tap_count, pooling);
     struct plan plan = {0};
     struct image_size sizes[] = {{test->size.height + 9, test->size.width}, test->size};
-    check(model_add_to_plan(model, &plan, sizes, 2, &error), &error);
+    struct model_run *run;
+    check(model_reserve(model, &plan, sizes, 2, &run, &error), &error);
     check(plan_assign(&plan, &error), &error);
     check(plan_allocate(&plan, context, &error), &error);
     cl_mem image = upload(context, values, count * sizeof *values);
     cl_mem image_gradient = create_zero(context, count * sizeof *values);
-    check(model_forward(model, &plan, image, test->size, &error), &error);
+    check(model_forward(run, image, test->size, &error), &error);
     for (int t = 0; t < tap_count; ++t) {
         const struct reference_map *truth = reference_network_map(&reference, test->taps[t]);
-        struct feature_map map = model_feature_map(model, &plan, model_find_stage(model, test->taps[t]));
+        struct feature_map map = model_feature_map(run, model_find_stage(model, test->taps[t]));
         struct map_size size = {map.channels, map.height, map.width, false};
         assert_int_equal(map.height, truth->height);
         assert_int_equal(map.width, truth->width);
@@ -237,24 +241,25 @@ static void check_passes(nst_context *context, const struct passes_case *test, n
         free(mask);
     }
     reference_network_clear_gradients(&reference);
-    check(model_backward_begin(model, &plan, &error), &error);
+    check(model_backward_begin(run, &error), &error);
     int from = -1;
     for (int t = 0; t < tap_count; ++t) {
         int stage = model_find_stage(model, test->taps[t]);
         if (t > 0) {
-            check(model_backward(model, &plan, from, stage, NULL, &error), &error);
+            check(model_backward(run, from, stage, NULL, &error), &error);
         }
-        set_gradient(context, model, &plan, test->taps[t], reference_network_map(&reference, test->taps[t]),
+        set_gradient(context, model_gradient(run, stage), reference_network_map(&reference, test->taps[t]),
                      (uint64_t)(50 + t), t > 0);
         from = stage;
     }
-    check(model_backward(model, &plan, from, -1, image_gradient, &error), &error);
+    check(model_backward(run, from, -1, image_gradient, &error), &error);
     reference_network_backward(&reference, expected);
     float *got = download(context, image_gradient, count * sizeof *got);
     assert_near(test->network, got, expected, count, 1e-4);
     free(got);
     buffer_release(context, &image);
     buffer_release(context, &image_gradient);
+    model_run_free(run);
     plan_free(&plan, context);
     model_destroy(model);
     reference_network_free(&reference);

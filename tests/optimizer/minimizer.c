@@ -30,7 +30,7 @@ void minimizer_open(struct minimizer *minimizer, nst_context *context, const str
     struct optimizer_shape shape = {1, 1, (int)count};
     *minimizer = (struct minimizer){.context = context, .count = count};
     check(optimizer_create(context, settings, &minimizer->optimizer, &error), &error);
-    optimizer_add_to_plan(minimizer->optimizer, &minimizer->plan, count);
+    check(optimizer_reserve(minimizer->optimizer, &minimizer->plan, count, &minimizer->run, &error), &error);
     check(plan_assign(&minimizer->plan, &error), &error);
     check(plan_allocate(&minimizer->plan, context, &error), &error);
     minimizer->vector = create_zero(context, optimizer_padded(count) * sizeof(float));
@@ -38,12 +38,13 @@ void minimizer_open(struct minimizer *minimizer, nst_context *context, const str
     double *doubles = to_doubles(values, count);
     write_padded(context, minimizer->vector, doubles, count);
     free(doubles);
-    check(optimizer_begin(minimizer->optimizer, &minimizer->plan, shape, &error), &error);
+    check(optimizer_begin(minimizer->run, shape, &error), &error);
 }
 
 void minimizer_close(struct minimizer *minimizer) {
     buffer_release(minimizer->context, &minimizer->vector);
     buffer_release(minimizer->context, &minimizer->gradient);
+    optimizer_run_free(minimizer->run);
     plan_free(&minimizer->plan, minimizer->context);
     optimizer_destroy(minimizer->optimizer);
 }
@@ -63,15 +64,13 @@ bool minimizer_step(struct minimizer *minimizer, const double *gradient) {
     nst_error error;
     bool finite = false;
     write_padded(minimizer->context, minimizer->gradient, gradient, minimizer->count);
-    check(
-        optimizer_step(minimizer->optimizer, &minimizer->plan, minimizer->vector, minimizer->gradient, &finite, &error),
-        &error);
+    check(optimizer_step(minimizer->run, minimizer->vector, minimizer->gradient, &finite, &error), &error);
     return finite;
 }
 
 void minimizer_retreat(struct minimizer *minimizer) {
     nst_error error;
-    check(optimizer_retreat(minimizer->optimizer, &minimizer->plan, minimizer->vector, &error), &error);
+    check(optimizer_retreat(minimizer->run, minimizer->vector, &error), &error);
 }
 
 double minimizer_run(struct minimizer *minimizer, function *f, const void *data, int iterations) {

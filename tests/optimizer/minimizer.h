@@ -9,6 +9,7 @@ struct minimizer {
     nst_context *context;
     struct optimizer *optimizer;
     struct plan plan;
+    struct optimizer_run *run;
     size_t count;
     cl_mem vector, gradient; /* padded */
 };

@@ -320,9 +320,7 @@ static void a_new_beginning_forgets(void **state) {
             minimizer_run(&minimizer, coupled_quadratic, NULL, 12);
             minimizer_retreat(&minimizer);
             minimizer.count = shorter;
-            check(optimizer_begin(minimizer.optimizer, &minimizer.plan, (struct optimizer_shape){1, 1, (int)shorter},
-                                  &error),
-                  &error);
+            check(optimizer_begin(minimizer.run, (struct optimizer_shape){1, 1, (int)shorter}, &error), &error);
             float padded[48] = {0};
             memcpy(padded, start, shorter * sizeof *start);
             check(buffer_write(*state, minimizer.vector, 0, padded, sizeof padded, &error), &error);

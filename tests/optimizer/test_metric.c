@@ -45,7 +45,7 @@ static void check_operations(nst_context *context, struct optimizer_shape shape)
         if (operation == METRIC_TRANSPOSE) { /* forward and inverse come after each other: back where it began */
             check(buffer_write(context, buffer, 0, vectors, 3 * padded * sizeof *vectors, &error), &error);
         }
-        check(lbfgs_metric_apply(context, &metric, operation, buffer, 1, shape, &error), &error);
+        check(lbfgs_metric_apply(&metric, operation, buffer, 1, shape, &error), &error);
         float *got = download(context, buffer, 3 * padded * sizeof *got);
         assert_near("metric", got + padded, expected[operation], count, 1e-5);
         for (size_t i = 0; i < padded; ++i) {

@@ -233,7 +233,7 @@ class Objective:
     """Losses of a network input against the content and style pictures, which are given as images of 0..255.
 
     neural-style: neural-style-pt's losses: MSELoss of features, of Gram / (C H W); TV as a sum of absolute differences.
-    normalized:   nst's own, see src/stylize/objective.h.
+    normalized:   nst's own, see src/stylize/recipe.c.
     """
 
     def __init__(self, kind, network, content, style, weights=None, content_layers=None, style_layers=None):

@@ -20,10 +20,11 @@
  * CMakeLists.txt).
  */
 #include "device/plan.h"
+#include "evaluate/evaluation.h"
 #include "image/picture.h"
-#include "network/model_internal.h"
+#include "network/stage.h"
 #include "optimizer/optimizer.h"
-#include "stylize/objective.h"
+#include "stylize/recipe.h"
 #include "stylize/transfer.h"
 #include "support/error.h"
 
@@ -43,7 +44,7 @@ struct run {
     nst_network *network;
     struct objective *objective;
     struct plan plan;
-    int image_entry, gradient_entry; /* of the plan */
+    struct evaluation *evaluation;
 };
 
 /* ---- The engine -------------------------------------------------------------------------------------------------- */
@@ -77,8 +78,8 @@ nst_status __wrap_convolution_create(nst_context *context, const struct convolut
 
 static FILE *selection_file; /* of the evaluation; NULL before it */
 
-nst_status __real_model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
-nst_status __wrap_model_backward_begin(struct model *model, const struct plan *plan, nst_error *error);
+nst_status __real_model_backward_begin(struct model_run *run, nst_error *error);
+nst_status __wrap_model_backward_begin(struct model_run *run, nst_error *error);
 
 /* `masks`: as in network/convolution.h, of one channel. */
 static void write_channel(const cl_ushort *masks, int block, struct image_size size) {
@@ -109,20 +110,19 @@ static nst_status write_selection(const struct model *model, const struct stage 
 }
 
 /* The backward pass is about to begin: the only time when all masks are there. */
-nst_status __wrap_model_backward_begin(struct model *model, const struct plan *plan, nst_error *error) {
+nst_status __wrap_model_backward_begin(struct model_run *run, nst_error *error) {
     nst_status status = NST_OK;
-    struct image_size in = model->size;
+    const struct model *model = run->model;
     for (int s = 0; !status && s < model->stage_count; ++s) {
         const struct stage *stage = &model->stages[s];
-        int grown = stage->is_pooling ? 0 : 2 * stage->padding - (stage->kernel_size - 1);
-        struct image_size size = {.height = in.height + grown, .width = in.width + grown};
-        int entry = stage->selection >= 0 ? stage->selection : stage->mask;
+        const struct stage_buffers *buffers = &run->buffers[s];
+        struct image_size size = stage->methods->mask_size(stage, model_input_size(model, s, run->size));
+        int entry = buffers->selection >= 0 ? buffers->selection : buffers->mask;
         if (entry >= 0) {
-            status = write_selection(model, stage, plan_buffer(plan, entry), size, error);
+            status = write_selection(model, stage, run_buffer(run, entry), size, error);
         }
-        in = model_map_size(model, s, model->size);
     }
-    return status ? status : __real_model_backward_begin(model, plan, error);
+    return status ? status : __real_model_backward_begin(run, error);
 }
 
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
@@ -184,7 +184,7 @@ static bool read_options(struct options *options, int count, char **words) {
     const char *preset = "neural-style";
     for (int i = 1; i + 1 < count; ++i) {
         if (strcmp(words[i], "--objective") == 0) {
-            preset = strcmp(words[i + 1], "normalized") == 0 ? "default" : words[i + 1];
+            preset = strcmp(words[i + 1], "normalized") == 0 ? "gram" : words[i + 1];
         }
     }
     if (nst_settings_init(&options->settings, preset, NULL)) {
@@ -217,10 +217,6 @@ static size_t elements_of(const nst_picture *picture) {
     return 3 * (size_t)picture->height * (size_t)picture->width;
 }
 
-static uint64_t image_bytes(const nst_picture *picture) {
-    return optimizer_padded(elements_of(picture)) * sizeof(float);
-}
-
 static nst_status read_inputs(struct run *run, const struct options *options, nst_error *error) {
     nst_status status = nst_picture_read(options->content, &run->content, NULL, error);
     if (!status) {
@@ -247,15 +243,13 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
             return fail(error, NST_ERROR_ARGUMENT, "this device has no engine '%s'", options->engine);
         }
     }
-    status = objective_create(run->context, run->network, &options->settings, wanted_engine, &run->objective, error);
+    status =
+        recipe_create_objective(run->context, run->network, &options->settings, wanted_engine, &run->objective, error);
     if (status) {
         return status;
     }
-    uint64_t content_bytes = image_bytes(&run->content), style_bytes = image_bytes(&run->style);
     struct image_size sizes[] = {size_of(&run->content), size_of(&run->style)};
-    run->image_entry = plan_add_always(&run->plan, content_bytes > style_bytes ? content_bytes : style_bytes, "image");
-    run->gradient_entry = plan_add_always(&run->plan, content_bytes, "gradient of the image");
-    status = objective_add_to_plan(run->objective, &run->plan, sizes, 2, error);
+    status = evaluation_reserve(run->objective, &run->plan, sizes, 2, &run->evaluation, error);
     if (!status) {
         status = plan_assign(&run->plan, error);
     }
@@ -263,35 +257,21 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
 }
 
 static nst_status upload(struct run *run, const nst_picture *picture, nst_error *error) {
-    return transfer_to_device(run->context, picture, objective_center(run->objective), true,
-                              plan_buffer(&run->plan, run->image_entry), error);
+    struct transfer transfer = {.center = objective_center(run->objective), .rounds_to_bytes = true};
+    return transfer_to_device(run->context, picture, &transfer, evaluation_image(run->evaluation), error);
 }
 
 static nst_status evaluate(struct run *run, nst_error *error) {
-    cl_mem image = plan_buffer(&run->plan, run->image_entry);
-    nst_status status = upload(run, &run->content, error);
-    if (!status) {
-        status = objective_set_content(run->objective, &run->plan, image, size_of(&run->content), error);
-    }
-    if (!status) {
-        status = objective_begin_styles(run->objective, &run->plan, error);
-    }
-    if (!status) {
-        status = upload(run, &run->style, error);
-    }
-    if (!status) {
-        status = objective_add_style(run->objective, &run->plan, image, size_of(&run->style), 1, error);
-    }
-    if (!status) {
-        status = objective_end_styles(run->objective, &run->plan, error);
-    }
-    if (!status) {
-        status = upload(run, &run->image, error);
-    }
-    if (status) {
-        return status;
-    }
-    return objective_evaluate(run->objective, &run->plan, image, plan_buffer(&run->plan, run->gradient_entry), error);
+    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    struct evaluation *evaluation = run->evaluation;
+    nst_status status = evaluation_begin_targets(evaluation, error);
+    status = status ? status : upload(run, &run->content, error);
+    status = status ? status : evaluation_add_target(evaluation, &content, size_of(&run->content), error);
+    status = status ? status : upload(run, &run->style, error);
+    status = status ? status : evaluation_add_target(evaluation, &style, size_of(&run->style), error);
+    status = status ? status : evaluation_end_targets(evaluation, error);
+    status = status ? status : upload(run, &run->image, error);
+    return status ? status : evaluation_run(evaluation, EVALUATE_GRADIENT, error);
 }
 
 /* ---- What is printed --------------------------------------------------------------------------------------------- */
@@ -309,8 +289,8 @@ static nst_status write_gradient(struct run *run, const char *path, nst_error *e
     FILE *file = fopen(path, "wb");
     nst_status status = values && file ? NST_OK : NST_ERROR_FILE;
     if (!status) {
-        status = buffer_read(run->context, plan_buffer(&run->plan, run->gradient_entry), 0, values,
-                             count * sizeof *values, error);
+        status =
+            buffer_read(run->context, evaluation_gradient(run->evaluation), 0, values, count * sizeof *values, error);
     }
     bool written = !status && fwrite(values, sizeof *values, count, file) == count;
     if (file && fclose(file) != 0) {
@@ -328,9 +308,9 @@ static nst_status write_gradient(struct run *run, const char *path, nst_error *e
 
 static void print_losses(const struct run *run) {
     int count;
-    const nst_layer_loss *losses = objective_losses(run->objective, &count);
+    const nst_layer_loss *losses = evaluation_losses(run->evaluation, &count);
     printf("{\"device\": \"%s\", \"with_engine\": %d, \"with_another\": %d, \"total\": %.17g, \"losses\": [",
-           nst_context_device(run->context)->name, wanted_count, other_count, objective_total(run->objective));
+           nst_context_device(run->context)->name, wanted_count, other_count, evaluation_total(run->evaluation));
     for (int i = 0; i < count; ++i) {
         printf("%s{\"kind\": \"%s\", \"layer\": \"%s\", \"loss\": %.17g}", i ? ", " : "", losses[i].kind,
                losses[i].name, losses[i].loss);
@@ -369,6 +349,7 @@ int main(int count, char **words) {
     } else {
         fprintf(stderr, "print_gradient: %s\n", error.message);
     }
+    evaluation_free(run.evaluation);
     if (run.context) {
         plan_free(&run.plan, run.context);
     }

@@ -37,8 +37,7 @@ void reference_network_backward(struct reference_network *reference, double *ima
 /* The output of the layer of that name; it must exist. */
 struct reference_map *reference_network_map(const struct reference_network *reference, const char *layer);
 
-/* ---- The objective of stylize/objective.h
- * ---------------------------------------------------------------------------- */
+/* ---- The objective of the recipes gram and neural-style ---------------------------------------------------------- */
 
 struct reference_picture {
     int height, width;

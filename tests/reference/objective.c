@@ -1,8 +1,9 @@
-/* objective.c: the function that is minimized, in float64; see network.h and stylize/objective.h. */
+/* objective.c: the function that is minimized, in float64; see network.h and evaluate/evaluation.h. */
 #include "reference/losses.h"
 #include "reference/network.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static size_t pixels_of(const struct reference_map *map) {
     return (size_t)map->height * (size_t)map->width;
@@ -20,7 +21,7 @@ static double *zeros(size_t count) {
 }
 
 static bool is_normalized(const struct reference_objective *objective) {
-    return objective->settings->objective == NST_OBJECTIVE_NORMALIZED;
+    return strcmp(objective->settings->preset, "gram") == 0;
 }
 
 /* What the Gram matrix F F^T of a map is multiplied by. */

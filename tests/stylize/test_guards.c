@@ -116,12 +116,13 @@ static void run_broken(nst_context *context, nst_network *network, const nst_pic
 
 static void overflowing_networks_end_in_an_error(void **state) {
     static const nst_optimizer optimizers[] = {NST_AUTO, NST_LBFGS, NST_ADAM};
-    for (int kind = NST_OBJECTIVE_NORMALIZED; kind <= NST_OBJECTIVE_NEURAL_STYLE; ++kind) {
+    static const char *const presets[] = {"gram", "neural-style"};
+    for (size_t kind = 0; kind < COUNT_OF(presets); ++kind) {
         for (size_t o = 0; o < COUNT_OF(optimizers); ++o) {
             nst_network *network = random_network(SMALL_NETWORK, 31);
             nst_picture hills = make_hills(60, 45, 3);
             nst_settings settings = small_settings(50);
-            settings.objective = kind;
+            strcpy(settings.preset, presets[kind]);
             settings.optimizer = optimizers[o];
             for (int i = 0; i < network->layers[2].in_channels * network->layers[2].out_channels * 9; ++i) {
                 network->layers[2].weights[i] *= 1e25f;
@@ -207,7 +208,7 @@ static void settings_out_of_range_are_refused(void **state) {
     REFUSED(iterations[0], -1, NST_ERROR_ARGUMENT);
     REFUSED(iterations[0], NST_MAX_ITERATIONS + 1, NST_ERROR_ARGUMENT);
     REFUSED(history, NST_MAX_HISTORY + 1, NST_ERROR_ARGUMENT);
-    REFUSED(objective, (nst_objective)2, NST_ERROR_ARGUMENT);
+    REFUSED(preset[0], 'x', NST_ERROR_ARGUMENT);
     REFUSED(optimizer, (nst_optimizer)3, NST_ERROR_ARGUMENT);
     REFUSED(init, (nst_init)3, NST_ERROR_ARGUMENT);
     REFUSED(pooling, (nst_pooling)2, NST_ERROR_ARGUMENT);
@@ -227,6 +228,9 @@ static void settings_out_of_range_are_refused(void **state) {
     REFUSED(style_layers.layers[0].weight, NAN, NST_ERROR_ARGUMENT);
     REFUSED(content_layers.layers[0].name[0], 'x', NST_ERROR_NETWORK);
 #undef REFUSED
+    bad = good;
+    memset(bad.preset, 'x', sizeof bad.preset); /* without an end */
+    assert_refused(*state, &bad, 1, NST_ERROR_ARGUMENT);
     bad = good;
     bad.style_blend_count = 1; /* one style, of which there shall be nothing */
     assert_refused(*state, &bad, 1, NST_ERROR_ARGUMENT);

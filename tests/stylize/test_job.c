@@ -2,7 +2,7 @@
  */
 #include "image/picture.h"
 #include "jobs.h"
-#include "loss/loss.h"
+#include "network/product.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void adam_reduces_the_style_distance_tenfold(void **state) {
 
 static void the_peers_objective_too(void **state) {
     nst_settings settings = small_settings(60);
-    settings.objective = NST_OBJECTIVE_NEURAL_STYLE;
+    strcpy(settings.preset, "neural-style");
     settings.content_weight = 5;
     settings.style_weight = 1e5; /* the features of the random network are a hundred times smaller than VGG's */
     settings.tv_weight = 1e-4;

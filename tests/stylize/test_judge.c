@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* As the reference wants it: planes of 0..255. */
 static struct reference_picture to_reference(const nst_picture *picture) {
@@ -21,7 +22,7 @@ static struct reference_picture to_reference(const nst_picture *picture) {
 /* Settings whose weights must not count. */
 static nst_settings odd_settings(void) {
     nst_settings settings = small_settings(1);
-    settings.objective = NST_OBJECTIVE_NEURAL_STYLE;
+    strcpy(settings.preset, "neural-style");
     settings.content_weight = 7;
     settings.style_weight = 0;
     settings.style_layers.layers[1].weight = 30;
@@ -43,7 +44,8 @@ static void distances_agree_with_the_reference(void **state) {
 
     nst_judgement judgement;
     nst_error error;
-    check(nst_judge(*state, network, &settings, &picture, &content, &style, &judgement, &error), &error);
+    check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &content, &style}, &judgement, &error),
+          &error);
     assert_int_equal(judgement.width, 41);
     assert_int_equal(judgement.height, 30);
     assert_int_equal(judgement.content_count, 1);
@@ -76,10 +78,13 @@ static void nothing_is_far_from_itself(void **state) {
     nst_picture picture = make_hills(48, 36, 4), large = make_hills(96, 72, 3);
     nst_judgement judgement;
     nst_error error;
-    check(nst_judge(*state, network, &settings, &picture, &picture, &picture, &judgement, &error), &error);
+    check(
+        nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        &error);
     assert_true(judgement.content >= 0 && judgement.content < 1e-9);
     assert_true(judgement.style >= 0 && judgement.style < 1e-9);
-    check(nst_judge(*state, network, &settings, &picture, &large, &large, &judgement, &error), &error);
+    check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &large, &large}, &judgement, &error),
+          &error);
     assert_int_equal(judgement.width, 48);
     assert_true(judgement.content < 0.01);
     assert_true(judgement.style < 0.01);
@@ -97,26 +102,32 @@ static void what_cannot_be_judged(void **state) {
     nst_judgement judgement;
     nst_error error;
     without.content_layers.count = 0;
-    assert_int_equal(nst_judge(context, network, &without, &picture, &picture, &picture, &judgement, &error),
-                     NST_ERROR_ARGUMENT);
+    assert_int_equal(
+        nst_judge(context, network, &without, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        NST_ERROR_ARGUMENT);
     const double scales[] = {NAN, 0, -1, 1e9};
     for (size_t i = 0; i < COUNT_OF(scales); ++i) {
         nst_settings bad = settings;
         bad.style_scale = scales[i];
-        assert_int_equal(nst_judge(context, network, &bad, &picture, &picture, &picture, &judgement, &error),
-                         NST_ERROR_ARGUMENT);
+        assert_int_equal(
+            nst_judge(context, network, &bad, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+            NST_ERROR_ARGUMENT);
     }
     nst_settings bad = settings;
     bad.pooling = (nst_pooling)2;
-    assert_int_equal(nst_judge(context, network, &bad, &picture, &picture, &picture, &judgement, &error),
-                     NST_ERROR_ARGUMENT);
+    assert_int_equal(
+        nst_judge(context, network, &bad, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        NST_ERROR_ARGUMENT);
     snprintf(unknown.style_layers.layers[0].name, sizeof unknown.style_layers.layers[0].name, "relu7_1");
-    assert_int_equal(nst_judge(context, network, &unknown, &picture, &picture, &picture, &judgement, &error),
-                     NST_ERROR_NETWORK);
-    assert_int_equal(nst_judge(context, network, &settings, &tiny, &picture, &picture, &judgement, &error),
-                     NST_ERROR_NETWORK);
-    assert_int_equal(nst_judge(context, network, &settings, &picture, &picture, &tiny, &judgement, &error),
-                     NST_ERROR_NETWORK);
+    assert_int_equal(
+        nst_judge(context, network, &unknown, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        NST_ERROR_NETWORK);
+    assert_int_equal(
+        nst_judge(context, network, &settings, &(nst_judge_pictures){&tiny, &picture, &picture}, &judgement, &error),
+        NST_ERROR_NETWORK);
+    assert_int_equal(
+        nst_judge(context, network, &settings, &(nst_judge_pictures){&picture, &picture, &tiny}, &judgement, &error),
+        NST_ERROR_NETWORK);
     assert_true(context->allocated_bytes == before);
     nst_picture_free(&picture);
     nst_picture_free(&tiny);

@@ -9,17 +9,20 @@ static nst_picture picture_of(int width, int height) {
     return (nst_picture){.width = width, .height = height, .channels = 3};
 }
 
-static struct image_size size_of(nst_objective objective, int width, int height, int size_px) {
-    nst_settings settings = {.objective = objective};
-    nst_picture picture = picture_of(width, height);
-    return scales_size(&settings, &picture, size_px);
+static const struct recipe *recipe_of(const char *name) {
+    const struct recipe *recipe;
+    assert_int_equal(recipe_find(recipe_table(NULL), name, &recipe, NULL), NST_OK);
+    return recipe;
 }
 
-static struct image_size style_size_of(nst_objective objective, double style_scale, int width, int height,
-                                       int size_px) {
-    nst_settings settings = {.objective = objective, .style_scale = style_scale};
+static struct image_size size_of(const char *recipe, int width, int height, int size_px) {
     nst_picture picture = picture_of(width, height);
-    return scales_style_size(&settings, &picture, size_px);
+    return scales_size(recipe_of(recipe), &picture, size_px);
+}
+
+static struct image_size style_size_of(const char *recipe, double style_scale, int width, int height, int size_px) {
+    nst_picture picture = picture_of(width, height);
+    return scales_style_size(recipe_of(recipe), style_scale, &picture, size_px);
 }
 
 static void assert_size(struct image_size size, int width, int height) {
@@ -29,37 +32,37 @@ static void assert_size(struct image_size size, int width, int height) {
 
 static void sizes_are_rounded_to_nearest(void **state) {
     (void)state;
-    assert_size(size_of(NST_OBJECTIVE_NORMALIZED, 640, 480, 512), 512, 384);
-    assert_size(size_of(NST_OBJECTIVE_NORMALIZED, 480, 640, 512), 384, 512);
-    assert_size(size_of(NST_OBJECTIVE_NORMALIZED, 300, 200, 100), 100, 67);
-    assert_size(size_of(NST_OBJECTIVE_NORMALIZED, 100, 100, 1), 1, 1);
-    assert_size(size_of(NST_OBJECTIVE_NORMALIZED, 1000, 1, 10), 10, 1);
+    assert_size(size_of("gram", 640, 480, 512), 512, 384);
+    assert_size(size_of("gram", 480, 640, 512), 384, 512);
+    assert_size(size_of("gram", 300, 200, 100), 100, 67);
+    assert_size(size_of("gram", 100, 100, 1), 1, 1);
+    assert_size(size_of("gram", 1000, 1, 10), 10, 1);
 }
 
 /* tuple([int((float(image_size) / max(image.size)) * x) for x in (height, width)]): down, and what Python makes of it.
  */
 static void the_peers_sizes_are_rounded_down(void **state) {
     (void)state;
-    assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, 300, 200, 100), 100, 66);
-    assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, 640, 480, 512), 512, 384);
+    assert_size(size_of("neural-style", 300, 200, 100), 100, 66);
+    assert_size(size_of("neural-style", 640, 480, 512), 512, 384);
     /* 512 / 1000 * 625 = 320 exactly; 100 / 49 * 49 = 100 and 2 / 49 * 49 = 2.0 or less, as double arithmetic has it.
      */
-    assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, 1000, 625, 512), 512, 320);
+    assert_size(size_of("neural-style", 1000, 625, 512), 512, 320);
     for (int side = 1; side < 3000; ++side) {
         double factor = 512.0 / side;
-        assert_size(size_of(NST_OBJECTIVE_NEURAL_STYLE, side, 1, 512), (int)(factor * side), (int)(factor * 1));
+        assert_size(size_of("neural-style", side, 1, 512), (int)(factor * side), (int)(factor * 1));
     }
 }
 
 static void only_the_peer_enlarges_styles(void **state) {
     (void)state;
-    assert_size(style_size_of(NST_OBJECTIVE_NORMALIZED, 1, 1000, 500, 512), 512, 256);
-    assert_size(style_size_of(NST_OBJECTIVE_NORMALIZED, 0.5, 1000, 500, 512), 256, 128);
-    assert_size(style_size_of(NST_OBJECTIVE_NORMALIZED, 1, 200, 100, 512), 200, 100);
-    assert_size(style_size_of(NST_OBJECTIVE_NORMALIZED, 4, 1000, 500, 512), 1000, 500);
-    assert_size(style_size_of(NST_OBJECTIVE_NEURAL_STYLE, 1, 200, 100, 512), 512, 256);
-    assert_size(style_size_of(NST_OBJECTIVE_NEURAL_STYLE, 2, 200, 100, 512), 1024, 512);
-    assert_size(style_size_of(NST_OBJECTIVE_NORMALIZED, 0.001, 200, 200, 512), 1, 1);
+    assert_size(style_size_of("gram", 1, 1000, 500, 512), 512, 256);
+    assert_size(style_size_of("gram", 0.5, 1000, 500, 512), 256, 128);
+    assert_size(style_size_of("gram", 1, 200, 100, 512), 200, 100);
+    assert_size(style_size_of("gram", 4, 1000, 500, 512), 1000, 500);
+    assert_size(style_size_of("neural-style", 1, 200, 100, 512), 512, 256);
+    assert_size(style_size_of("neural-style", 2, 200, 100, 512), 1024, 512);
+    assert_size(style_size_of("gram", 0.001, 200, 200, 512), 1, 1);
 }
 
 /* ---- Choosing -------------------------------------------------------------------------------------------------- */
@@ -75,7 +78,7 @@ static struct chosen choose(nst_context *context, int size_px, int scale_count, 
     struct model_options options = {.taps = &tap, .tap_count = 1};
     struct model *model;
     nst_error error;
-    nst_settings settings = {.objective = NST_OBJECTIVE_NORMALIZED,
+    nst_settings settings = {.preset = "gram",
                              .size_px = size_px,
                              .scale_count = scale_count,
                              .iterations = {30, 20, 10},
@@ -83,7 +86,7 @@ static struct chosen choose(nst_context *context, int size_px, int scale_count, 
     nst_picture content = picture_of(width, height);
     struct chosen chosen;
     check(model_create(context, network, &options, &model, &error), &error);
-    chosen.count = scales_choose(&settings, model, &content, chosen.scales);
+    chosen.count = scales_choose(recipe_of(settings.preset), &settings, model, &content, chosen.scales);
     model_destroy(model);
     random_network_free(network);
     return chosen;

@@ -25,7 +25,8 @@ static void planes_in_bytes_and_back(void **state) {
             size_t padded = optimizer_padded(3 * 35);
             float *garbage = random_array(2, padded);
             cl_mem image = upload(context, garbage, padded * sizeof *garbage);
-            check(transfer_to_device(context, &picture, mean, rounds, image, &error), &error);
+            struct transfer transfer = {.center = mean, .rounds_to_bytes = rounds};
+            check(transfer_to_device(context, &picture, &transfer, image, &error), &error);
             float *planes = download(context, image, padded * sizeof *planes);
             for (int i = 0; i < 105; ++i) {
                 int c = i / 35, pixel = i % 35;
@@ -71,7 +72,8 @@ static void random_images_come_from_the_seed(void **state) {
     float *images[3];
     for (int i = 0; i < 3; ++i) {
         cl_mem image = create_zero(context, padded * sizeof(float));
-        check(transfer_random(context, i < 2 ? 7 : 8, 50, 20, image, (struct image_size){30, 40}, &error), &error);
+        struct transfer_noise noise = {.seed = i < 2 ? 7 : 8, .mean = 50, .deviation = 20};
+        check(transfer_random(context, &noise, (struct image_size){30, 40}, image, &error), &error);
         images[i] = download(context, image, padded * sizeof(float));
         buffer_release(context, &image);
     }

@@ -1,51 +1,13 @@
-/* test_style.c: Gram matrices by every engine, blending, difference and gradient of the style loss (cl/gram.cl,
- * loss/style.c) against the float64 reference. */
+/* test_gram.c: Gram matrices by every engine, blending, difference and gradient of the style loss (cl/gram.cl,
+ * loss/gram.c) against the float64 reference. */
 #include "fixture.h"
-#include "loss/loss.h"
-#include "random_network.h"
+#include "loss_case.h"
+#include "network/product.h"
 #include "reference/losses.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A model of one layer with so many channels, and the style loss there. */
-struct style_case {
-    nst_network *network;
-    struct model *model;
-    struct style_loss *loss;
-    struct plan plan;
-    struct loss_output output;
-    struct map_size size;
-};
-
-/* The plan is made for `planned`, which is not smaller than the maps to come. */
-static void case_init(struct style_case *test, nst_context *context, struct map_size size, struct image_size planned,
-                      const struct product_engine *engine) {
-    nst_error error;
-    char description[32];
-    snprintf(description, sizeof description, "c%d:k1 r", size.channels);
-    *test = (struct style_case){.network = random_network(description, 1), .size = size};
-    const char *tap = "relu1_1";
-    /* With the engine of its choice it also chooses where the gradient goes; otherwise it is added to a map of its own.
-     */
-    struct model_options options = {.taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = !engine};
-    check(model_create(context, test->network, &options, &test->model, &error), &error);
-    check(style_loss_create(context, test->model, 0, engine, &test->loss, &error), &error);
-    check(model_add_to_plan(test->model, &test->plan, &planned, 1, &error), &error);
-    style_loss_add_to_plan(test->loss, &test->plan, &planned, 1);
-    int partials = plan_add_always(&test->plan, reduction_bytes(context, 2), "partials");
-    check(plan_assign(&test->plan, &error), &error);
-    check(plan_allocate(&test->plan, context, &error), &error);
-    test->output = (struct loss_output){.partials = plan_buffer(&test->plan, partials), .slot = 1};
-}
-
-static void case_free(struct style_case *test, nst_context *context) {
-    plan_free(&test->plan, context);
-    style_loss_destroy(test->loss);
-    model_destroy(test->model);
-    random_network_free(test->network);
-}
 
 /* A feature map of our own making on the device. */
 struct given_map {
@@ -78,51 +40,77 @@ static void release_map(nst_context *context, struct given_map *given) {
     free(given->mask);
 }
 
-/* Two style pictures of different sizes blended, then loss and gradient at a third map. */
-static void check_style(nst_context *context, struct map_size size, struct image_size planned,
-                        const struct product_engine *engine) {
-    nst_error error;
-    struct style_case test;
-    const double scale = 1.0 / (double)pixels_of(size), shares[] = {0.3, 0.7};
-    const struct style_loss_weights weights = {.weight = 2.5, .scale = scale};
-    size_t count = (size_t)size.channels * (size_t)size.channels;
-    double *target = allocate(count, sizeof *target), *gram = allocate(count, sizeof *gram), squares, got;
-    case_init(&test, context, size, planned, engine);
+/* What a test is made with. `planned` is not smaller than the maps to come; the engine is NULL for the one that the
+ * loss chooses: then it also chooses where the gradient goes; otherwise it is added to a map of its own. */
+struct gram_problem {
+    struct map_size size;
+    struct image_size planned;
+    const struct product_engine *engine;
+    struct loss_options options;
+};
 
-    check(style_loss_clear_target(test.loss, &test.plan, &error), &error);
+/* Blends two style pictures of different sizes into the target; fills in the target that is to be. */
+static void set_target(struct loss_case *test, const struct gram_problem *problem, double *target) {
+    nst_error error;
+    struct map_size size = problem->size;
+    const double shares[] = {0.3, 0.7};
+    size_t count = (size_t)size.channels * (size_t)size.channels;
+    double *gram = allocate(count, sizeof *gram);
+    check(loss_target_begin(test->run, &error), &error);
     for (int i = 0; i < 2; ++i) {
         struct map_size style_size = size;
         style_size.height = i ? (size.height + 1) / 2 : size.height;
-        struct given_map style = give_map(context, style_size, (uint64_t)(10 + i));
-        double factor = shares[i] / (double)pixels_of(style_size);
-        check(style_loss_gram(test.loss, &test.plan, &style.map, &error), &error);
-        check(style_loss_add_to_target(test.loss, &test.plan, factor, &error), &error);
-        check(context_finish(context, &error), &error);
+        struct given_map style = give_map(test->context, style_size, (uint64_t)(10 + i));
+        struct loss_map at = {.map = style.map};
+        struct loss_target picture = {LOSS_STYLE, shares[i]}, other = {LOSS_CONTENT, 1};
+        check(loss_target_add(test->run, &at, &picture, &error), &error);
+        check(loss_target_add(test->run, &at, &other, &error), &error); /* none of its business */
+        check(context_finish(test->context, &error), &error);
         reference_gram(style.values, size.channels, pixels_of(style_size), gram);
+        double scale = 1.0 / (double)pixels_of(style_size) / (problem->options.gram_by_channels ? size.channels : 1);
         for (size_t k = 0; k < count; ++k) {
-            target[k] += factor * gram[k];
+            target[k] += shares[i] * scale * gram[k];
         }
-        release_map(context, &style);
+        release_map(test->context, &style);
     }
-    check(style_loss_target_size(test.loss, &test.plan, &squares, &error), &error);
-    assert_close("size of the target", squares, reference_squares(target, count), 1e-5);
+    check(loss_target_end(test->run, &error), &error);
+    free(gram);
+}
+
+/* Two style pictures blended, then loss and gradient at a third map. */
+static void check_problem(nst_context *context, const struct gram_problem *problem) {
+    nst_error error;
+    struct loss_case test;
+    struct map_size size = problem->size;
+    size_t count = (size_t)size.channels * (size_t)size.channels;
+    double *target = allocate(count, sizeof *target);
+    struct loss_spec spec = {
+        .kind = "gram", .layers = {"relu1_1"}, .layer_count = 1, .weight = 2.5, .options = problem->options};
+    const struct product_engine *only[] = {problem->engine, NULL};
+    context->tables.products = problem->engine ? only : NULL;
+    loss_case_open(&test, context, size, problem->planned, &spec, !problem->engine);
+    context->tables.products = NULL;
+    set_target(&test, problem, target);
+    double divisor = problem->options.relative ? reference_squares(target, count) : (double)count;
+    assert_close("factor", test.run->factor, 2.5 / divisor, 1e-5);
 
     struct given_map given = give_map(context, size, 20);
+    struct loss_map at = {.map = given.map};
     float *before = random_map(30, size);
     double *expected = to_doubles(before, elements_of(size)), *added = allocate(elements_of(size), sizeof *added);
-    double loss = reference_style_loss(given.values, target, size.channels, pixels_of(size), weights.weight,
-                                       weights.scale, added);
+    double scale = 1.0 / (double)pixels_of(size) / (problem->options.gram_by_channels ? size.channels : 1);
+    double loss =
+        reference_style_loss(given.values, target, size.channels, pixels_of(size), test.run->factor, scale, added);
     bool in_place = model_gradient_in_place(test.model, 0);
     for (size_t i = 0; i < elements_of(size); ++i) {
         added[i] = given.mask[i] ? added[i] : 0;
         expected[i] = in_place ? added[i] : expected[i] + added[i];
     }
     cl_mem apart = upload_map(context, before, size), gradient = in_place ? given.map.values : apart;
-    check(style_loss_gram(test.loss, &test.plan, &given.map, &error), &error);
-    check(style_loss_value(test.loss, &test.plan, weights, test.output, &error), &error);
-    check(reduction_read(context, test.output.partials, 1, &got, &error), &error);
-    assert_close("style loss", got, loss, 2e-5);
-    check(style_loss_add_gradient(test.loss, &test.plan, &given.map, gradient, &error), &error);
+    check(loss_gather(test.run, &at, &error), &error);
+    check(loss_value(test.run, &at, &error), &error);
+    assert_close("style loss", loss_case_value(&test), loss, 2e-5);
+    check(loss_add_gradient(test.run, &at, gradient, &error), &error);
     float *changed = download_map(context, gradient, size);
     /* Relative to a sum that is mostly what it is added to, or to itself. */
     assert_map_near("style gradient", changed, expected, size, in_place ? 3e-5 : 3e-6);
@@ -131,10 +119,20 @@ static void check_style(nst_context *context, struct map_size size, struct image
     free(expected);
     free(added);
     free(target);
-    free(gram);
     buffer_release(context, &apart);
     release_map(context, &given);
-    case_free(&test, context);
+    loss_case_close(&test);
+}
+
+/* By the number of elements, or relative to the target. */
+static void check_style(nst_context *context, struct map_size size, struct image_size planned,
+                        const struct product_engine *engine) {
+    struct gram_problem problem = {.size = size, .planned = planned, .engine = engine};
+    check_problem(context, &problem);
+    problem.options = (struct loss_options){.relative = true, .gram_by_channels = true};
+    if (!engine) {
+        check_problem(context, &problem);
+    }
 }
 
 /* Whether the device can do with that engine; NULL: with any. */
@@ -196,21 +194,36 @@ static void smaller_scales_fit_the_plan_of_the_largest(void **state) {
 static void engines_are_refused_where_they_cannot_work(void **state) {
     nst_context *context = *state;
     nst_error error;
-    struct style_case test;
-    case_init(&test, context, (struct map_size){5, 4, 4, false}, (struct image_size){4, 4}, NULL);
-    struct style_loss *loss;
     int refused = 0;
     for (const struct product_engine *const *engine = product_engines(context); *engine; ++engine) {
         if (!engine_can(context, *engine, false)) {
-            assert_int_equal(style_loss_create(context, test.model, 0, *engine, &loss, &error), NST_ERROR_ARGUMENT);
+            struct product_shape shape = {.kind = PRODUCT_GRAM, .rows = 5};
+            struct product *product;
+            assert_int_equal(product_create(context, &shape, *engine, &product, &error), NST_ERROR_ARGUMENT);
             assert_non_null(strstr(error.message, product_engine_name(*engine)));
-            assert_null(loss);
+            assert_null(product);
             ++refused;
         }
     }
     assert_true(refused > 0); /* those for CPUs and those for GPUs exclude each other */
-    style_loss_destroy(NULL);
-    case_free(&test, context);
+}
+
+/* A kind that is not there, and losses at places where they cannot sit. */
+static void losses_that_do_not_exist_are_refused(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    struct loss *loss;
+    const struct loss_spec specs[] = {
+        {.kind = "sparkle", .layers = {"relu1_1"}, .layer_count = 1},
+        {.kind = "gram"},
+        {.kind = "total variation", .layers = {"relu1_1"}, .layer_count = 1, .options = {.power = 2}},
+    };
+    static const char *const parts[] = {"no kind of loss 'sparkle'", "sits at layers", "sits on the image"};
+    for (size_t i = 0; i < COUNT_OF(specs); ++i) {
+        assert_int_equal(loss_create(context, NULL, &specs[i], &loss, &error), NST_ERROR_ARGUMENT);
+        assert_non_null(strstr(error.message, parts[i]));
+        assert_null(loss);
+    }
 }
 
 /* A matrix that is not symmetric nor small, to tell rows from columns: blend and difference by themselves. */
@@ -273,6 +286,7 @@ int main(void) {
         cmocka_unit_test(several_tiles_and_chunks),
         cmocka_unit_test(smaller_scales_fit_the_plan_of_the_largest),
         cmocka_unit_test(engines_are_refused_where_they_cannot_work),
+        cmocka_unit_test(losses_that_do_not_exist_are_refused),
         cmocka_unit_test(blend_and_difference),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);

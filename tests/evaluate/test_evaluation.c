@@ -1,11 +1,12 @@
-/* test_objective.c: every loss and the whole gradient (stylize/objective.c) against the float64 network, which agrees
- * with finite differences (network/test_reference.c): all paddings, both poolings, both objectives, losses that meet at
+/* test_evaluation.c: every loss and the whole gradient (evaluate/) against the float64 network, which agrees
+ * with finite differences (network/test_reference.c): all paddings, both poolings, the losses of two recipes, losses that meet at
  * one layer. */
+#include "evaluate/evaluation.h"
 #include "fixture.h"
 #include "optimizer/optimizer.h"
 #include "random_network.h"
 #include "reference/network.h"
-#include "stylize/objective.h"
+#include "stylize/recipe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +18,39 @@ struct test_picture {
     float *values;
     struct reference_picture reference;
 };
+
+/* An objective with one evaluation of it. */
+struct evaluated {
+    struct objective *objective;
+    struct plan plan;
+    struct evaluation *evaluation;
+};
+
+static void open_evaluated(struct evaluated *on, nst_context *context, const nst_network *network,
+                           const struct objective_spec *spec, const struct image_size *sizes, int size_count) {
+    nst_error error;
+    *on = (struct evaluated){0};
+    check(objective_create(context, network, spec, &on->objective, &error), &error);
+    check(evaluation_reserve(on->objective, &on->plan, sizes, size_count, &on->evaluation, &error), &error);
+    check(plan_assign(&on->plan, &error), &error);
+    assert_true(plan_fits(&on->plan, context));
+    check(plan_allocate(&on->plan, context, &error), &error);
+}
+
+static void close_evaluated(struct evaluated *on, nst_context *context) {
+    evaluation_free(on->evaluation);
+    plan_free(&on->plan, context);
+    objective_destroy(on->objective);
+}
+
+static struct objective_spec make_spec(const nst_settings *settings, const struct convolution_engine *engine) {
+    const struct recipe *recipe;
+    struct objective_spec spec;
+    assert_int_equal(recipe_find(recipe_table(NULL), settings->preset, &recipe, NULL), NST_OK);
+    recipe_objective(recipe, settings, &spec);
+    spec.engine = engine;
+    return spec;
+}
 
 static size_t count_of(struct image_size size) {
     return 3 * (size_t)size.height * (size_t)size.width;
@@ -34,16 +68,16 @@ static void free_picture(struct test_picture *picture) {
     free(picture->reference.image);
 }
 
-/* As the objective wants it: relative to its center. */
-static cl_mem upload_picture(nst_context *context, const struct objective *objective,
-                             const struct test_picture *picture) {
-    float *padded = allocate(optimizer_padded(count_of(picture->size)), sizeof *padded);
-    for (size_t i = 0; i < count_of(picture->size); ++i) {
-        padded[i] = picture->values[i] - objective_center(objective)[i / (count_of(picture->size) / 3)];
+/* Into the evaluation's image, as the objective wants it: relative to its center. */
+static void put_picture(nst_context *context, const struct evaluated *on, const struct test_picture *picture) {
+    nst_error error;
+    size_t padded = optimizer_padded(count_of(picture->size)), plane = count_of(picture->size) / 3;
+    float *values = allocate(padded, sizeof *values);
+    for (size_t i = 0; i < 3 * plane; ++i) {
+        values[i] = picture->values[i] - objective_center(on->objective)[i / plane];
     }
-    cl_mem buffer = upload(context, padded, optimizer_padded(count_of(picture->size)) * sizeof *padded);
-    free(padded);
-    return buffer;
+    check(buffer_write(context, evaluation_image(on->evaluation), 0, values, padded * sizeof *values, &error), &error);
+    free(values);
 }
 
 static void add_layers(nst_layer_list *list, const char *names, const double *weights) {
@@ -62,35 +96,32 @@ struct objective_case {
     double tv_weight;
 };
 
-static nst_settings make_settings(const struct objective_case *test, nst_objective kind, nst_pooling pooling) {
+static nst_settings make_settings(const struct objective_case *test, const char *preset, nst_pooling pooling) {
     static const double weights[] = {1, 0.5, 3, 0.25};
-    bool normalized = kind == NST_OBJECTIVE_NORMALIZED;
-    nst_settings settings = {.objective = kind,
-                             .content_weight = normalized ? 0.3 : 5,
+    bool normalized = strcmp(preset, "gram") == 0;
+    nst_settings settings = {.content_weight = normalized ? 0.3 : 5,
                              .style_weight = normalized ? 1 : 1000,
                              .tv_weight = test->tv_weight * (normalized ? 1 : 1e-3),
                              .pooling = pooling};
+    snprintf(settings.preset, sizeof settings.preset, "%s", preset);
     add_layers(&settings.content_layers, test->content_layers, weights);
     add_layers(&settings.style_layers, test->style_layers, weights);
     return settings;
 }
 
-static void set_target(nst_context *context, struct objective *objective, const struct plan *plan,
-                       const struct test_picture *content, const struct test_picture *styles, const double *shares,
-                       int style_count) {
+static void set_target(nst_context *context, const struct evaluated *on, const struct test_picture *content,
+                       const struct test_picture *styles, const double *shares, int style_count) {
     nst_error error;
-    cl_mem image = upload_picture(context, objective, content);
-    check(objective_set_content(objective, plan, image, content->size, &error), &error);
-    check(context_finish(context, &error), &error);
-    buffer_release(context, &image);
-    check(objective_begin_styles(objective, plan, &error), &error);
+    struct loss_target target = {LOSS_CONTENT, 1};
+    check(evaluation_begin_targets(on->evaluation, &error), &error);
+    put_picture(context, on, content);
+    check(evaluation_add_target(on->evaluation, &target, content->size, &error), &error);
     for (int i = 0; i < style_count; ++i) {
-        image = upload_picture(context, objective, &styles[i]);
-        check(objective_add_style(objective, plan, image, styles[i].size, shares[i], &error), &error);
-        check(context_finish(context, &error), &error);
-        buffer_release(context, &image);
+        put_picture(context, on, &styles[i]);
+        target = (struct loss_target){LOSS_STYLE, shares[i]};
+        check(evaluation_add_target(on->evaluation, &target, styles[i].size, &error), &error);
     }
-    check(objective_end_styles(objective, plan, &error), &error);
+    check(evaluation_end_targets(on->evaluation, &error), &error);
 }
 
 /* How far losses and gradient may lie from those of the reference, relative. */
@@ -101,10 +132,10 @@ static const struct bounds single_bounds = {5e-5, 2e-4, 2e-5};
 /* Maps rounded to 8 bits, filters to 11, and ReLUs and maxima that fall the other way for it. */
 static const struct bounds half_bounds = {5e-2, 3, 0.2};
 
-static void check_losses(const struct objective *objective, const nst_settings *settings, const double *expected,
+static void check_losses(const struct evaluation *evaluation, const nst_settings *settings, const double *expected,
                          double total, double bound) {
     int count, content = settings->content_layers.count, style = settings->style_layers.count;
-    const nst_layer_loss *losses = objective_losses(objective, &count);
+    const nst_layer_loss *losses = evaluation_losses(evaluation, &count);
     assert_int_equal(count, content + style + (settings->tv_weight > 0));
     for (int i = 0; i < count; ++i) {
         const char *kind = i < content ? "content" : i < content + style ? "style" : "tv";
@@ -115,14 +146,14 @@ static void check_losses(const struct objective *objective, const nst_settings *
         assert_string_equal(losses[i].name, name);
         assert_close(name, losses[i].loss, expected[i], bound);
     }
-    assert_close("total", objective_total(objective), total, bound);
+    assert_close("total", evaluation_total(evaluation), total, bound);
 }
 
-static void check_objective(nst_context *context, const struct objective_case *test, nst_objective kind,
+static void check_objective(nst_context *context, const struct objective_case *test, const char *preset,
                             nst_pooling pooling, nst_precision precision, const struct convolution_engine *engine) {
     nst_error error;
     nst_network *network = random_network(test->network, 21);
-    nst_settings settings = make_settings(test, kind, pooling);
+    nst_settings settings = make_settings(test, preset, pooling);
     bool half = precision == NST_PRECISION_HALF;
     const struct bounds *bounds = half ? &half_bounds : &single_bounds;
     settings.precision = precision;
@@ -142,22 +173,24 @@ static void check_objective(nst_context *context, const struct objective_case *t
         total = reference_objective_evaluate(&reference, image.reference.image, losses, expected);
     }
 
-    struct objective *objective;
-    struct plan plan = {0};
+    struct evaluated on;
     struct image_size sizes[] = {content.size, styles[0].size, styles[1].size};
-    check(objective_create(context, network, &settings, engine, &objective, &error), &error);
-    check(objective_add_to_plan(objective, &plan, sizes, 3, &error), &error);
-    check(plan_assign(&plan, &error), &error);
-    check(plan_allocate(&plan, context, &error), &error);
-    set_target(context, objective, &plan, &content, styles, shares, 2);
-    cl_mem pixels = upload_picture(context, objective, &image);
-    cl_mem gradient = create_zero(context, optimizer_padded(elements) * sizeof(float));
-    /* Twice: nothing may be left over from the first evaluation, and the same comes out. */
+    struct objective_spec spec = make_spec(&settings, engine);
+    open_evaluated(&on, context, network, &spec, sizes, 3);
+    set_target(context, &on, &content, styles, shares, 2);
+    put_picture(context, &on, &image);
+    check(buffer_fill_zero(context, evaluation_gradient(on.evaluation), optimizer_padded(elements) * sizeof(float),
+                           &error),
+          &error);
+    /* Losses alone, then with the gradient, twice: nothing may be left over from the evaluation before, and the same
+     * comes out. */
+    check(evaluation_run(on.evaluation, EVALUATE_LOSSES, &error), &error);
+    check_losses(on.evaluation, &settings, losses, total, bounds->loss);
     float *first = NULL;
     for (int repetition = 0; repetition < 2; ++repetition) {
-        check(objective_evaluate(objective, &plan, pixels, gradient, &error), &error);
-        check_losses(objective, &settings, losses, total, bounds->loss);
-        float *got = download(context, gradient, optimizer_padded(elements) * sizeof *got);
+        check(evaluation_run(on.evaluation, EVALUATE_GRADIENT, &error), &error);
+        check_losses(on.evaluation, &settings, losses, total, bounds->loss);
+        float *got = download(context, evaluation_gradient(on.evaluation), optimizer_padded(elements) * sizeof *got);
         assert_near(test->network, got, expected, elements, bounds->element);
         assert_true(relative_rms(got, expected, elements) < bounds->gradient);
         for (size_t i = elements; i < optimizer_padded(elements); ++i) {
@@ -171,10 +204,7 @@ static void check_objective(nst_context *context, const struct objective_case *t
         }
     }
     free(first);
-    buffer_release(context, &pixels);
-    buffer_release(context, &gradient);
-    plan_free(&plan, context);
-    objective_destroy(objective);
+    close_evaluated(&on, context);
     reference_objective_free(&reference);
     random_network_free(network);
     free_picture(&content);
@@ -192,13 +222,14 @@ static void losses_and_gradient_agree_with_the_reference(void **state) {
         {"c17 r p c3:p0 r c5 r", "relu2_1", "relu2_2", 21, 20, 0.1},
     };
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(cases), 1); ++i) {
-        for (int kind = NST_OBJECTIVE_NORMALIZED; kind <= NST_OBJECTIVE_NEURAL_STYLE; ++kind) {
+        static const char *const presets[] = {"gram", "neural-style"};
+        for (size_t kind = 0; kind < COUNT_OF(presets); ++kind) {
             for (int precision = NST_PRECISION_SINGLE; precision <= NST_PRECISION_HALF; ++precision) {
-                check_objective(*state, &cases[i], kind, NST_POOLING_MAX, precision, NULL);
-                check_objective(*state, &cases[i], kind, NST_POOLING_AVERAGE, precision, NULL);
+                check_objective(*state, &cases[i], presets[kind], NST_POOLING_MAX, precision, NULL);
+                check_objective(*state, &cases[i], presets[kind], NST_POOLING_AVERAGE, precision, NULL);
             }
             /* The plain engine, which keeps every filter as halves; others only large ones. */
-            check_objective(*state, &cases[i], kind, NST_POOLING_MAX, NST_PRECISION_HALF,
+            check_objective(*state, &cases[i], presets[kind], NST_POOLING_MAX, NST_PRECISION_HALF,
                             convolution_reference_engine(*state));
         }
     }
@@ -213,35 +244,29 @@ static void layers_that_never_fire_cost_nothing(void **state) {
         network->layers[2].bias[i] = -1e6f;
     }
     const struct objective_case test = {NULL, "relu1_2", "relu1_2 relu1_1", 12, 14, 0};
-    nst_settings settings = make_settings(&test, NST_OBJECTIVE_NORMALIZED, NST_POOLING_MAX);
+    nst_settings settings = make_settings(&test, "gram", NST_POOLING_MAX);
     struct test_picture content = make_picture(1, 12, 14);
     const double share = 1;
-    struct objective *objective;
-    struct plan plan = {0};
-    check(objective_create(context, network, &settings, NULL, &objective, &error), &error);
-    check(objective_add_to_plan(objective, &plan, &content.size, 1, &error), &error);
-    check(plan_assign(&plan, &error), &error);
-    check(plan_allocate(&plan, context, &error), &error);
-    set_target(context, objective, &plan, &content, &content, &share, 1);
-    cl_mem pixels = upload_picture(context, objective, &content);
-    cl_mem gradient = create_zero(context, optimizer_padded(3 * 12 * 14) * sizeof(float));
-    check(objective_evaluate(objective, &plan, pixels, gradient, &error), &error);
+    struct evaluated on;
+    struct objective_spec spec = make_spec(&settings, NULL);
+    open_evaluated(&on, context, network, &spec, &content.size, 1);
+    set_target(context, &on, &content, &content, &share, 1);
+    put_picture(context, &on, &content);
+    check(evaluation_run(on.evaluation, EVALUATE_GRADIENT, &error), &error);
     int count;
-    const nst_layer_loss *losses = objective_losses(objective, &count);
+    const nst_layer_loss *losses = evaluation_losses(on.evaluation, &count);
     assert_int_equal(count, 3);
     for (int i = 0; i < count; ++i) { /* content and style are the image itself */
         assert_true(losses[i].loss >= 0 && losses[i].loss < 1e-9);
     }
-    float *got = download(context, gradient, 3 * 12 * 14 * sizeof *got);
+    float *got = download(context, evaluation_gradient(on.evaluation), 3 * 12 * 14 * sizeof *got);
     for (int i = 0; i < 3 * 12 * 14; ++i) {
         assert_true(isfinite(got[i]));
     }
     free(got);
-    buffer_release(context, &pixels);
-    buffer_release(context, &gradient);
-    plan_free(&plan, context);
-    objective_destroy(objective);
+    close_evaluated(&on, context);
     objective_destroy(NULL);
+    evaluation_free(NULL);
     random_network_free(network);
     free_picture(&content);
 }

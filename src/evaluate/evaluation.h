@@ -1,0 +1,48 @@
+/* evaluation.h: an objective evaluated at images of one size: targets in, then losses and gradient again and again.
+ *
+ * An evaluation owns what one picture needs, as entries of a plan: the image, its gradient, the network's and the
+ * losses' buffers and targets. Several evaluations may share an objective, and take turns.
+ *
+ *     reserve ... plan_assign, plan_allocate
+ *     begin_targets, for the content and each style: put it into the image, add_target; end_targets
+ *     then: put an image of the content's size there, run
+ *
+ * Images are float [3][height][width] on the device, 0..255 minus objective_center.
+ */
+#ifndef EVALUATE_EVALUATION_H
+#define EVALUATE_EVALUATION_H
+
+#include "evaluate/objective.h"
+
+struct evaluation;
+
+/* Adds to the plan everything for images and styles of up to these sizes; sizes[0] is that of the result. Nothing else
+ * changes: a plan may be made to answer a question. Objective and plan must outlive the evaluation, which is freed with
+ * evaluation_free. Errors: NST_ERROR_NETWORK (a size that is too small), NST_ERROR_MEMORY. */
+nst_status evaluation_reserve(const struct objective *objective, struct plan *plan, const struct image_size *sizes,
+                              int size_count, struct evaluation **evaluation, nst_error *error);
+void evaluation_free(struct evaluation *evaluation);
+
+/* The image and its gradient, padded as the optimizer wants it (optimizer_padded). */
+cl_mem evaluation_image(const struct evaluation *evaluation);
+cl_mem evaluation_gradient(const struct evaluation *evaluation);
+
+nst_status evaluation_begin_targets(struct evaluation *evaluation, nst_error *error);
+/* The image in hand, of that size, is a target; the content's size is that of images from then on. */
+nst_status evaluation_add_target(struct evaluation *evaluation, const struct loss_target *target,
+                                 struct image_size size, nst_error *error);
+nst_status evaluation_end_targets(struct evaluation *evaluation, nst_error *error);
+
+/* Takes over what another evaluation of the same terms multiplies its losses by, once both have their targets: then the
+ * losses of the two compare, and a wrong scale does not cancel out against a wrong target. */
+void evaluation_copy_factors(struct evaluation *evaluation, const struct evaluation *other);
+
+/* Losses at the image, and, if wanted, the gradient. Waits for the losses. */
+enum evaluation_kind { EVALUATE_LOSSES, EVALUATE_GRADIENT };
+nst_status evaluation_run(struct evaluation *evaluation, enum evaluation_kind kind, nst_error *error);
+
+/* Of the last run; owned by the evaluation. */
+const nst_layer_loss *evaluation_losses(const struct evaluation *evaluation, int *count);
+double evaluation_total(const struct evaluation *evaluation);
+
+#endif

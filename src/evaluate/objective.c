@@ -1,0 +1,104 @@
+/* objective.c: network and losses put together; see objective.h. */
+#include "evaluate/objective.h"
+
+#include "support/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct term {
+    struct loss *loss;
+    char group[16], name[LAYER_NAME_LENGTH];
+};
+
+struct objective {
+    nst_context *context;
+    float center[3];
+    struct model *model;
+    int term_count;
+    struct term terms[OBJECTIVE_MOST_TERMS];
+};
+
+static nst_status create_model(struct objective *objective, const nst_network *network,
+                               const struct objective_spec *spec, nst_error *error) {
+    const char *taps[OBJECTIVE_MOST_TERMS * LOSS_MOST_SITES];
+    struct model_options options = {.taps = taps,
+                                    .pooling = spec->pooling,
+                                    .engine = spec->engine,
+                                    .centered = spec->centered,
+                                    .half = spec->half,
+                                    .losses_in_place = true};
+    for (int i = 0; i < spec->term_count; ++i) {
+        for (int l = 0; l < spec->terms[i].loss.layer_count; ++l) {
+            taps[options.tap_count++] = spec->terms[i].loss.layers[l];
+        }
+    }
+    for (int c = 0; spec->centered && c < 3; ++c) {
+        objective->center[network->input.order[c]] = -network->input.offset[c] / network->input.scale[c];
+    }
+    return model_create(objective->context, network, &options, &objective->model, error);
+}
+
+static nst_status create_terms(struct objective *objective, const struct objective_spec *spec, nst_error *error) {
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < spec->term_count; ++i) {
+        struct term *term = &objective->terms[objective->term_count++];
+        memcpy(term->group, spec->terms[i].group, sizeof term->group);
+        memcpy(term->name, spec->terms[i].name, sizeof term->name);
+        status = loss_create(objective->context, objective->model, &spec->terms[i].loss, &term->loss, error);
+    }
+    return status;
+}
+
+nst_status objective_create(nst_context *context, const nst_network *network, const struct objective_spec *spec,
+                            struct objective **result, nst_error *error) {
+    *result = NULL;
+    struct objective *objective = calloc(1, sizeof *objective);
+    if (!objective) {
+        return fail_memory(error, sizeof *objective, "the objective");
+    }
+    objective->context = context;
+    nst_status status = create_model(objective, network, spec, error);
+    if (!status) {
+        status = create_terms(objective, spec, error);
+    }
+    if (status) {
+        objective_destroy(objective);
+        return status;
+    }
+    *result = objective;
+    return NST_OK;
+}
+
+void objective_destroy(struct objective *objective) {
+    if (!objective) {
+        return;
+    }
+    for (int i = 0; i < objective->term_count; ++i) {
+        loss_destroy(objective->terms[i].loss);
+    }
+    model_destroy(objective->model);
+    free(objective);
+}
+
+nst_context *objective_context(const struct objective *objective) {
+    return objective->context;
+}
+const struct model *objective_model(const struct objective *objective) {
+    return objective->model;
+}
+const float *objective_center(const struct objective *objective) {
+    return objective->center;
+}
+int objective_term_count(const struct objective *objective) {
+    return objective->term_count;
+}
+const struct loss *objective_loss(const struct objective *objective, int term) {
+    return objective->terms[term].loss;
+}
+const char *objective_term_group(const struct objective *objective, int term) {
+    return objective->terms[term].group;
+}
+const char *objective_term_name(const struct objective *objective, int term) {
+    return objective->terms[term].name;
+}

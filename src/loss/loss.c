@@ -1,0 +1,163 @@
+/* loss.c: the kinds of losses there are, and what is common to all; see loss.h. */
+#include "loss/kinds.h"
+
+#include "support/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct loss_methods *const builtin_losses[] = {&content_loss, &gram_loss, &total_variation_loss, NULL};
+
+const struct loss_methods *const *loss_table(const nst_context *context) {
+    return context->tables.losses ? context->tables.losses : builtin_losses;
+}
+
+const struct loss_methods *loss_find(const nst_context *context, const char *kind) {
+    const struct loss_methods *const *methods = loss_table(context);
+    while (*methods && strcmp((*methods)->kind, kind) != 0) {
+        ++methods;
+    }
+    return *methods;
+}
+
+/* ---- Making it --------------------------------------------------------------------------------------------------- */
+
+static nst_status fill_in(struct loss *loss, const struct loss_spec *spec, nst_error *error) {
+    if (!loss->methods) {
+        return fail(error, NST_ERROR_ARGUMENT, "there is no kind of loss '%s'", spec->kind);
+    }
+    if (spec->layer_count > LOSS_MOST_SITES || loss->methods->on_image != (spec->layer_count == 0)) {
+        return fail(error, NST_ERROR_ARGUMENT, "the loss '%s' sits %s", spec->kind,
+                    loss->methods->on_image ? "on the image, not at layers" : "at layers, at most 32 of them");
+    }
+    for (int i = 0; i < spec->layer_count; ++i) {
+        loss->stages[loss->site_count++] = model_find_stage(loss->model, spec->layers[i]);
+    }
+    loss->state = loss->methods->state_bytes ? calloc(1, loss->methods->state_bytes) : NULL;
+    if (loss->methods->state_bytes && !loss->state) {
+        return fail_memory(error, loss->methods->state_bytes, "a loss");
+    }
+    return loss->methods->create(loss, error);
+}
+
+nst_status loss_create(nst_context *context, const struct model *model, const struct loss_spec *spec,
+                       struct loss **result, nst_error *error) {
+    *result = NULL;
+    struct loss *loss = calloc(1, sizeof *loss);
+    if (!loss) {
+        return fail_memory(error, sizeof *loss, "a loss");
+    }
+    *loss = (struct loss){.methods = loss_find(context, spec->kind),
+                          .context = context,
+                          .model = model,
+                          .weight = spec->weight,
+                          .options = spec->options};
+    nst_status status = fill_in(loss, spec, error);
+    if (status) {
+        loss_destroy(loss);
+        return status;
+    }
+    *result = loss;
+    return NST_OK;
+}
+
+void loss_destroy(struct loss *loss) {
+    if (loss) {
+        if (loss->state) {
+            loss->methods->destroy(loss);
+        }
+        free(loss->state);
+        free(loss);
+    }
+}
+
+nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct image_size *sizes, int size_count,
+                        struct loss_run **result, nst_error *error) {
+    *result = NULL;
+    struct loss_run *run = calloc(1, sizeof *run);
+    void *state = calloc(1, loss->methods->run_bytes + 1);
+    if (!run || !state) {
+        free(run);
+        free(state);
+        return fail_memory(error, sizeof *run + loss->methods->run_bytes, "a run of a loss");
+    }
+    *run = (struct loss_run){.loss = loss, .plan = plan, .factor = loss->weight, .partials = -1, .state = state};
+    nst_status status = loss->methods->reserve ? loss->methods->reserve(run, plan, sizes, size_count, error) : NST_OK;
+    if (status) {
+        loss_run_free(run);
+        return status;
+    }
+    *result = run;
+    return NST_OK;
+}
+
+void loss_run_free(struct loss_run *run) {
+    if (run) {
+        free(run->state);
+        free(run);
+    }
+}
+
+void loss_run_set_partials(struct loss_run *run, int entry, int slot) {
+    run->partials = entry;
+    run->slot = slot;
+}
+
+int loss_site(const struct loss *loss, int stage) {
+    for (int i = 0; i < loss->site_count; ++i) {
+        if (loss->stages[i] == stage) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* ---- Running it -------------------------------------------------------------------------------------------------- */
+
+nst_status loss_target_begin(struct loss_run *run, nst_error *error) {
+    return run->loss->methods->target_begin ? run->loss->methods->target_begin(run, error) : NST_OK;
+}
+
+nst_status loss_target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
+                           nst_error *error) {
+    bool wanted = (run->loss->methods->pictures & (unsigned)target->picture) != 0;
+    return wanted ? run->loss->methods->target_add(run, at, target, error) : NST_OK;
+}
+
+nst_status loss_target_end(struct loss_run *run, nst_error *error) {
+    return run->loss->methods->target_end ? run->loss->methods->target_end(run, error) : NST_OK;
+}
+
+nst_status loss_gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    return run->loss->methods->gather ? run->loss->methods->gather(run, at, error) : NST_OK;
+}
+
+nst_status loss_value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    return run->loss->methods->value(run, at, error);
+}
+
+nst_status loss_add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
+    return run->loss->methods->add_gradient(run, at, gradient, error);
+}
+
+/* ---- For kinds --------------------------------------------------------------------------------------------------- */
+
+cl_mem loss_partials(const struct loss_run *run) {
+    return plan_buffer(run->plan, run->partials);
+}
+
+nst_status loss_read_sum(const struct loss_run *run, double *sum, nst_error *error) {
+    return reduction_read(run->loss->context, loss_partials(run), run->slot, sum, error);
+}
+
+struct image_size loss_map_size(const struct loss *loss, int site, struct image_size image) {
+    return loss->site_count > 0 ? model_map_size(loss->model, loss->stages[site], image) : image;
+}
+
+int loss_channels(const struct loss *loss, int site) {
+    return loss->site_count > 0 ? model_channels(loss->model, loss->stages[site]) : 3;
+}
+
+double loss_one_over(double size) {
+    return size > 0 ? 1 / size : 0;
+}

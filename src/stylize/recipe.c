@@ -1,0 +1,239 @@
+/* recipe.c: the recipes that are built in; see recipe.h. */
+#include "stylize/recipe.h"
+
+#include "support/error.h"
+#include "support/text.h"
+
+#include <string.h>
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+#define STYLE_LAYERS                                                                                                   \
+    {                                                                                                                  \
+        .count = 5, .layers = { {"relu1_1", 1}, {"relu2_1", 1}, {"relu3_1", 1}, {"relu4_1", 1}, {"relu5_1", 1} }       \
+    }
+#define CONTENT_LAYERS                                                                                                 \
+    {                                                                                                                  \
+        .count = 1, .layers = { {"relu4_2", 1} }                                                                       \
+    }
+
+/* The image is kept in 0..255, and steps are bounded: without a line search some would be too long. */
+#define BOUNDED_LBFGS                                                                                                  \
+    {                                                                                                                  \
+        .settings = {.kind = NST_LBFGS,                                                                                \
+                     .learning_rate = 1,                                                                               \
+                     .first_step_rms = 2,                                                                              \
+                     .largest_step_rms = 40,                                                                           \
+                     .first_matrix = 1,                                                                                \
+                     .bounded = true,                                                                                  \
+                     .high = 255},                                                                                     \
+        .explosion = 5                                                                                                 \
+    }
+
+static const struct recipe builtin_recipes[] = {
+    /* Our own: several scales, each layer's loss relative to its target's size, so that weights mean the same for every
+     * network and at every size. */
+    {
+        .name = "gram",
+        .summary = "Gram matrices over several scales, losses relative to their targets",
+        .filter = RESIZE_LANCZOS3,
+        .random_mean = 127.5,
+        .random_deviation = 30,
+        .losses = {{.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}},
+                   {.kind = "gram", .group = RECIPE_STYLE, .options = {.relative = true}},
+                   {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.power = 2, .mean = true}}},
+        .loss_count = 3,
+        .divides_layer_weights = true,
+        .least_loss = 1e-6,
+        .optimizers = {[NST_AUTO] = BOUNDED_LBFGS,
+                       [NST_LBFGS] = BOUNDED_LBFGS,
+                       [NST_ADAM] = {.settings = {.kind = NST_ADAM,
+                                                  .learning_rate = 5,
+                                                  .beta1 = 0.9,
+                                                  .beta2 = 0.99,
+                                                  .epsilon = 1e-8,
+                                                  .bounded = true,
+                                                  .high = 255},
+                                     .explosion = 5}},
+        .defaults = {.preset = "gram",
+                     .size_px = 512,
+                     .scale_count = 0,
+                     .iterations = {150, 100, 60},
+                     .iteration_count = 3,
+                     .optimizer = NST_AUTO,
+                     .history = 20,
+                     .init = NST_INIT_CONTENT,
+                     .content_weight = 0.05,
+                     .style_weight = 1,
+                     .tv_weight = 0.08,
+                     .style_scale = 1,
+                     .content_layers = CONTENT_LAYERS,
+                     .style_layers = STYLE_LAYERS,
+                     .pooling = NST_POOLING_MAX},
+    },
+    /* neural-style-pt, commit 7251405: its losses, defaults and, with L-BFGS or Adam, its steps; nothing is bounded, since
+     * they are to be reproduced exactly. The metric of the automatic optimizer was found by trial, see docs/design.md. */
+    {
+        .name = "neural-style",
+        .summary = "the losses, constants and steps of neural-style-pt",
+        .filter = RESIZE_TRIANGLE,
+        .rounds_to_bytes = true,
+        .rounds_sizes_down = true,
+        .enlarges_styles = true,
+        .centered = true,
+        .random_mean = 0,
+        .random_deviation = 1e-3,
+        .losses = {{.kind = "content", .group = RECIPE_CONTENT},
+                   {.kind = "gram", .group = RECIPE_STYLE, .options = {.gram_by_channels = true}},
+                   {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.power = 1}}},
+        .loss_count = 3,
+        .optimizers =
+            {[NST_AUTO] = {.settings = {.kind = NST_LBFGS,
+                                        .learning_rate = 1,
+                                        .first_step_rms = 2,
+                                        .largest_step_rms = 40,
+                                        .correlation = 0.5,
+                                        .first_matrix = 4},
+                           .explosion = 5},
+             [NST_LBFGS] = {.settings = {.kind = NST_LBFGS, .learning_rate = 1, .first_matrix = 1}},
+             [NST_ADAM] =
+                 {.settings = {.kind = NST_ADAM, .learning_rate = 1, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}}},
+        .defaults = {.preset = "neural-style",
+                     .size_px = 512,
+                     .scale_count = 1,
+                     .iterations = {1000},
+                     .iteration_count = 1,
+                     .optimizer = NST_LBFGS,
+                     .history = 100,
+                     .init = NST_INIT_RANDOM,
+                     .content_weight = 5,
+                     .style_weight = 100,
+                     .tv_weight = 1e-3,
+                     .style_scale = 1,
+                     .content_layers = CONTENT_LAYERS,
+                     .style_layers = STYLE_LAYERS,
+                     .pooling = NST_POOLING_MAX},
+    },
+    {.name = NULL},
+};
+
+#define DEFAULT_RECIPE "gram"
+
+/* ---- Table ------------------------------------------------------------------------------------------------------- */
+
+const struct recipe *recipe_table(const nst_context *context) {
+    return context && context->tables.recipes ? context->tables.recipes : builtin_recipes;
+}
+
+static nst_status fail_unknown(const struct recipe *table, const char *name, nst_error *error) {
+    enum { MOST_NAMES = 32 };
+    const char *names[MOST_NAMES];
+    size_t count = 0, used = 0;
+    char list[256] = "";
+    for (const struct recipe *row = table; row->name && count < MOST_NAMES && used < sizeof list; ++row) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", row->name);
+        names[count++] = row->name;
+    }
+    const char *nearest = text_nearest(name, names, count);
+    return fail(error, NST_ERROR_ARGUMENT, "unknown preset '%s'%s%s%s; there are %s", name,
+                nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", list);
+}
+
+nst_status recipe_find(const struct recipe *table, const char *name, const struct recipe **recipe, nst_error *error) {
+    char wanted[NST_PRESET_LENGTH]; /* that of settings may have no end */
+    snprintf(wanted, sizeof wanted, "%.*s", (int)sizeof wanted - 1, name ? name : DEFAULT_RECIPE);
+    if (strcmp(wanted, "default") == 0) {
+        strcpy(wanted, DEFAULT_RECIPE);
+    }
+    *recipe = table;
+    while ((*recipe)->name && strcmp((*recipe)->name, wanted) != 0) {
+        ++*recipe;
+    }
+    return (*recipe)->name ? NST_OK : fail_unknown(table, wanted, error);
+}
+
+nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_error *error) {
+    const struct recipe *recipe;
+    nst_status status = recipe_find(recipe_table(NULL), preset, &recipe, error);
+    if (!status) {
+        *settings = recipe->defaults;
+    }
+    return status;
+}
+
+/* ---- From settings ----------------------------------------------------------------------------------------------- */
+
+static const nst_layer_list *layers_of(const nst_settings *settings, enum recipe_group group) {
+    static const nst_layer_list none;
+    const nst_layer_list *lists[] = {&settings->content_layers, &settings->style_layers, &none};
+    return lists[group];
+}
+
+static double weight_of(const nst_settings *settings, enum recipe_group group) {
+    const double weights[] = {settings->content_weight, settings->style_weight, settings->tv_weight};
+    return weights[group];
+}
+
+/* What the weights of layers are divided by: their sum, or 1 where all are 0. */
+static double sum_of_weights(const nst_layer_list *list) {
+    double sum = 0;
+    for (int i = 0; i < list->count; ++i) {
+        sum += list->layers[i].weight;
+    }
+    return sum > 0 ? sum : 1;
+}
+
+/* `layer` NULL: on the image. */
+static void add_term(struct objective_spec *spec, const struct recipe_loss *loss, double weight,
+                     const nst_layer_weight *layer) {
+    static const char *const groups[] = {"content", "style", "tv"};
+    struct objective_term *term = &spec->terms[spec->term_count++];
+    *term = (struct objective_term){.loss = {.kind = loss->kind, .weight = weight, .options = loss->options}};
+    snprintf(term->group, sizeof term->group, "%s", groups[loss->group]);
+    snprintf(term->name, sizeof term->name, "%s", layer ? layer->name : groups[loss->group]);
+    if (layer) {
+        term->loss.layers[0] = layer->name;
+        term->loss.layer_count = 1;
+    }
+}
+
+void recipe_objective(const struct recipe *recipe, const nst_settings *settings, struct objective_spec *spec) {
+    *spec = (struct objective_spec){
+        .pooling = settings->pooling, .half = settings->precision == NST_PRECISION_HALF, .centered = recipe->centered};
+    for (int i = 0; i < recipe->loss_count; ++i) {
+        const struct recipe_loss *loss = &recipe->losses[i];
+        const nst_layer_list *list = layers_of(settings, loss->group);
+        double weight = weight_of(settings, loss->group);
+        double divisor = recipe->divides_layer_weights ? sum_of_weights(list) : 1;
+        for (int l = 0; l < list->count; ++l) {
+            add_term(spec, loss, weight * (list->layers[l].weight / divisor), &list->layers[l]);
+        }
+        if (loss->group == RECIPE_TOTAL_VARIATION && weight > 0) {
+            add_term(spec, loss, weight, NULL);
+        }
+    }
+}
+
+nst_status recipe_create_objective(nst_context *context, const nst_network *network, const nst_settings *settings,
+                                   const struct convolution_engine *engine, struct objective **objective,
+                                   nst_error *error) {
+    const struct recipe *recipe;
+    struct objective_spec spec;
+    *objective = NULL;
+    nst_status status = recipe_find(recipe_table(context), settings->preset, &recipe, error);
+    if (status) {
+        return status;
+    }
+    recipe_objective(recipe, settings, &spec);
+    spec.engine = engine;
+    return objective_create(context, network, &spec, objective, error);
+}
+
+struct optimizer_settings recipe_optimizer_settings(const struct recipe *recipe, const nst_settings *settings) {
+    struct optimizer_settings chosen = recipe->optimizers[settings->optimizer].settings;
+    chosen.history = settings->history;
+    if (settings->learning_rate > 0) {
+        chosen.learning_rate = settings->learning_rate;
+    }
+    return chosen;
+}

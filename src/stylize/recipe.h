@@ -1,0 +1,69 @@
+/* recipe.h: a recipe (preset) as data: what is minimized, how pictures are prepared, how the image is optimized.
+ *
+ * To add a preset: a row in recipe.c. Nothing else asks which recipe it is.
+ */
+#ifndef STYLIZE_RECIPE_H
+#define STYLIZE_RECIPE_H
+
+#include "evaluate/objective.h"
+#include "image/picture.h"
+#include "optimizer/optimizer.h"
+
+/* Which layers and which weight of the settings a loss takes. */
+enum recipe_group { RECIPE_CONTENT, RECIPE_STYLE, RECIPE_TOTAL_VARIATION };
+
+struct recipe_loss {
+    const char *kind; /* of the table of losses (loss/loss.h) */
+    enum recipe_group group;
+    struct loss_options options;
+    bool joins_layers; /* one loss on all layers of the group; else one for each */
+};
+
+enum { RECIPE_MOST_LOSSES = 8, RECIPE_OPTIMIZERS = NST_ADAM + 1 };
+
+struct recipe_optimizer {
+    struct optimizer_settings settings; /* without history; learning_rate is the default one */
+    double explosion; /* a loss that many times the last good one is gone back from; 0: only one that is not finite */
+};
+
+struct recipe {
+    const char *name; /* NULL behind the last row of a table */
+    const char *summary;
+
+    /* Pictures to images. */
+    enum resize_filter filter;
+    bool rounds_to_bytes; /* resized pictures are rounded to 8 bits, as by programs that work on them */
+    bool rounds_sizes_down;
+    bool enlarges_styles;                 /* else a style picture is never made larger than it is */
+    bool centered;                        /* see objective_spec */
+    double random_mean, random_deviation; /* of --init random, 0..255 minus the center */
+
+    /* What is minimized. */
+    struct recipe_loss losses[RECIPE_MOST_LOSSES];
+    int loss_count;
+    bool divides_layer_weights; /* the weights of a group's layers are divided by their sum */
+    double least_loss;          /* relative to the sum of the weights: what is below is rounding noise */
+
+    struct recipe_optimizer optimizers[RECIPE_OPTIMIZERS]; /* for each nst_optimizer */
+
+    nst_settings defaults;
+};
+
+/* The recipes that a context knows, and the row of that name; NULL stands for the default one. Errors:
+ * NST_ERROR_ARGUMENT, with the names there are and the nearest. */
+const struct recipe *recipe_table(const nst_context *context);
+nst_status recipe_find(const struct recipe *table, const char *name, const struct recipe **recipe, nst_error *error);
+
+/* What the settings ask for, as an objective. The names in it are those of the settings, which must outlive it. */
+void recipe_objective(const struct recipe *recipe, const nst_settings *settings, struct objective_spec *spec);
+
+/* The two steps together: the objective of the settings, by the recipe that they name. `engine` is NULL, but
+ * where engines are compared. Free with objective_destroy. */
+nst_status recipe_create_objective(nst_context *context, const nst_network *network, const nst_settings *settings,
+                                   const struct convolution_engine *engine, struct objective **objective,
+                                   nst_error *error);
+
+/* The optimizer that the settings ask for. */
+struct optimizer_settings recipe_optimizer_settings(const struct recipe *recipe, const nst_settings *settings);
+
+#endif

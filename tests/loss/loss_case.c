@@ -1,0 +1,41 @@
+/* loss_case.c: one loss at the only layer of a small model; see loss_case.h. */
+#include "loss_case.h"
+
+#include "random_network.h"
+
+#include <string.h>
+
+enum { SLOT = 1 }; /* not the first */
+
+void loss_case_open(struct loss_case *test, nst_context *context, struct map_size size, struct image_size planned,
+                    const struct loss_spec *spec, bool in_place) {
+    nst_error error;
+    char description[32];
+    const char *tap = "relu1_1";
+    snprintf(description, sizeof description, "c%d:k1 r", size.channels);
+    *test = (struct loss_case){.context = context, .network = random_network(description, 1)};
+    struct model_options options = {.taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = in_place};
+    check(model_create(context, test->network, &options, &test->model, &error), &error);
+    check(loss_create(context, test->model, spec, &test->loss, &error), &error);
+    check(model_reserve(test->model, &test->plan, &planned, 1, &test->model_run, &error), &error);
+    check(loss_reserve(test->loss, &test->plan, &planned, 1, &test->run, &error), &error);
+    loss_run_set_partials(test->run, plan_add_always(&test->plan, reduction_bytes(context, 2), "partials"), SLOT);
+    check(plan_assign(&test->plan, &error), &error);
+    check(plan_allocate(&test->plan, context, &error), &error);
+}
+
+void loss_case_close(struct loss_case *test) {
+    loss_run_free(test->run);
+    model_run_free(test->model_run);
+    plan_free(&test->plan, test->context);
+    loss_destroy(test->loss);
+    model_destroy(test->model);
+    random_network_free(test->network);
+}
+
+double loss_case_value(const struct loss_case *test) {
+    nst_error error;
+    double sum;
+    check(loss_read_sum(test->run, &sum, &error), &error);
+    return sum;
+}
