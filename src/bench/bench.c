@@ -1,6 +1,7 @@
 /* bench.c: goes through the devices and sizes and fills in the report; see bench.h. */
-#include "bench/bench_internal.h"
+#include "bench/bench.h"
 
+#include "bench/parts.h"
 #include "device/findings.h"
 #include "device/select.h"
 #include "support/error.h"
@@ -208,7 +209,7 @@ static void measure_device(struct device_run *run) {
         status = copy_tuning(&run->context->tuning, &device->tuning, &error);
     }
     if (!status) {
-        status = probe_measure(run->context, device, &error);
+        status = peak_measure(run->context, device, &error);
     }
     if (status) {
         select_parse_position(run->name, &device->info.platform_index, &device->info.device_index);
@@ -229,7 +230,7 @@ static void measure_device(struct device_run *run) {
         }
         /* What happened to be slow at the beginning, because of others on this machine, perhaps is not now. */
         if (!is_stopped(run->options)) {
-            probe_again(run->context, device, NULL);
+            peak_measure_again(run->context, device, NULL);
         }
         set_shares(device);
     }
@@ -284,16 +285,4 @@ nst_status bench_run(const char *const *devices, int device_count, const struct 
     }
     nst_network_destroy(made);
     return NST_OK;
-}
-
-void bench_report_free(struct bench_report *report) {
-    for (int i = 0; i < report->device_count; ++i) {
-        tuning_free(&report->devices[i].tuning);
-        for (int row = 0; row < report->devices[i].row_count; ++row) {
-            free(report->devices[i].rows[row].layers);
-            free(report->devices[i].rows[row].kernels);
-        }
-    }
-    free(report->devices);
-    *report = (struct bench_report){0};
 }

@@ -1,6 +1,6 @@
 /* layers.c: a row in detail: each convolution by itself with the engine that the device chooses, and the kernels of
  * whole iterations by the device's clock. */
-#include "bench/bench_internal.h"
+#include "bench/parts.h"
 
 #include "device/profile.h"
 #include "support/error.h"

@@ -1,6 +1,6 @@
 /* peak.c: the peaks of a device, measured: fused multiply-adds per second, and bytes per second from and to memory.
  * The best of several runs and variants counts: it is what the other figures are a share of. */
-#include "bench/bench_internal.h"
+#include "bench/parts.h"
 
 #include "device/traits.h"
 
@@ -162,11 +162,11 @@ static nst_status measure_bandwidth(nst_context *context, struct bench_device *d
     return status;
 }
 
-nst_status probe_again(nst_context *context, struct bench_device *device, nst_error *error) {
+nst_status peak_measure_again(nst_context *context, struct bench_device *device, nst_error *error) {
     return try_fma(context, device->peak_width, device->peak_chains, device, error);
 }
 
-nst_status probe_measure(nst_context *context, struct bench_device *device, nst_error *error) {
+nst_status peak_measure(nst_context *context, struct bench_device *device, nst_error *error) {
     device->peak_gflops = 0;
     nst_status status = measure_peak(context, device, error);
     return status ? status : measure_bandwidth(context, device, error);

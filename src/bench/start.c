@@ -2,7 +2,7 @@
  * with empty caches and once with what the first time left there, each in a child process, for drivers keep programs
  * in memory too. */
 #define _XOPEN_SOURCE 700 /* nftw, mkdtemp */
-#include "bench/bench_internal.h"
+#include "bench/parts.h"
 #include "support/child.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* bench.c: `nst bench`: measures devices, or compares what was measured. */
+#include "bench/bench.h"
 #include "cli/bench.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "bench/bench.h"
+#include "bench/report.h"
 
 /* Each prints the whole report. Figures come from the report alone, so that all of them tell the same. */
 void bench_print_text(const struct bench_report *report, FILE *stream);

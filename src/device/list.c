@@ -2,10 +2,7 @@
 #include "device/list.h"
 
 #include "device/findings.h"
-#include "device/icd_files.h"
-#include "device/probe.h"
 #include "device/select.h"
-#include "device/system_gpus.h"
 #include "support/error.h"
 
 #include <stdarg.h>
@@ -125,15 +122,6 @@ nst_status list_fail_empty(const nst_device_list *list, const char *spec, nst_er
         snprintf(notes + used, sizeof notes - used, "\n  %s", list->notes[i]);
     }
     return fail(error, NST_ERROR_DEVICE, "no OpenCL device was found for '%.100s'%s", spec, notes);
-}
-
-nst_status nst_device_list_create(nst_device_list *list, nst_error *error) {
-    nst_status status = probe_devices(PROBE_PATIENCE_MS, list, error);
-    if (!status && (!icd_files_note(PROBE_PATIENCE_MS, list) || !system_gpus_note(SYSTEM_PCI_FOLDER, list))) {
-        nst_device_list_free(list);
-        status = fail_memory(error, sizeof *list, "the list of devices");
-    }
-    return status;
 }
 
 void nst_device_list_free(nst_device_list *list) {

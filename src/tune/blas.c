@@ -4,7 +4,7 @@
 #include "check/convolution.h"
 #include "support/child.h"
 #include "support/error.h"
-#include "tune/tune_internal.h"
+#include "tune/search.h"
 
 enum { PATIENCE_MS = 120000 };
 

@@ -4,7 +4,7 @@
 #include "device/traits.h"
 #include "network/convolution.h"
 #include "support/error.h"
-#include "tune/tune_internal.h"
+#include "tune/search.h"
 
 static const int blocks[] = {1, 4, 8, 16};
 enum { BLOCKS = sizeof blocks / sizeof *blocks };

@@ -3,7 +3,7 @@
 #include "check/convolution.h"
 #include "check/map.h"
 #include "support/error.h"
-#include "tune/tune_internal.h"
+#include "tune/search.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "measure/noise.h"
 #include "network/feature_map.h"
 #include "support/error.h"
-#include "tune/tune_internal.h"
+#include "tune/search.h"
 
 /* ---- One engine -------------------------------------------------------------------------------------------------- */
 

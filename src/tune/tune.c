@@ -7,7 +7,7 @@
 #include "network/product.h"
 #include "support/child.h"
 #include "support/error.h"
-#include "tune/tune_internal.h"
+#include "tune/search.h"
 
 #include <stdlib.h>
 #include <string.h>

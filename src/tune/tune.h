@@ -4,19 +4,9 @@
 #ifndef TUNE_TUNE_H
 #define TUNE_TUNE_H
 
-#include "device/tuning.h"
-#include "measure/outcome.h"
+#include "tune/line.h"
 
 enum { TUNE_SCHEMA = 1 }; /* of the report in JSON */
-
-/* What one piece of work came to. */
-struct tune_line {
-    struct tuning_row row;
-    char default_choice[TUNING_CHOICE_LENGTH];
-    int tried, wrong; /* choices, and those of them that computed wrongly or failed */
-    bool is_earlier;  /* found by an earlier run */
-    struct outcome outcome;
-};
 
 struct tune_report {
     nst_device_info info;

@@ -1,13 +1,13 @@
 /* test_registries.c: an engine for convolutions and one for products that only this file knows, in the tables of a
  * context: the choice, the parser of the tuner's table, the tuner, the self-test and the benchmark know them. */
-#include "bench/bench_internal.h"
+#include "bench/parts.h"
 #include "check/convolution.h"
 #include "check/parts.h"
 #include "check/product.h"
 #include "fixture.h"
 #include "network/convolution_engine.h"
 #include "random_network.h"
-#include "tune/tune_internal.h"
+#include "tune/search.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,17 +1,17 @@
-/* bench_internal.h: the parts of a benchmark, each in a file of its own. For this room only. */
-#ifndef BENCH_BENCH_INTERNAL_H
-#define BENCH_BENCH_INTERNAL_H
+/* parts.h: the parts of a benchmark, each in a file of its own. For this room only. */
+#ifndef BENCH_PARTS_H
+#define BENCH_PARTS_H
 
-#include "bench/bench.h"
+#include "bench/report.h"
 #include "device/context.h"
 #include "measure/layer_case.h"
 
 /* ---- peak.c ------------------------------------------------------------------------------------------------------ */
 
 /* Fills in peak_gflops, peak_width, peak_chains and bandwidth_gb_per_s. */
-nst_status probe_measure(nst_context *context, struct bench_device *device, nst_error *error);
+nst_status peak_measure(nst_context *context, struct bench_device *device, nst_error *error);
 /* Once more the variant that was the best: a greater peak replaces the one found before. */
-nst_status probe_again(nst_context *context, struct bench_device *device, nst_error *error);
+nst_status peak_measure_again(nst_context *context, struct bench_device *device, nst_error *error);
 
 /* ---- start.c, layers.c -------------------------------------------------------------------------------------------- */
 

@@ -1,10 +1,11 @@
-/* context.c: opens and closes a device; see nst.h and context.h. */
+/* open.c: opens and closes a device; see nst.h and context.h. */
 #include "device/context.h"
 
 #include "device/blas.h"
 #include "device/list.h"
 #include "device/profile.h"
 #include "device/program.h"
+#include "device/queue.h"
 #include "device/select.h"
 #include "device/traits.h"
 #include "support/error.h"
@@ -65,28 +66,6 @@ static nst_status find_device(const nst_context_options *options, nst_context *c
     return status;
 }
 
-static nst_status open_queue(nst_context *context, bool profiling, nst_error *error) {
-    const char *call;
-    cl_int code = query_handles(context->info.platform_index, context->info.device_index, &context->platform,
-                                &context->device, &call);
-    if (code != CL_SUCCESS) {
-        return fail_opencl(context, error, call, code);
-    }
-    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)context->platform, 0};
-    context->context = clCreateContext(properties, 1, &context->device, NULL, NULL, &code);
-    if (code != CL_SUCCESS) {
-        context->context = NULL;
-        return fail_opencl(context, error, "clCreateContext", code);
-    }
-    context->queue =
-        clCreateCommandQueue(context->context, context->device, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
-    if (code != CL_SUCCESS) {
-        context->queue = NULL;
-        return fail_opencl(context, error, "clCreateCommandQueue", code);
-    }
-    return NST_OK;
-}
-
 void context_use_tuning(nst_context *context) {
     tuning_read(&context->info, &context->tuning);
     const struct tuning_row *row = tuning_find(&context->tuning, BLAS_WORK);
@@ -119,7 +98,7 @@ nst_status context_create(const nst_context_options *options, const struct conte
         status = traits_apply(created, error);
     }
     if (!status) {
-        status = open_queue(created, profiling, error);
+        status = queue_open(created, profiling, error);
     }
     if (!status) {
         created->keeps_findings = !options || !options->no_cache;
@@ -151,12 +130,7 @@ void nst_context_destroy(nst_context *context) {
     tuning_free(&context->tuning);
     program_store_free(context);
     blas_forget_programs();
-    if (context->queue) {
-        clReleaseCommandQueue(context->queue);
-    }
-    if (context->context) {
-        clReleaseContext(context->context);
-    }
+    queue_close(context);
     free(context);
 }
 
@@ -166,9 +140,4 @@ const nst_device_info *nst_context_device(const nst_context *context) {
 
 const char *nst_context_note(const nst_context *context) {
     return *context->note ? context->note : NULL;
-}
-
-nst_status context_finish(nst_context *context, nst_error *error) {
-    cl_int code = clFinish(context->queue);
-    return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clFinish", code);
 }

@@ -1,12 +1,12 @@
-/* tune_internal.h: the parts of the tuner. For this room only. */
-#ifndef TUNE_TUNE_INTERNAL_H
-#define TUNE_TUNE_INTERNAL_H
+/* search.h: the searches of the tuner, each in the file of its name, and what they share. For this room only. */
+#ifndef TUNE_SEARCH_H
+#define TUNE_SEARCH_H
 
 #include "device/context.h"
-#include "loss/loss.h"
 #include "measure/layer_case.h"
 #include "measure/timing.h"
-#include "tune/tune.h"
+#include "network/product.h"
+#include "tune/line.h"
 
 #include <math.h>
 
