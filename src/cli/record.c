@@ -130,19 +130,19 @@ static char *format_text(const char *format, ...) {
     return strdup(buffer);
 }
 
-nst_status record_create(const struct arguments *arguments, const struct stylize_options *options,
-                         const nst_network *network, const nst_context *context, nst_precision precision,
-                         struct picture_record *record, nst_error *error) {
-    const nst_device_info *device = nst_context_device(context);
+nst_status record_create(const struct picture_provenance *provenance, struct picture_record *record, nst_error *error) {
+    const struct arguments *arguments = provenance->arguments;
+    const nst_network *network = provenance->network;
+    const nst_device_info *device = nst_context_device(provenance->context);
     *record = (struct picture_record){0};
     add(record, "Software", format_text("nst %s", NST_VERSION));
     add(record, "Command line", record_command_line(arguments->argc, arguments->argv));
     add(record, "Network", format_text("%s, sha256 %s", nst_network_name(network), nst_network_sha256(network)));
     add(record, "Device",
         format_text("%s (%s), %s, driver %s", device->name, device->platform, device->opencl_version, device->driver));
-    add(record, "Precision", format_text("%s", precision == NST_PRECISION_HALF ? "half" : "single"));
-    add(record, "Seed", format_text("%" PRIu64, options->settings.seed));
-    add(record, "Settings", record_settings(stylize_table, options));
+    add(record, "Precision", format_text("%s", provenance->precision == NST_PRECISION_HALF ? "half" : "single"));
+    add(record, "Seed", format_text("%" PRIu64, provenance->options->settings.seed));
+    add(record, "Settings", record_settings(stylize_table, provenance->options));
     for (int i = 0; i < record->count; i++) {
         if (!record->values[i]) {
             record_free(record);

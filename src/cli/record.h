@@ -13,11 +13,18 @@ struct picture_record {
     int count;
 };
 
-/* Collects program, command line, network and its sha256, device, the job's precision, seed, and the settings as JSON.
- * Free with record_free. */
-nst_status record_create(const struct arguments *arguments, const struct stylize_options *options,
-                         const nst_network *network, const nst_context *context, nst_precision precision,
-                         struct picture_record *record, nst_error *error);
+/* What made the picture. */
+struct picture_provenance {
+    const struct arguments *arguments;
+    const struct stylize_options *options;
+    const nst_network *network;
+    const nst_context *context;
+    nst_precision precision; /* of the job */
+};
+
+/* Collects program, command line, network and its sha256, device, precision, seed, and the settings as JSON. Free with
+ * record_free. Errors: NST_ERROR_MEMORY. */
+nst_status record_create(const struct picture_provenance *provenance, struct picture_record *record, nst_error *error);
 void record_free(struct picture_record *record);
 
 /* The command line, quoted so that it can be pasted into a POSIX shell. From malloc; NULL without memory. */

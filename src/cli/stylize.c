@@ -131,8 +131,12 @@ static nst_status prepare(struct run *run, nst_error *error) {
         status = create_job(run, error);
     }
     if (!status) {
-        status = record_create(run->arguments, &run->options, run->network, run->context, nst_job_precision(run->job),
-                               &run->record, error);
+        const struct picture_provenance provenance = {.arguments = run->arguments,
+                                                      .options = &run->options,
+                                                      .network = run->network,
+                                                      .context = run->context,
+                                                      .precision = nst_job_precision(run->job)};
+        status = record_create(&provenance, &run->record, error);
     }
     nst_network_destroy(run->network); /* its weights are on the device by now */
     run->network = NULL;

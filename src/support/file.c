@@ -14,30 +14,37 @@
 
 /* ---- Reading --------------------------------------------------------------------------------------------------- */
 
-static nst_status fail_limit(const char *path, const char *what, size_t limit_bytes, nst_error *error) {
+/* A file that is read. */
+struct source {
+    const char *path, *what; /* for messages: the kind of file */
+    size_t limit_bytes;
+};
+
+static nst_status fail_limit(const struct source *source, nst_error *error) {
     char limit[32];
-    return fail(error, NST_ERROR_FORMAT, "%s %s is larger than the %s that nst accepts", what, path,
-                text_bytes(limit_bytes, limit, sizeof limit));
+    return fail(error, NST_ERROR_FORMAT, "%s %s is larger than the %s that nst accepts", source->what, source->path,
+                text_bytes(source->limit_bytes, limit, sizeof limit));
 }
 
 /* Reads to the end of the stream; `expected_bytes` is a guess that saves growing. */
-static nst_status read_stream(FILE *stream, const char *path, const char *what, size_t expected_bytes,
-                              size_t limit_bytes, unsigned char **data, size_t *bytes, nst_error *error) {
+static nst_status read_stream(const struct source *source, FILE *stream, size_t expected_bytes, unsigned char **data,
+                              size_t *bytes, nst_error *error) {
     size_t capacity = expected_bytes + 2, used = 0;
     unsigned char *buffer = malloc(capacity);
     if (!buffer) {
-        return fail_memory(error, capacity, what);
+        return fail_memory(error, capacity, source->what);
     }
     for (;;) {
         used += fread(buffer + used, 1, capacity - 1 - used, stream);
         if (ferror(stream)) {
-            nst_status status = fail(error, NST_ERROR_FILE, "cannot read %s %s: %s", what, path, strerror(errno));
+            nst_status status =
+                fail(error, NST_ERROR_FILE, "cannot read %s %s: %s", source->what, source->path, strerror(errno));
             free(buffer);
             return status;
         }
-        if (used > limit_bytes) {
+        if (used > source->limit_bytes) {
             free(buffer);
-            return fail_limit(path, what, limit_bytes, error);
+            return fail_limit(source, error);
         }
         if (used < capacity - 1) {
             break;
@@ -46,7 +53,7 @@ static nst_status read_stream(FILE *stream, const char *path, const char *what, 
         unsigned char *larger = realloc(buffer, capacity);
         if (!larger) {
             free(buffer);
-            return fail_memory(error, capacity, what);
+            return fail_memory(error, capacity, source->what);
         }
         buffer = larger;
     }
@@ -58,6 +65,7 @@ static nst_status read_stream(FILE *stream, const char *path, const char *what, 
 
 nst_status file_read(const char *path, const char *what, size_t limit_bytes, unsigned char **data, size_t *bytes,
                      nst_error *error) {
+    const struct source source = {path, what, limit_bytes};
     *data = NULL;
     *bytes = 0;
     struct stat info;
@@ -70,7 +78,7 @@ nst_status file_read(const char *path, const char *what, size_t limit_bytes, uns
     size_t expected_bytes = 65536;
     if (S_ISREG(info.st_mode)) {
         if ((uintmax_t)info.st_size > limit_bytes) {
-            return fail_limit(path, what, limit_bytes, error);
+            return fail_limit(&source, error);
         }
         expected_bytes = (size_t)info.st_size;
     }
@@ -78,7 +86,7 @@ nst_status file_read(const char *path, const char *what, size_t limit_bytes, uns
     if (!stream) {
         return fail(error, NST_ERROR_FILE, "cannot open %s %s: %s", what, path, strerror(errno));
     }
-    nst_status status = read_stream(stream, path, what, expected_bytes, limit_bytes, data, bytes, error);
+    nst_status status = read_stream(&source, stream, expected_bytes, data, bytes, error);
     fclose(stream);
     return status;
 }

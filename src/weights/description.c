@@ -51,15 +51,21 @@ static nst_status read_text(const struct reader *reader, const json_t *object, c
     return NST_OK;
 }
 
-static nst_status read_integer(const struct reader *reader, const json_t *object, const char *key, int least, int most,
+/* From the least to the most, both included. */
+struct range {
+    int least, most;
+};
+
+/* A whole number in the range; left as it is when the key is missing. */
+static nst_status read_integer(const struct reader *reader, const json_t *object, const char *key, struct range range,
                                int *number, nst_error *error) {
     const json_t *value = json_object_get(object, key);
     char expected[64];
     if (value == NULL) {
         return NST_OK;
     }
-    if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most) {
-        snprintf(expected, sizeof expected, "a whole number from %d to %d", least, most);
+    if (!json_is_integer(value) || json_integer_value(value) < range.least || json_integer_value(value) > range.most) {
+        snprintf(expected, sizeof expected, "a whole number from %d to %d", range.least, range.most);
         return malformed(reader, key, expected, error);
     }
     *number = (int)json_integer_value(value);
@@ -88,17 +94,19 @@ static nst_status read_convolution(const struct reader *reader, const json_t *ob
     layer->has_bias = true;
     nst_status status = read_text(reader, object, "tensor", layer->tensor, sizeof layer->tensor, error);
     if (!status) {
-        status = read_integer(reader, object, "channels", 1, 16384, &layer->channels, error);
+        status = read_integer(reader, object, "channels", (struct range){1, 16384}, &layer->channels, error);
     }
     if (!status) {
-        status = read_integer(reader, object, "kernel", 1, DESCRIPTION_MAX_KERNEL, &layer->kernel_size, error);
+        status = read_integer(reader, object, "kernel", (struct range){1, DESCRIPTION_MAX_KERNEL}, &layer->kernel_size,
+                              error);
     }
     if (!status && layer->kernel_size % 2 == 0) {
         status = malformed(reader, "kernel", "odd", error);
     }
     layer->padding = layer->kernel_size / 2;
     if (!status) {
-        status = read_integer(reader, object, "padding", 0, layer->kernel_size - 1, &layer->padding, error);
+        status =
+            read_integer(reader, object, "padding", (struct range){0, layer->kernel_size - 1}, &layer->padding, error);
     }
     if (!status) {
         status = read_padding_mode(reader, object, &layer->padding_mode, error);
@@ -186,7 +194,7 @@ nst_status description_parse(const char *source, const char *text, size_t length
                       printable(reason, strlen(reason), shown, sizeof shown));
     }
     if (!status) {
-        status = read_integer(&reader, object, "format", 0, 1 << 30, &format, error);
+        status = read_integer(&reader, object, "format", (struct range){0, 1 << 30}, &format, error);
     }
     if (!status && format != DESCRIPTION_FORMAT) {
         status = fail(error, NST_ERROR_FORMAT, "%s: the description's \"format\" is %d; this nst reads %d", source,

@@ -302,20 +302,18 @@ static nst_status read_text(struct pickle *pickle, size_t length_bytes, nst_erro
 
 /* GLOBAL: two lines, module and name. */
 static nst_status read_global(struct pickle *pickle, nst_error *error) {
-    const char *lines[2];
-    size_t lengths[2];
+    struct pickle_text lines[2];
     for (int i = 0; i < 2; i++) {
         const unsigned char *start = pickle->data + pickle->position;
         const unsigned char *end = memchr(start, '\n', pickle->bytes - pickle->position);
         if (end == NULL) {
             return truncated(pickle, error);
         }
-        lines[i] = (const char *)start;
-        lengths[i] = (size_t)(end - start);
-        pickle->position += lengths[i] + 1;
+        lines[i] = (struct pickle_text){(const char *)start, (size_t)(end - start)};
+        pickle->position += lines[i].length + 1;
     }
     struct pickle_value value;
-    nst_status status = pickle_resolve_global(pickle, lines[0], lengths[0], lines[1], lengths[1], &value, error);
+    nst_status status = pickle_resolve_global(pickle, lines[0], lines[1], &value, error);
     return status ? status : push(pickle, value, error);
 }
 
@@ -325,8 +323,7 @@ static nst_status stack_global(struct pickle *pickle, nst_error *error) {
         return damaged(pickle, "a name that is not a text", error);
     }
     struct pickle_value value;
-    nst_status status = pickle_resolve_global(pickle, module->as.text.bytes, module->as.text.length,
-                                              name->as.text.bytes, name->as.text.length, &value, error);
+    nst_status status = pickle_resolve_global(pickle, module->as.text, name->as.text, &value, error);
     pickle->stack_count -= 2;
     return status ? status : push(pickle, value, error);
 }

@@ -37,14 +37,16 @@ enum pickle_global {
     GLOBAL_STORAGE /* torch.FloatStorage, ...: see `type` */
 };
 
+struct pickle_text {
+    const char *bytes; /* in the stream, not terminated */
+    size_t length;
+};
+
 struct pickle_value {
     enum pickle_kind kind;
     union {
         int64_t integer;
-        struct {
-            const char *bytes; /* in the stream, not terminated */
-            size_t length;
-        } text;
+        struct pickle_text text;
         struct {
             uint32_t *items; /* indices of values */
             size_t count, capacity;
@@ -123,8 +125,8 @@ nst_status pickle_list_tensors(const struct pickle *pickle, uint32_t root, struc
 bool pickle_reserve(void **array, size_t count, size_t *capacity, size_t element_bytes);
 
 /* What the name MODULE.NAME stands for; an error that names it for all that nst does not know. */
-nst_status pickle_resolve_global(struct pickle *pickle, const char *module, size_t module_length, const char *name,
-                                 size_t name_length, struct pickle_value *result, nst_error *error);
+nst_status pickle_resolve_global(const struct pickle *pickle, struct pickle_text module, struct pickle_text name,
+                                 struct pickle_value *result, nst_error *error);
 
 /* What calling `function` with the tuple `arguments` gives. */
 nst_status pickle_call(struct pickle *pickle, const struct pickle_value *function, const struct pickle_value *arguments,

@@ -8,13 +8,12 @@
 #define MAX_STORAGES TENSOR_MAX_COUNT
 #define MAX_MENTIONS (2 * TENSOR_MAX_COUNT) /* of storages; each is looked for among all */
 
-static bool text_is(const struct pickle_value *value, const char *text) {
-    return value->kind == PICKLE_TEXT && value->as.text.length == strlen(text) &&
-           memcmp(value->as.text.bytes, text, value->as.text.length) == 0;
+static bool text_is(struct pickle_text text, const char *expected) {
+    return text.length == strlen(expected) && memcmp(text.bytes, expected, text.length) == 0;
 }
 
-static bool span_is(const char *bytes, size_t length, const char *text) {
-    return length == strlen(text) && memcmp(bytes, text, length) == 0;
+static bool is_text(const struct pickle_value *value, const char *expected) {
+    return value->kind == PICKLE_TEXT && text_is(value->as.text, expected);
 }
 
 static const struct pickle_value *item(const struct pickle *pickle, const struct pickle_value *sequence, size_t index) {
@@ -36,8 +35,8 @@ static nst_status malformed(const struct pickle *pickle, const char *what, nst_e
 
 /* ---- Names ----------------------------------------------------------------------------------------------------- */
 
-nst_status pickle_resolve_global(struct pickle *pickle, const char *module, size_t module_length, const char *name,
-                                 size_t name_length, struct pickle_value *result, nst_error *error) {
+nst_status pickle_resolve_global(const struct pickle *pickle, struct pickle_text module, struct pickle_text name,
+                                 struct pickle_value *result, nst_error *error) {
     static const struct {
         const char *module, *name;
         enum pickle_global global;
@@ -49,13 +48,13 @@ nst_status pickle_resolve_global(struct pickle *pickle, const char *module, size
     };
     *result = (struct pickle_value){.kind = PICKLE_GLOBAL};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        if (span_is(module, module_length, functions[i].module) && span_is(name, name_length, functions[i].name)) {
+        if (text_is(module, functions[i].module) && text_is(name, functions[i].name)) {
             result->as.global.name = functions[i].global;
             return NST_OK;
         }
     }
-    for (int type = 0; type < TENSOR_TYPE_COUNT && span_is(module, module_length, "torch"); type++) {
-        if (span_is(name, name_length, tensor_type_info((enum tensor_type)type)->torch_storage)) {
+    for (int type = 0; type < TENSOR_TYPE_COUNT && text_is(module, "torch"); type++) {
+        if (text_is(name, tensor_type_info((enum tensor_type)type)->torch_storage)) {
             result->as.global.name = GLOBAL_STORAGE;
             result->as.global.type = (enum tensor_type)type;
             return NST_OK;
@@ -65,8 +64,8 @@ nst_status pickle_resolve_global(struct pickle *pickle, const char *module, size
     return fail(error, NST_ERROR_FORMAT,
                 "%s: the file wants to call %s.%s, which no dictionary of tensors needs; nothing was executed; "
                 "use a file saved with torch.save(model.state_dict(), ...)",
-                pickle->path, printable(module, module_length, shown_module, sizeof shown_module),
-                printable(name, name_length, shown_name, sizeof shown_name));
+                pickle->path, printable(module.bytes, module.length, shown_module, sizeof shown_module),
+                printable(name.bytes, name.length, shown_name, sizeof shown_name));
 }
 
 /* ---- Storages -------------------------------------------------------------------------------------------------- */
@@ -104,7 +103,7 @@ nst_status pickle_persistent(struct pickle *pickle, const struct pickle_value *i
         return malformed(pickle, "a storage", error);
     }
     const struct pickle_value *type = item(pickle, id, 1), *key = item(pickle, id, 2), *size = item(pickle, id, 4);
-    if (!text_is(item(pickle, id, 0), "storage") || type->kind != PICKLE_GLOBAL ||
+    if (!is_text(item(pickle, id, 0), "storage") || type->kind != PICKLE_GLOBAL ||
         type->as.global.name != GLOBAL_STORAGE || key->kind != PICKLE_TEXT || !is_count(size)) {
         return malformed(pickle, "a storage", error);
     }

@@ -20,10 +20,18 @@ static bool ends_with(const char *text, const char *end) {
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
+/* An entry of the zip file. */
+struct entry {
+    const struct tensor_list *list;
+    zip_uint64_t index;
+    const char *what; /* for messages */
+};
+
 /* Reads `bytes` of an entry from `offset_bytes` on. */
-static nst_status read_entry(const struct tensor_list *list, uint64_t entry, uint64_t offset_bytes, void *data,
-                             size_t bytes, const char *what, nst_error *error) {
-    zip_file_t *file = zip_fopen_index(list->archive, entry, 0);
+static nst_status read_entry(struct entry entry, uint64_t offset_bytes, void *data, size_t bytes, nst_error *error) {
+    const struct tensor_list *list = entry.list;
+    const char *what = entry.what;
+    zip_file_t *file = zip_fopen_index(list->archive, entry.index, 0);
     if (file == NULL) {
         return fail_zip(list, what, zip_strerror(list->archive), error);
     }
@@ -57,7 +65,8 @@ static nst_status read_entry(const struct tensor_list *list, uint64_t entry, uin
 
 nst_status torch_zip_read(const struct tensor_list *list, const struct tensor *tensor, void *data, size_t bytes,
                           nst_error *error) {
-    return read_entry(list, (uint64_t)tensor->zip_entry, tensor->offset_bytes, data, bytes, tensor->name, error);
+    struct entry entry = {list, (zip_uint64_t)tensor->zip_entry, tensor->name};
+    return read_entry(entry, tensor->offset_bytes, data, bytes, error);
 }
 
 void torch_zip_close(struct tensor_list *list) {
@@ -104,23 +113,23 @@ static nst_status find_pickle(const struct tensor_list *list, zip_uint64_t *entr
 }
 
 /* Reads a whole entry of at most `limit` bytes. */
-static nst_status read_whole(const struct tensor_list *list, zip_uint64_t entry, size_t limit, const char *what,
-                             unsigned char **data, size_t *bytes, nst_error *error) {
+static nst_status read_whole(struct entry entry, size_t limit, unsigned char **data, size_t *bytes, nst_error *error) {
+    const struct tensor_list *list = entry.list;
     zip_stat_t stat;
     zip_stat_init(&stat);
-    if (zip_stat_index(list->archive, entry, 0, &stat) != 0 || (stat.valid & ZIP_STAT_SIZE) == 0) {
-        return fail_zip(list, what, "its size is unknown", error);
+    if (zip_stat_index(list->archive, entry.index, 0, &stat) != 0 || (stat.valid & ZIP_STAT_SIZE) == 0) {
+        return fail_zip(list, entry.what, "its size is unknown", error);
     }
     if (stat.size > limit) {
-        return fail(error, NST_ERROR_FORMAT, "%s: %s has %llu bytes, nst reads at most %zu", list->path, what,
+        return fail(error, NST_ERROR_FORMAT, "%s: %s has %llu bytes, nst reads at most %zu", list->path, entry.what,
                     (unsigned long long)stat.size, limit);
     }
     *bytes = (size_t)stat.size;
     *data = malloc(*bytes + 1);
     if (*data == NULL) {
-        return fail_memory(error, *bytes + 1, what);
+        return fail_memory(error, *bytes + 1, entry.what);
     }
-    nst_status status = read_entry(list, entry, 0, *data, *bytes, what, error);
+    nst_status status = read_entry(entry, 0, *data, *bytes, error);
     if (status) {
         free(*data);
         *data = NULL;
@@ -131,13 +140,13 @@ static nst_status read_whole(const struct tensor_list *list, zip_uint64_t entry,
 /* Newer files say in which order their bytes are; older ones are little-endian. */
 static nst_status check_byte_order(const struct tensor_list *list, char *name, size_t prefix, nst_error *error) {
     strcpy(name + prefix, "byteorder");
-    zip_int64_t entry = zip_name_locate(list->archive, name, 0);
-    if (entry < 0) {
+    zip_int64_t index = zip_name_locate(list->archive, name, 0);
+    if (index < 0) {
         return NST_OK;
     }
     unsigned char *text;
     size_t bytes;
-    nst_status status = read_whole(list, (zip_uint64_t)entry, 64, "byteorder", &text, &bytes, error);
+    nst_status status = read_whole((struct entry){list, (zip_uint64_t)index, "byteorder"}, 64, &text, &bytes, error);
     if (status) {
         return status;
     }
@@ -209,7 +218,7 @@ nst_status torch_zip_list(struct tensor_list *list, nst_error *error) {
         status = fail(error, NST_ERROR_FORMAT, "%s: the names in the zip file are too long", list->path);
     }
     if (!status) {
-        status = read_whole(list, entry, PICKLE_LIMIT_BYTES, "data.pkl", &data, &bytes, error);
+        status = read_whole((struct entry){list, entry, "data.pkl"}, PICKLE_LIMIT_BYTES, &data, &bytes, error);
     }
     if (status) {
         return status;
