@@ -30,13 +30,6 @@ struct jpeg_trap {
     bool ended;                 /* the file has no more bytes */
 };
 
-static void keep_text(j_common_ptr common) {
-    struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
-    if (trap->text[0] == '\0') {
-        common->err->format_message(common, trap->text);
-    }
-}
-
 static void take_error(j_common_ptr common) {
     struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
     common->err->format_message(common, trap->text);
@@ -64,25 +57,35 @@ static bool rows_are_missing(const struct jpeg_decompress_struct *info, const st
 }
 
 /* Warnings (level -1) about the data of a file being read; odd but harmless things are ignored. */
-static void take_message(j_common_ptr common, int level) {
-    struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
-    if (level >= 0 || !common->is_decompressor) {
-        return;
-    }
-    switch (trap->manager.msg_code) {
-    case JWRN_JPEG_EOF:        /* premature end of file */
-    case JWRN_HIT_MARKER:      /* premature end of data segment */
-    case JWRN_EXTRANEOUS_DATA: /* bytes between data segments that belong to none */
-    case JWRN_HUFF_BAD_CODE:   /* corrupt data */
+static bool is_telling(int code, bool decoding) {
+    switch (code) {
+    case JWRN_JPEG_EOF:      /* premature end of file */
+    case JWRN_HIT_MARKER:    /* premature end of data segment */
+    case JWRN_HUFF_BAD_CODE: /* corrupt data */
     case JWRN_ARITH_BAD_CODE:
     case JWRN_MUST_RESYNC: /* a restart marker is missing */
     case JWRN_NOT_SEQUENTIAL:
-        keep_text(common);
-        if (rows_are_missing((j_decompress_ptr)common, trap)) {
-            longjmp(trap->escape, 1);
-        }
-        trap->ended = trap->ended || trap->manager.msg_code == JWRN_JPEG_EOF;
+        return true;
+    case JWRN_EXTRANEOUS_DATA: /* bytes that belong to nothing: of the picture, or junk in the header */
+        return decoding;
+    default:
+        return false;
     }
+}
+
+static void take_message(j_common_ptr common, int level) {
+    struct jpeg_trap *trap = (struct jpeg_trap *)common->err;
+    int code = trap->manager.msg_code;
+    if (level >= 0 || !common->is_decompressor || !is_telling(code, trap->decoding)) {
+        return;
+    }
+    if (trap->text[0] == '\0') {
+        trap->manager.format_message(common, trap->text);
+    }
+    if (rows_are_missing((j_decompress_ptr)common, trap)) {
+        longjmp(trap->escape, 1);
+    }
+    trap->ended = trap->ended || code == JWRN_JPEG_EOF;
 }
 
 static struct jpeg_error_mgr *set_trap(struct jpeg_trap *trap) {

@@ -100,6 +100,10 @@ static void find_orientation(struct png_reader *reader, struct orientation *told
 }
 
 static nst_status fail_damaged(const struct png_reader *reader, nst_error *error) {
+    if (strncmp(reader->message.text, "CgBI", 4) == 0) { /* the chunk that Xcode puts before IHDR */
+        return fail(error, NST_ERROR_FORMAT, "%s is a picture in Apple's variant of PNG (CgBI); convert it to PNG",
+                    reader->source->path);
+    }
     return fail(error, NST_ERROR_FORMAT, "%s is a damaged PNG picture: %s", reader->source->path, reader->message.text);
 }
 

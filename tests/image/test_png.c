@@ -236,6 +236,14 @@ static void damage_behind_the_last_row_is_noted(void **state) {
     free(data);
 }
 
+static void apples_variant_is_named(void **state) {
+    (void)state;
+    struct fixture_png kind = {3, 5, PNG_COLOR_TYPE_RGB, 8, false, false, 0};
+    fixture_write_png("phone.png", &kind);
+    fixture_insert_chunk("phone.png", "CgBI", "\x50\0\x20\x02", 4);
+    fixture_expect_failure("phone.png", NST_ERROR_FORMAT, "CgBI", "convert it");
+}
+
 static void huge_headers_are_refused(void **state) {
     (void)state;
     fixture_write_png_header("huge.png", 60000, 60000);
@@ -271,6 +279,7 @@ int main(void) {
         cmocka_unit_test(orientation_is_applied),
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(damage_behind_the_last_row_is_noted),
+        cmocka_unit_test(apples_variant_is_named),
         cmocka_unit_test(huge_headers_are_refused),
         cmocka_unit_test(failed_writes_are_noticed),
     };
