@@ -16,19 +16,14 @@
 #ifndef IN_PLACE
 #define IN_PLACE 0
 #endif
-#define SMALL_AREAS (IN_PLACE || HALF_MAPS)
+#define COPIES_AREAS (IN_PLACE || HALF_MAPS)
 
-/* Areas have a multiple of 4 and of TILE_COLUMNS columns; those that are copied are small, so that they, and the area
- * that is fetched ahead, stay in the first cache. */
-#define AREA_ROWS    4
-#define AREA_COLUMNS (!SMALL_AREAS ? 24 : TILE_COLUMNS % 3 ? 8 : 12)
-#define TILE_ROWS    2
-#define PIXELS       (TILE_ROWS * TILE_COLUMNS)
-#define AREA_PIXELS  (AREA_ROWS * AREA_COLUMNS)
+#define PIXELS      (TILE_ROWS * TILE_COLUMNS)
+#define AREA_PIXELS (AREA_ROWS * AREA_COLUMNS)
 
 /* How many columns ahead memory is fetched. Where areas are copied: as far as the next one. */
 #define INPUTS_AHEAD  (6 * TILE_COLUMNS)
-#define OUTPUTS_AHEAD (SMALL_AREAS ? AREA_COLUMNS : 2 * TILE_COLUMNS)
+#define OUTPUTS_AHEAD (COPIES_AREAS ? AREA_COLUMNS : 2 * TILE_COLUMNS)
 
 struct image {
     int height, width;
@@ -67,7 +62,7 @@ static void tile_sums(__global const floatB *input, int line, size_t plane, __gl
     }
     for (int left = in_channels; left > 0; left -= BLOCK) {
         __global const float *pixels = (__global const float *)input;
-#if !SMALL_AREAS
+#if !COPIES_AREAS
 #pragma unroll
         for (int i = 0; i < PIXELS; ++i) {
             PREFETCH(input + row_of(i) * line + column_of(i) + INPUTS_AHEAD);
@@ -131,7 +126,7 @@ __kernel EXPLICIT_VECTORS void convolution_pointwise(__global const featureB *in
     int in_blocks = (in_channels + BLOCK - 1) / BLOCK, panels = (out_blocks + VECTORS - 1) / VECTORS;
     size_t plane = (size_t)height * width;
     bool copies = IN_PLACE ? HALF_MAPS | (panels > 1) : HALF_MAPS; /* else each tile is read before it is written */
-    __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (SMALL_AREAS ? AREA_PIXELS : PIXELS);
+    __global floatB *gathered = scratch + (size_t)get_global_id(0) * in_blocks * (COPIES_AREAS ? AREA_PIXELS : PIXELS);
 
     /* Where areas are few, their panels are shared out too, in `groups`. */
     FOR_RANGE(i, area_rows * area_columns * groups) {

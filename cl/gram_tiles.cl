@@ -1,17 +1,15 @@
 /* gram_tiles.cl: the Gram matrix G = F F^T of a planar feature map F, float [channels][pixels], on GPUs.
  *
- * gram_tiles:     a work-group of 8x8 computes one tile of 64x64 channels from one range of `range` pixels: 8x8 sums
- *                 in each work-item's registers, DEPTH pixels of both sides in local memory. G is symmetric: only
- *                 tiles on and above the diagonal are computed, numbered along the rows. Launches cover the ranges
- *                 from first_range on. partials: [ranges][such tiles][64][64]
+ * gram_tiles:     a work-group of SIDE x SIDE computes one tile of TILE x TILE channels from one range of `range`
+ *                 pixels: 8x8 sums in each work-item's registers, DEPTH pixels of both sides in local memory. G is
+ *                 symmetric: only tiles on and above the diagonal are computed, numbered along the rows. Launches
+ *                 cover the ranges from first_range on. partials: [ranges][such tiles][TILE][TILE]
  * gram_tiles_sum: adds up the ranges, and fills in the lower half. Dense, float [channels][channels]. PARTS work-items
  *                 of a work-group share the ranges of an element: there may be few elements and many ranges.
  */
 #include "common.h"
 #include "features.h"
 
-#define TILE  64
-#define SIDE  8 /* work-items along a side of the tile */
 #define SUMS  (TILE / SIDE)
 #define DEPTH 16 /* of 8 rows side by side, 4 floats each, no two lie in the same banks of the local memory: */
 #define ROW   (DEPTH / 4 + 1)
@@ -89,7 +87,6 @@ gram_tiles(__global const feature *map, __global float *partials, int channels, 
     }
 }
 
-#define PARTS    8 /* as in src/loss/gram_tiles.c */
 #define ELEMENTS (WORK_GROUP / PARTS)
 
 __kernel IN_GROUPS void gram_tiles_sum(__global const float *partials, __global float *gram, int channels, int ranges) {

@@ -6,15 +6,15 @@
  * [parts][36][out_channels][tiles], from parts of `span` input channels each, which winograd_output adds up. V lies at
  * the beginning of the scratch buffer, M from m_start on.
  *
- * A work-group computes 64 output channels x GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of them: sums
- * in registers, for which it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local memory;
- * while one half of it is multiplied, the other is filled.
+ * A work-group computes GROUP_CHANNELS output channels x GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of
+ * them: sums in registers, for which it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local
+ * memory; while one half of it is multiplied, the other is filled.
  */
 #include "common.h"
 #include "winograd.h"
 
-#define ROWS      8 /* work-items side by side in output channels, each with a four here and one 32 channels later */
-#define COLUMNS   (GROUP_TILES / 8) /* in tiles, likewise */
+#define ROWS      (GROUP_CHANNELS / 8) /* work-items side by side; each has a four here and one ROWS fours later */
+#define COLUMNS   (GROUP_TILES / 8)    /* in tiles, likewise */
 #define ITEMS     (ROWS * COLUMNS)
 #define U_FOURS   (2 * ROWS)
 #define V_FOURS   (2 * COLUMNS)

@@ -1,4 +1,4 @@
-/* convolution_direct_cpu.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct.cl and
+/* convolution_direct_cpu.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct_cpu.cl and
  * cl/convolution_pointwise.cl. */
 #include "network/convolution_engine.h"
 #include "support/error.h"
@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AREA_ROWS = 4, AREA_COLUMNS = 24, TILE_ROWS = 2 }; /* as in the kernels, or more */
+/* A work-item takes areas of so many pixels, and in these tiles of two rows. */
+enum { AREA_ROWS = 4, TILE_ROWS = 2 };
 
 /* Up to this many output channels, vectors hold input channels instead. */
 enum { MOST_OUTPUTS = 4 };
@@ -53,6 +54,19 @@ static void set_defaults(const nst_context *context, const struct convolution_sh
     }
 }
 
+/* Whether the input under an area is always copied: by 3x3 convolutions because of their borders, by others where it
+ * is about to be overwritten, or to be unpacked. */
+static bool copies_areas(const struct convolution_shape *shape) {
+    return shape->kernel_size > 1 || shape->in_place || shape->half_maps;
+}
+
+/* Of an area: a multiple of 4 and of a tile's. What a 1x1 convolution copies is small, so that it stays in the first
+ * cache together with the area that is fetched ahead. */
+static int area_columns(const struct convolution *convolution) {
+    bool is_small = convolution->shape.kernel_size == 1 && copies_areas(&convolution->shape);
+    return !is_small ? 24 : convolution->parameters[COLUMNS] % 3 ? 8 : 12;
+}
+
 /* Packs weights [out][in][taps] into [in_blocks][taps][out][block]: lanes are input channels, zero where there is none.
  */
 static nst_status pack_for_few_outputs(struct convolution *convolution, const float *weights, nst_error *error) {
@@ -82,8 +96,10 @@ static nst_status create(struct convolution *convolution, const float *weights, 
     int columns = convolution->parameters[COLUMNS], vectors = convolution->parameters[VECTORS];
     convolution->panel_width = vectors * convolution->block;
     convolution->taps = shape->kernel_size * shape->kernel_size;
-    char options[128];
-    int length = snprintf(options, sizeof options, "-D VECTORS=%d -D TILE_COLUMNS=%d", vectors, columns);
+    char options[160];
+    int length = snprintf(options, sizeof options,
+                          "-D VECTORS=%d -D TILE_ROWS=%d -D TILE_COLUMNS=%d -D AREA_ROWS=%d -D AREA_COLUMNS=%d",
+                          vectors, TILE_ROWS, columns, AREA_ROWS, area_columns(convolution));
     if (is_pointwise) {
         snprintf(options + length, sizeof options - (size_t)length, " -D IN_PLACE=%d", shape->in_place);
     } else {
@@ -91,9 +107,9 @@ static nst_status create(struct convolution *convolution, const float *weights, 
                  shape->kernel_size, few_outputs ? shape->out_channels : 0, shape->from_image ? " -D FROM_IMAGE=1" : "",
                  shape->to_image ? " -D TO_IMAGE=1" : "");
     }
-    nst_status status =
-        convolution_kernel(convolution, is_pointwise ? "convolution_pointwise.cl" : "convolution_direct.cl", options,
-                           is_pointwise ? "convolution_pointwise" : "convolution_direct", &direct->kernel, error);
+    nst_status status = convolution_kernel(
+        convolution, is_pointwise ? "convolution_pointwise.cl" : "convolution_direct_cpu.cl", options,
+        is_pointwise ? "convolution_pointwise" : "convolution_direct", &direct->kernel, error);
     if (status) {
         return status;
     }
@@ -109,10 +125,9 @@ static void release(struct convolution *convolution) {
 static uint64_t scratch_bytes(const struct convolution *convolution, int height, int width) {
     (void)height, (void)width;
     int border = convolution->shape.kernel_size - 1;
-    int patch_pixels = (AREA_ROWS + border) * (AREA_COLUMNS + border);
-    if (border == 0 && !convolution->shape.in_place && !convolution->shape.half_maps) {
-        patch_pixels = TILE_ROWS * convolution->parameters[COLUMNS]; /* of a tile that is cut off */
-    }
+    int patch_pixels = copies_areas(&convolution->shape)
+                           ? (AREA_ROWS + border) * (area_columns(convolution) + border)
+                           : TILE_ROWS * convolution->parameters[COLUMNS]; /* of a tile that is cut off */
     return (uint64_t)convolution->work_items * convolution->in_blocks * convolution->block * patch_pixels *
            sizeof(cl_float);
 }
@@ -122,7 +137,7 @@ static nst_status run(struct convolution *convolution, const struct convolution_
     const struct convolution_shape *shape = &convolution->shape;
     int out_height, out_width;
     convolution_output_size(shape, call->height, call->width, &out_height, &out_width);
-    int areas = ((out_height + AREA_ROWS - 1) / AREA_ROWS) * ((out_width + AREA_COLUMNS - 1) / AREA_COLUMNS);
+    int areas = ceiling_divide(out_height, AREA_ROWS) * ceiling_divide(out_width, area_columns(convolution));
     int panels = convolution_panels(convolution), groups = 1;
     while (!shape->in_place && areas * groups < 8 * convolution->work_items && 2 * groups <= panels) {
         groups *= 2;

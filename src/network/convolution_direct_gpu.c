@@ -1,5 +1,5 @@
 /* convolution_direct_gpu.c: direct convolution on GPUs, by tiles in local memory, or in registers alone for few output
- * channels. See cl/convolution_tiled.cl. */
+ * channels. See cl/convolution_direct_gpu.cl. */
 #include "network/convolution_engine.h"
 
 #include <stdio.h>
@@ -45,13 +45,15 @@ static nst_status create(struct convolution *convolution, const float *weights, 
     convolution->panel_width = narrow ? ITEM_CHANNELS : ITEM_CHANNELS * GROUP_PANELS;
     convolution->taps = shape->kernel_size * shape->kernel_size;
     char options[96];
-    int length = snprintf(options, sizeof options, "-D KERNEL_SIZE=%d", shape->kernel_size);
+    int length = snprintf(options, sizeof options, "-D KERNEL_SIZE=%d -D GROUP_PANELS=%d -D NARROW_GROUP=%d",
+                          shape->kernel_size, GROUP_PANELS, NARROW_GROUP);
     if (!narrow) {
         snprintf(options + length, sizeof options - (size_t)length, " -D GROUP_TILES=%d -D DEPTH=%d",
                  convolution->parameters[GROUP_TILES], convolution->parameters[DEPTH]);
     }
-    nst_status status = convolution_kernel(convolution, "convolution_tiled.cl", options,
-                                           narrow ? "convolution_narrow" : "convolution_tiled", &direct->kernel, error);
+    nst_status status =
+        convolution_kernel(convolution, "convolution_direct_gpu.cl", options,
+                           narrow ? "convolution_narrow" : "convolution_direct", &direct->kernel, error);
     return status ? status : convolution_pack_weights(convolution, weights, error);
 }
 

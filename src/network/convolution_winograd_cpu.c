@@ -1,12 +1,12 @@
 /* convolution_winograd_cpu.c: Winograd F(4x4, 3x3), fused, on CPUs: prepares the filters and divides the work. See
- * cl/convolution_winograd.cl, also for the order of U. */
+ * cl/convolution_winograd_cpu.cl, also for the order of U. */
 #include "network/convolution_engine.h"
 
 #include <stdio.h>
 
 enum { SLICES = WINOGRAD_SLICES, VECTORS = 2 };
 
-static const char kernel_file[] = "convolution_winograd.cl";
+static const char kernel_file[] = "convolution_winograd_cpu.cl";
 
 /* Tiles whose products are summed up in registers at once; vectors of output channels for which M is kept; and how many
  * times as many tiles are transformed at once. */

@@ -3,13 +3,15 @@
 #include "network/feature_map.h"
 #include "network/product_engine.h"
 
+#include <stdio.h>
+
 enum {
-    TILE = 64, /* channels along a side of a tile, as in the kernel */
+    TILE = 64, /* channels along a side of a tile */
     SIDE = 8,  /* work-items there */
     /* Work-groups wanted for each compute unit: as many as their registers and local memory let run at once. */
     GROUPS_PER_UNIT = 8,
     LEAST_RANGE = 256, /* pixels: fewer make too many partial matrices of too little work */
-    SUM_PARTS = 8,     /* work-items that add up an element of the matrix, as in the kernel */
+    SUM_PARTS = 8,     /* work-items that add up an element of the matrix */
 };
 
 struct tiles {
@@ -38,10 +40,12 @@ static bool suits(const nst_context *context, const struct product_shape *shape)
 
 static nst_status create(struct product *product, nst_error *error) {
     struct tiles *tiles = product->state;
-    const char *option = feature_map_option(product->shape.half_maps);
-    nst_status status = kernel_create(product->context, "gram_tiles.cl", option, "gram_tiles", &tiles->product, error);
+    char options[96];
+    snprintf(options, sizeof options, "-D TILE=%d -D SIDE=%d -D PARTS=%d %s", TILE, SIDE, SUM_PARTS,
+             feature_map_option(product->shape.half_maps));
+    nst_status status = kernel_create(product->context, "gram_tiles.cl", options, "gram_tiles", &tiles->product, error);
     return status ? status
-                  : kernel_create(product->context, "gram_tiles.cl", option, "gram_tiles_sum", &tiles->sum, error);
+                  : kernel_create(product->context, "gram_tiles.cl", options, "gram_tiles_sum", &tiles->sum, error);
 }
 
 static void release(struct product *product) {

@@ -23,6 +23,9 @@ ptxas=${PTXAS:-$(command -v ptxas || echo /usr/local/cuda/bin/ptxas)}
 ocloc=${OCLOC:-ocloc}
 local_limit=32768 # bytes, what the full profile of OpenCL promises
 macros="-DBLOCK=1 -DLOOPS=0 -DWORK_GROUP=256"
+# Sizes that the engines do not change: of gram_tiles.cl (network/product_tiles.c), winograd_product.cl
+# (network/product_batched.c) and convolution_direct_gpu.cl.
+macros="$macros -DTILE=64 -DSIDE=8 -DPARTS=8 -DGROUP_CHANNELS=64 -DGROUP_PANELS=16 -DNARROW_GROUP=64"
 common="-x cl -cl-std=CL1.2 -cl-mad-enable -Xclang -finclude-default-header -O3 -w -I$cl $macros"
 failures=0
 quick=no
@@ -54,27 +57,27 @@ programs() {
         echo "convolution_plain.cl -DEPILOGUE=$epilogue"
         echo "winograd_output.cl -DEPILOGUE=$epilogue"
         echo "product_epilogue.cl -DEPILOGUE=$epilogue"
-        echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8"
+        echo "convolution_direct_gpu.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8"
     done
     echo "winograd_product.cl -DGROUP_TILES=128 -DDEPTH=8"
     echo "winograd_product.cl -DGROUP_TILES=64 -DDEPTH=8"
-    echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
-    echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
+    echo "convolution_direct_gpu.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
+    echo "convolution_direct_gpu.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
     for file in content gram_tiles input padding pooling samples winograd_input; do
         echo "$file.cl -DHALF_MAPS=1"
     done
     for epilogue in $epilogues; do
         echo "winograd_output.cl -DEPILOGUE=$epilogue -DHALF_MAPS=1"
-        echo "convolution_tiled.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
+        echo "convolution_direct_gpu.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
     done
-    echo "convolution_tiled.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
-    echo "convolution_tiled.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1"
+    echo "convolution_direct_gpu.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
+    echo "convolution_direct_gpu.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8 -DHALF_MAPS=1"
     echo "convolution_plain.cl -DEPILOGUE=1 -DHALF_MAPS=1 -DHALF_WEIGHTS=1"
 }
 
 # Files of the engines for CPUs, and the one that is several of the others together.
-not_for_gpus="convolution_direct.cl convolution_pointwise.cl convolution_winograd.cl gram_packed.cl passes.cl"
+not_for_gpus="convolution_direct_cpu.cl convolution_pointwise.cl convolution_winograd_cpu.cl gram_packed.cl passes.cl"
 
 fail() {
     echo "FAILED: $*" >&2
@@ -85,7 +88,7 @@ fail() {
 work_group() {
     case "$1 $2" in
     winograd_product*GROUP_TILES=64*) echo 64 ;;
-    convolution_tiled* | winograd_product*) echo 128 ;;
+    convolution_direct* | winograd_product*) echo 128 ;;
     convolution_narrow* | "gram_tiles "*) echo 64 ;;
     *) echo 256 ;;
     esac
@@ -194,7 +197,7 @@ amd() {
 intel() {
     local file=$1 device
     shift
-    [[ "$file $*" != convolution_tiled*-DDEPTH=4* ]] || return # not taken there (network/convolution_tiled.c)
+    [[ "$file $*" != convolution_direct_gpu*-DDEPTH=4* ]] || return # not taken there (network/convolution_direct_gpu.c)
     for device in skl tgllp dg2 pvc; do # skl: of gen9, whose name alone means many devices
         rm -rf "$folder/intel" "$folder/dump"
         local lanes=8

@@ -1,12 +1,12 @@
-/* convolution_tiled.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels of
+/* convolution_direct_gpu.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels of
  * one tile of 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows
  * of the map, so that small maps fill work-groups too. Launches cover the tiles from first_tile on.
  *
- * convolution_tiled:  the implicit product of matrices [output channels][in_channels * taps] x
- *                     [in_channels * taps][pixels]. A work-group computes 64 channels of GROUP_TILES tiles; DEPTH rows
- *                     of both matrices at a time go through local memory, gathered from the map for one tap after the
- *                     other. While one half of the local memory is multiplied, the other is filled.
- *                     weights: weight4 [panels of 64 output channels][in_channels][taps][16]
+ * convolution_direct: the implicit product of matrices [output channels][in_channels * taps] x
+ *                     [in_channels * taps][pixels]. A work-group computes 4 * GROUP_PANELS channels of GROUP_TILES
+ *                     tiles; DEPTH rows of both matrices at a time go through local memory, gathered from the map for
+ *                     one tap after the other. While one half of the local memory is multiplied, the other is filled.
+ *                     weights: weight4 [panels of 4 * GROUP_PANELS output channels][in_channels][taps][GROUP_PANELS]
  *
  * convolution_narrow: for few output channels, where work-items have no pixels to share: each reads the patch under
  *                     its tile for itself, 4 * 16 * taps products for (3 + kernel size)^2 loads.
@@ -49,14 +49,13 @@ INLINED void add_products(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], 
 }
 
 #ifdef GROUP_TILES
-#define GROUP_PANELS 16                           /* work-items side by side in output channels: 64 of these */
-#define ITEMS        (GROUP_TILES * GROUP_PANELS) /* as many as pixels: each fetches one */
-#define FETCHES      ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
+#define ITEMS   (GROUP_TILES * GROUP_PANELS) /* as many as pixels: each fetches one, so GROUP_PANELS is 16 */
+#define FETCHES ((DEPTH * GROUP_PANELS + ITEMS - 1) / ITEMS)
 
 __kernel MANY_REGISTERS __attribute__((reqd_work_group_size(GROUP_TILES, GROUP_PANELS, 1))) void
-convolution_tiled(__global const feature *input, __global feature *output, __global ushort *mask,
-                  __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
-                  int in_height, int in_width, int padding, int padding_mode, int first_tile) {
+convolution_direct(__global const feature *input, __global feature *output, __global ushort *mask,
+                   __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
+                   int in_height, int in_width, int padding, int padding_mode, int first_tile) {
     __local float4 pixels[2][DEPTH][4 * GROUP_TILES]; /* four rows of the tiles side by side */
     __local float4 filters[2][DEPTH][GROUP_PANELS];
     struct image in = {in_height, in_width};
@@ -147,7 +146,7 @@ INLINED void add_line(float4 x_sums[4], float4 y_sums[4], float4 z_sums[4], floa
     }
 }
 
-__kernel MANY_REGISTERS __attribute__((reqd_work_group_size(64, 1, 1))) void
+__kernel MANY_REGISTERS __attribute__((reqd_work_group_size(NARROW_GROUP, 1, 1))) void
 convolution_narrow(__global const feature *input, __global feature *output, __global ushort *mask,
                    __global const weight4 *weights, __global const float *bias, int in_channels, int out_channels,
                    int in_height, int in_width, int padding, int padding_mode, int first_tile) {

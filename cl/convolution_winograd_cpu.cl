@@ -1,4 +1,4 @@
-/* convolution_winograd.cl: 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3), fused, for CPUs.
+/* convolution_winograd_cpu.cl: 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3), fused, for CPUs.
  *
  *     Y = A^T [ sum over input channels of (G g G^T) * (B^T d B) ] A
  *

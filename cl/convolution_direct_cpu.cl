@@ -1,4 +1,4 @@
-/* convolution_direct.cl: direct 3x3 convolution for CPUs, with sums in registers.
+/* convolution_direct_cpu.cl: direct 3x3 convolution for CPUs, with sums in registers.
  *
  *     output[o][y][x] = epilogue(bias[o] +
  *         sum over i, dy, dx of weights[o][i][dy][dx] * input[i][y + dy - padding][x + dx - padding])
@@ -7,11 +7,11 @@
  * weights: floatB [panels][in_blocks][KERNEL_SIZE * KERNEL_SIZE][channels of the block][VECTORS], lanes: output
  *          channels
  *
- * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other (whole tiles of the mask). It
- * first copies the input under the area, borders resolved, to its patch, so that the inner loop knows no borders and
- * reads from the cache. Then, for each panel of VECTORS vectors of output channels and each tile of TILE_ROWS x
- * TILE_COLUMNS pixels, all sums of the tile are kept in registers over the whole loop. Registers must suffice for
- * TILE_ROWS * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2.
+ * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other: whole tiles of the mask, and of
+ * TILE_ROWS x TILE_COLUMNS pixels. It first copies the input under the area, borders resolved, to its patch, so that the
+ * inner loop knows no borders and reads from the cache. Then, for each panel of VECTORS vectors of output channels and
+ * each tile, all sums of the tile are kept in registers over the whole loop. Registers must suffice for TILE_ROWS *
+ * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2.
  *
  * OUTPUTS is not 0 where there are only so many output channels (see few_sums); of floats, the input is then copied at
  * borders only.
@@ -27,9 +27,6 @@
 #define TO_IMAGE 0
 #endif
 
-#define AREA_ROWS     4
-#define AREA_COLUMNS  24 /* a multiple of 4 and of TILE_COLUMNS */
-#define TILE_ROWS     2
 #define TAPS          (KERNEL_SIZE * KERNEL_SIZE)
 #define PATCH_ROWS    (AREA_ROWS + KERNEL_SIZE - 1)
 #define PATCH_COLUMNS (AREA_COLUMNS + KERNEL_SIZE - 1)
