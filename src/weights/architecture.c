@@ -33,9 +33,13 @@ static const struct tensor_suffixes keras_1 = {"_W_1:0", "_b_1:0", NULL, NULL, N
 static const struct tensor_suffixes keras = {"/kernel:0", "/bias:0", NULL, NULL, NULL};
 
 static const struct naming namings[] = {
-    {"features.%d", true, &tensor_suffixes_default},         /* torchvision, neural-style-pt */
-    {"conv%d_%d", false, &tensor_suffixes_default},          /* Caffe's names; nst's own files */
+    {"features.%d", true, &tensor_suffixes_default},        /* torchvision, neural-style-pt */
+    {"module.features.%d", true, &tensor_suffixes_default}, /* trained as DataParallel(model) */
+    {"features.module.%d", true, &tensor_suffixes_default}, /* and with DataParallel(model.features) */
+    {"conv%d_%d", false, &tensor_suffixes_default},         /* Caffe's names; nst's own files */
+    {"module.conv%d_%d", false, &tensor_suffixes_default},
     {"features.conv%d_%d", false, &tensor_suffixes_default}, /* both together */
+    {"module.features.conv%d_%d", false, &tensor_suffixes_default},
     {"block%d_conv%d", false, &pastiche},
     {"block%d_conv%d/block%d_conv%d", false, &keras_1}, /* keras-applications 1 */
     {"block%d_conv%d/block%d_conv%d", false, &keras},   /* a model saved */

@@ -115,8 +115,8 @@ const struct pickle_value *pickle_find(const struct pickle *pickle, const struct
 /* Whether the root is a dictionary. Error: NST_ERROR_FORMAT. */
 nst_status pickle_check_dictionary(const struct pickle *pickle, uint32_t root, nst_error *error);
 
-/* Adds the tensors of the dictionary `root` (or of its entry "state_dict", for checkpoints) to the list, once the
- * reader has said where the storages lie. */
+/* Adds the tensors of the dictionary `root` (of its entry "state_dict", "model_state_dict" or "model", for checkpoints)
+ * to the list, once the reader has said where the storages lie. */
 nst_status pickle_list_tensors(const struct pickle *pickle, uint32_t root, struct tensor_list *list, nst_error *error);
 
 /* ---- Between pickle.c, the stack machine, and pickle_torch.c, what torch means by it ----------------------------- */

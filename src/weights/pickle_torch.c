@@ -275,10 +275,15 @@ nst_status pickle_check_dictionary(const struct pickle *pickle, uint32_t root, n
 }
 
 nst_status pickle_list_tensors(const struct pickle *pickle, uint32_t root, struct tensor_list *list, nst_error *error) {
+    /* Where checkpoints keep it, beside the state of the training. */
+    static const char *const keys[] = {"state_dict", "model_state_dict", "model"};
     const struct pickle_value *dictionary = &pickle->values[root];
-    const struct pickle_value *inner = pickle_find(pickle, dictionary, "state_dict");
-    if (inner != NULL && inner->kind == PICKLE_DICTIONARY) {
-        dictionary = inner;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct pickle_value *inner = pickle_find(pickle, dictionary, keys[i]);
+        if (inner != NULL && inner->kind == PICKLE_DICTIONARY) {
+            dictionary = inner;
+            break;
+        }
     }
     for (size_t i = 0; i + 1 < dictionary->as.sequence.count; i += 2) {
         const struct pickle_value *name = item(pickle, dictionary, i), *value = item(pickle, dictionary, i + 1);

@@ -1,6 +1,7 @@
 /* tensors.c: opening a weight file, the list of its tensors, and their values as floats. See tensors.h. */
 #include "weights/tensors.h"
 #include "support/error.h"
+#include "weights/foreign.h"
 #include "weights/half.h"
 #include <errno.h>
 #include <math.h>
@@ -59,13 +60,29 @@ static nst_status open_stream(struct tensor_list *list, nst_error *error) {
     return NST_OK;
 }
 
+/* A file of torch.save's older form begins with the pickle of the integer 0x1950a86a20f9469cfc6c, of any protocol: from
+ * the fourth on the number is preceded by the length of its frame. */
+static bool is_torch_legacy(const unsigned char *start) {
+    static const unsigned char magic[] = {0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+    const size_t protocol_bytes = 2, frame_bytes = 9;
+    return start[0] == 0x80 &&
+           memcmp(start + protocol_bytes + (start[protocol_bytes] == 0x95 ? frame_bytes : 0), magic, sizeof magic) == 0;
+}
+
+/* A file of safetensors begins with the length of its header, of which the upper bytes are zero, and the header. */
+static bool is_safetensors(const unsigned char *start) {
+    bool is_text = true;
+    for (int i = 0; i < 8; i++) {
+        is_text =
+            is_text && (start[i] >= ' ' || start[i] == '\n' || start[i] == '\r' || start[i] == '\t') && start[i] < 0x7f;
+    }
+    return start[8] == '{' && !is_text;
+}
+
 static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     static const unsigned char zip_magic[] = {'P', 'K', 3, 4};
-    /* The integer 0x1950a86a20f9469cfc6c, pickled; the second byte, the pickle protocol, may differ. */
-    static const unsigned char legacy_magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
-                                                 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
     static const unsigned char hdf5_magic[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    unsigned char start[16] = {0}, tar[5];
+    unsigned char start[FOREIGN_START_BYTES] = {0};
     if (list->file_bytes == 0) {
         return fail(error, NST_ERROR_FORMAT, "%s is empty; expected a network (safetensors, torch.save or Keras)",
                     list->path);
@@ -78,21 +95,18 @@ static nst_status list_tensors(struct tensor_list *list, nst_error *error) {
     if (memcmp(start, zip_magic, sizeof zip_magic) == 0) {
         return torch_zip_list(list, error);
     }
-    if (start[0] == 0x80 && memcmp(start + 2, legacy_magic + 2, sizeof legacy_magic - 2) == 0) {
+    if (is_torch_legacy(start)) {
         return torch_legacy_list(list, error);
     }
-    if (start[8] == '{') {
+    if (is_safetensors(start)) {
         return safetensors_list(list, error);
     }
     if (memcmp(start, hdf5_magic, sizeof hdf5_magic) == 0) {
         return keras_list(list, error);
     }
-    if (list->file_bytes >= 512 && !tensor_list_read(list, 257, tar, 5, "", NULL) && memcmp(tar, "ustar", 5) == 0) {
-        return fail(error, NST_ERROR_FORMAT,
-                    "%s is a tar file, as torch.save wrote until 2017; load it with PyTorch and save it again",
-                    list->path);
-    }
-    return fail(error, NST_ERROR_FORMAT, "%s is not a network: expected safetensors, torch.save or Keras", list->path);
+    const char *kind = foreign_kind(start, length);
+    return fail(error, NST_ERROR_FORMAT, "%s is %s", list->path,
+                kind != NULL ? kind : "not a network: expected safetensors, torch.save or Keras");
 }
 
 /* Opens the file at `path` if `list` has no bytes in memory. */
