@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -40,8 +41,13 @@ struct answer {
     int number, process;
 };
 
+static pid_t test_process;
+
 static void triple(void *user, void *result) {
     struct answer *answer = result;
+    if (getpid() == test_process) {
+        _exit(1); /* else this program would end here, and well */
+    }
     *answer = (struct answer){3 * *(int *)user, (int)getpid()};
 }
 
@@ -236,8 +242,21 @@ static void signals_do_not_disturb_waiting(void **state) {
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0, 50000}}, NULL);
     assert_true(child_receive(&child, &byte, 1));
     assert_true(caught);
+    errno = EINTR; /* of a call before: the end of the pipe is no interruption */
+    assert_false(child_receive(&child, &byte, 1));
     child_end(&child, ending);
     assert_int_equal(byte, 'x');
+}
+
+/* Where a program that embeds the library ignores SIGCHLD, the system keeps nothing to wait for. */
+static void ignored_children_end(void **state) {
+    (void)state;
+    int number = 7;
+    struct answer answer = {0, 0};
+    signal(SIGCHLD, SIG_IGN);
+    assert_true(child_run(triple, &number, &answer, sizeof answer, 10000));
+    assert_int_equal(answer.number, 21);
+    signal(SIGCHLD, SIG_DFL);
 }
 
 static void tell_core_limit(void *user, void *result) {
@@ -271,6 +290,7 @@ static void output_is_not_doubled(void **state) {
 }
 
 int main(void) {
+    test_process = getpid();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_is_done_in_another_process),
         cmocka_unit_test(without_an_answer_the_result_is_as_it_was),
@@ -281,6 +301,7 @@ int main(void) {
         cmocka_unit_test(a_child_ends_when_nobody_listens),
         cmocka_unit_test(asking_to_stop_ends_a_child_unless_it_is_ignored),
         cmocka_unit_test(signals_do_not_disturb_waiting),
+        cmocka_unit_test(ignored_children_end),
         cmocka_unit_test(children_leave_no_core_files),
         cmocka_unit_test(output_is_not_doubled),
     };
