@@ -13,6 +13,7 @@ device are built with sanitizers, as in .ci/run. Needs git, CMake, what the test
 
     --count N      how many are tried in each folder [40]
     --seed N       another seed draws others [1]
+    --only TEXT    only lines that hold it, such as NULL
     --slowest S    suites that take longer than S seconds are left out [60]
     --jobs N       processes of a build [all processors]
     --again        tries the survivors once more, after tests were added
@@ -41,7 +42,7 @@ EQUAL_FILE = ROOT / "tests" / "equal_mutants.txt"
 # The suites, by ctest's labels, that are run for a folder other than those of its own name.
 SUITES_OF = {
     "cl": ("network", "loss", "optimizer", "stylize"),
-    "src/support": ("support", "weights", "image", "device"),
+    "src/support": ("support", "image", "device"),
     "src/network": ("network", "device"),
     "src/evaluate": ("evaluate", "stylize"),
     "src/bench": ("bench", "cli"),
@@ -126,14 +127,15 @@ def mutants_of(tree, path):
         yield Mutant(path, text.count("\n", 0, start) + 1, token.start(), token.end(), new, before, after, key)
 
 
-def draw_mutants(tree, folder, seed):
+def draw_mutants(tree, folder, arguments):
     """All of a folder or file, in the order in which they are tried."""
     where = tree / folder
     files = [where] if where.is_file() else [path for ending in ("*.c", "*.h", "*.cl") for path in where.glob(ending)]
     if not files:
         stop(f"there are no sources in {folder}")
-    found = [mutant for path in files for mutant in mutants_of(tree, str(path.relative_to(tree)))]
-    return sorted(found, key=lambda mutant: digest(f"{seed}|{mutant.key}"))
+    found = [mutant for path in files for mutant in mutants_of(tree, str(path.relative_to(tree)))
+             if arguments.only in mutant.before]
+    return sorted(found, key=lambda mutant: digest(f"{arguments.seed}|{mutant.key}"))
 
 
 def read_equal():
@@ -345,7 +347,7 @@ class Results:
 
 def try_folder(folder, arguments, equal, results):
     tried, trial = 0, None
-    for mutant in draw_mutants(pathlib.Path(arguments.work) / "tree", folder, arguments.seed):
+    for mutant in draw_mutants(pathlib.Path(arguments.work) / "tree", folder, arguments):
         if tried == arguments.count:
             break
         verdict = results.verdict(mutant)
@@ -370,7 +372,7 @@ def report(folders, arguments, equal, results):
     print(row.format("folder", "tried", "caught", "equal", "survived", "share", "same code", "not built"))
     for folder in folders:
         count = collections.Counter()
-        for mutant in draw_mutants(ROOT, folder, arguments.seed):
+        for mutant in draw_mutants(ROOT, folder, arguments):
             listed = (mutant.file, mutant.before, mutant.after) in equal
             verdict = results.verdict(mutant)
             if verdict == "survived":
@@ -403,6 +405,7 @@ def parse_arguments():
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
     parser.add_argument("--slowest", type=float, default=60)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--again", action="store_true")
