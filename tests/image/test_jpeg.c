@@ -80,6 +80,27 @@ static void reads_every_kind(void **state) {
         }
 }
 
+/* The ends of the range, which no rounding blurs. In Adobe's CMYK 255 is no ink. */
+static void white_and_black_are_exact(void **state) {
+    (void)state;
+    static const int spaces[][3] = {
+        {1, JCS_GRAYSCALE, JCS_GRAYSCALE}, {3, JCS_RGB, JCS_YCbCr}, {4, JCS_CMYK, JCS_CMYK}};
+    static unsigned char samples[WIDTH * HEIGHT * 4];
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        for (int white = 0; white < 2; white++) {
+            memset(samples, white ? 255 : 0, sizeof samples);
+            struct fixture_jpeg kind = {WIDTH,   HEIGHT, spaces[i][0], spaces[i][1], spaces[i][2], false,
+                                        samples, 0,      false};
+            fixture_write_jpeg("flat.jpg", &kind);
+            nst_picture picture = fixture_read_picture("flat.jpg");
+            for (int j = 0; j < WIDTH * HEIGHT * 3; j++)
+                assert_true(picture.values[j] == (float)white);
+            nst_picture_free(&picture);
+        }
+    }
+    fixture_remove("flat.jpg");
+}
+
 /* Without Adobe's marker, CMYK samples are the inks themselves: the same samples then show the opposite. */
 static void reads_cmyk_without_adobe_marker(void **state) {
     (void)state;
@@ -232,10 +253,15 @@ static void failed_writes_are_noticed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_every_kind),         cmocka_unit_test(reads_cmyk_without_adobe_marker),
-        cmocka_unit_test(orientations_are_applied), cmocka_unit_test(written_pictures_come_back),
-        cmocka_unit_test(quality_chooses_sampling), cmocka_unit_test(damaged_files_are_refused),
-        cmocka_unit_test(huge_headers_are_refused), cmocka_unit_test(failed_writes_are_noticed),
+        cmocka_unit_test(reads_every_kind),
+        cmocka_unit_test(white_and_black_are_exact),
+        cmocka_unit_test(reads_cmyk_without_adobe_marker),
+        cmocka_unit_test(orientations_are_applied),
+        cmocka_unit_test(written_pictures_come_back),
+        cmocka_unit_test(quality_chooses_sampling),
+        cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(huge_headers_are_refused),
+        cmocka_unit_test(failed_writes_are_noticed),
     };
     return cmocka_run_group_tests_name("image.jpeg", tests, fixture_folder_create, fixture_folder_remove);
 }

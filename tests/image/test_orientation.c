@@ -179,6 +179,7 @@ static void xmp_is_read_in_both_forms(void **state) {
         {"tiff:Orientation=\"66\">", 0},
         {"tiff:Orientation=\"\">", 0},
         {"tiff:Orientation>", 0},
+        {"tiff:Orientation:\"6\">", 0},
         {"exif:Orientation=\"6\">", 0},
         {">", 0},
     };

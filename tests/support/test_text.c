@@ -132,9 +132,9 @@ static void bytes(void **state) {
         uint64_t bytes;
         const char *text;
     } cases[] = {
-        {0, "0 bytes"},          {12, "12 bytes"},        {1023, "1023 bytes"},          {1024, "1 KiB"},
-        {1536, "1.5 KiB"},       {320 * 1024, "320 KiB"}, {1024 * 1024 - 1, "1023 KiB"}, {(uint64_t)3 << 29, "1.5 GiB"},
-        {UINT64_MAX, "15.9 EiB"}};
+        {0, "0 bytes"},       {12, "12 bytes"},        {1023, "1023 bytes"},          {1024, "1 KiB"},
+        {1536, "1.5 KiB"},    {320 * 1024, "320 KiB"}, {1024 * 1024 - 1, "1023 KiB"}, {(uint64_t)3 << 29, "1.5 GiB"},
+        {102297, "99.8 KiB"}, {102912, "100 KiB"},     {UINT64_MAX, "15.9 EiB"}};
     char text[32];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         assert_string_equal(text_bytes(cases[i].bytes, text, sizeof text), cases[i].text);
