@@ -25,16 +25,20 @@ static nst_settings odd_settings(void) {
     strcpy(settings.preset, "neural-style");
     settings.content_weight = 7;
     settings.style_weight = 0;
+    settings.style_scale = 2; /* beyond the styles' sizes, at which they are taken */
+    settings.content_layers.layers[0].weight = 5;
+    settings.style_layers.layers[0].weight = 7;
     settings.style_layers.layers[1].weight = 30;
+    settings.style_layers.layers[2].weight = 0.1;
     return settings;
 }
 
-static void distances_agree_with_the_reference(void **state) {
+static void check_distances(nst_context *context, nst_picture style) {
     nst_network *network = random_network(SMALL_NETWORK, 31);
     nst_settings settings = odd_settings(), plain = small_settings(1);
     plain.content_weight = plain.style_weight = 1;
     plain.tv_weight = 0;
-    nst_picture content = make_hills(41, 30, 3), style = make_stripes(33, 37), picture = make_stripes(41, 30);
+    nst_picture content = make_hills(41, 30, 3), picture = make_stripes(41, 30);
     struct reference_picture references[] = {to_reference(&content), to_reference(&style), to_reference(&picture)};
     struct reference_objective reference;
     const double share = 1;
@@ -44,7 +48,7 @@ static void distances_agree_with_the_reference(void **state) {
 
     nst_judgement judgement;
     nst_error error;
-    check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &content, &style}, &judgement, &error),
+    check(nst_judge(context, network, &settings, &(nst_judge_pictures){&picture, &content, &style}, &judgement, &error),
           &error);
     assert_int_equal(judgement.width, 41);
     assert_int_equal(judgement.height, 30);
@@ -69,6 +73,13 @@ static void distances_agree_with_the_reference(void **state) {
     nst_picture_free(&style);
     nst_picture_free(&picture);
     random_network_free(network);
+}
+
+/* Styles smaller and larger than the picture, which share its buffers. */
+static void distances_agree_with_the_reference(void **state) {
+    check_distances(*state, make_stripes(33, 37));
+    check_distances(*state, make_stripes(21, 17));
+    check_distances(*state, make_stripes(73, 67));
 }
 
 /* A picture is no way from itself, also where the content must be resized to it; alpha does not count. */
