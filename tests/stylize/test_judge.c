@@ -145,11 +145,33 @@ static void what_cannot_be_judged(void **state) {
     random_network_free(network);
 }
 
+/* A device that has the memory, but not in one piece. */
+static void what_is_too_large_in_one_piece_is_refused(void **state) {
+    nst_context *context = *state;
+    uint64_t before = context->allocated_bytes, largest = context->info.largest_allocation_bytes;
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_settings settings = small_settings(1);
+    nst_picture picture = make_hills(128, 96, 3);
+    nst_judge_pictures pictures = {&picture, &picture, &picture};
+    nst_judgement judgement;
+    nst_error error;
+    context->info.largest_allocation_bytes = 128 * 96 * 8 * sizeof(float) - 1; /* a map of relu1_1 */
+    nst_status status = nst_judge(context, network, &settings, &pictures, &judgement, &error);
+    context->info.largest_allocation_bytes = largest;
+    assert_int_equal(status, NST_ERROR_MEMORY);
+    assert_int_equal(strncmp(error.message, "128x96 pixels need ", 19), 0); /* the plan's words, not an allocation's */
+    assert_true(context->allocated_bytes == before);
+    check(nst_judge(context, network, &settings, &pictures, &judgement, &error), &error);
+    nst_picture_free(&picture);
+    random_network_free(network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distances_agree_with_the_reference),
         cmocka_unit_test(nothing_is_far_from_itself),
         cmocka_unit_test(what_cannot_be_judged),
+        cmocka_unit_test(what_is_too_large_in_one_piece_is_refused),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
