@@ -1,6 +1,10 @@
 /* matching.c: nearest neighbors on the device; see matching.h. */
 #include "loss/matching.h"
 
+#include "support/error.h"
+#include "support/random.h"
+
+#include <math.h>
 #include <stdio.h>
 
 enum {
@@ -15,7 +19,8 @@ struct tile_shape {
     int rows, vectors;
 };
 static struct tile_shape tile_shape_of(const nst_context *context) {
-    return context->channel_block == 16 ? (struct tile_shape){8, 2} : (struct tile_shape){4, 2};
+    int block = context->channel_block;
+    return (struct tile_shape){block == 16 ? 8 : block == 8 ? 6 : 4, 2};
 }
 
 static int ceiling_divide(int a, int b) {
@@ -24,6 +29,10 @@ static int ceiling_divide(int a, int b) {
 
 nst_status matching_create(nst_context *context, struct matching *matching, nst_error *error) {
     *matching = (struct matching){0};
+    if (!context->loops_in_kernel && context->channel_block != 1) {
+        return fail(error, NST_ERROR_ARGUMENT, "there are no nearest neighbors for GPUs with a channel block of %d",
+                    context->channel_block);
+    }
     struct tile_shape tile = tile_shape_of(context);
     char options[64] = "";
     if (context->loops_in_kernel) {
@@ -168,4 +177,12 @@ nst_status matching_gather(nst_context *context, const struct matching *matching
                                 arg_int(to->first_block), arg_int(to->blocks), arg_int(to->positions),
                                 arg_int(from->positions), arg_int(targets->first_index)),
                       error);
+}
+
+void matching_projection(uint64_t seed, int dimensions, int channels, float *weights) {
+    struct random_generator generator = random_from_seed(seed);
+    float size = 1 / sqrtf((float)dimensions);
+    for (size_t i = 0; i < (size_t)dimensions * (size_t)channels; ++i) {
+        weights[i] = random_bits(&generator) >> 63 ? size : -size;
+    }
 }

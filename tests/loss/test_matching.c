@@ -2,6 +2,7 @@
  * float64: parts with weights and bounds, ties, vectors without direction. */
 #include "fixture.h"
 #include "loss/matching.h"
+#include "network/convolution.h"
 #include "reference/cosine.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ struct problem_size {
     int channels, positions, style_positions;
 };
 static const struct problem_size sizes[] = {{1, 1, 1},      {3, 15, 7},    {20, 15, 70},  {20, 3, 1100},
-                                            {64, 527, 100}, {65, 68, 527}, {300, 130, 65}};
+                                            {64, 527, 100}, {65, 68, 527}, {2700, 17, 65}};
 
 /* ---- Sets of vectors ----------------------------------------------------------------------------------------------- */
 
@@ -340,6 +341,46 @@ static void vectors_without_direction_match_something(void **state) {
     free_set(*state, &style);
 }
 
+/* As a 1x1 convolution of the stack, at the grid that its positions are. */
+static void a_projection_keeps_cosines(void **state) {
+    enum { CHANNELS = 64, ROWS = 5, COLUMNS = 7, POSITIONS = ROWS * COLUMNS, DIMENSIONS = 512 };
+    nst_error error;
+    struct map_size size = {CHANNELS, ROWS, COLUMNS, false}, projected_size = {DIMENSIONS, ROWS, COLUMNS, false};
+    float *weights = allocate(DIMENSIONS * CHANNELS, sizeof *weights), *values = random_map(1, size);
+    matching_projection(5, DIMENSIONS, CHANNELS, weights);
+    struct convolution_shape shape = {.in_channels = CHANNELS, .out_channels = DIMENSIONS, .kernel_size = 1};
+    struct convolution_weights filters = {.filters = weights};
+    struct convolution *projection;
+    check(convolution_create(*state, &shape, NULL, &filters, &projection, &error), &error);
+    uint64_t scratch_bytes = convolution_scratch_bytes(projection, ROWS, COLUMNS);
+    struct convolution_call call = {.height = ROWS,
+                                    .width = COLUMNS,
+                                    .input = upload_map(*state, values, size),
+                                    .output = upload_map(*state, values, projected_size),
+                                    .scratch = scratch_bytes ? create_zero(*state, scratch_bytes) : NULL};
+    check(convolution_run(*state, projection, &call, &error), &error);
+    float *got = download_map(*state, call.output, projected_size);
+    double *vectors = to_doubles(values, elements_of(size)), *projected = to_doubles(got, elements_of(projected_size));
+    struct reference_vectors before = {vectors, CHANNELS, POSITIONS}, after = {projected, DIMENSIONS, POSITIONS};
+    struct reference_pair pair = {before, before, NULL, NULL}, projected_pair = {after, after, NULL, NULL};
+    double squares = 0;
+    for (int p = 0; p < POSITIONS * POSITIONS; ++p) {
+        double change = reference_cosine(&projected_pair, p / POSITIONS, p % POSITIONS) -
+                        reference_cosine(&pair, p / POSITIONS, p % POSITIONS);
+        squares += change * change;
+    }
+    assert_true(sqrt(squares / (POSITIONS * POSITIONS)) < 1.2 / sqrt(DIMENSIONS));
+    buffer_release(*state, &call.input);
+    buffer_release(*state, &call.output);
+    buffer_release(*state, &call.scratch);
+    convolution_destroy(*state, projection);
+    free(weights);
+    free(values);
+    free(got);
+    free(vectors);
+    free(projected);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_agrees_with_the_reference),
@@ -347,6 +388,7 @@ int main(void) {
         cmocka_unit_test(the_first_of_equal_ones_wins),
         cmocka_unit_test(targets_are_gathered_from_one_part),
         cmocka_unit_test(vectors_without_direction_match_something),
+        cmocka_unit_test(a_projection_keeps_cosines),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
