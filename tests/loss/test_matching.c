@@ -86,6 +86,19 @@ static void free_set(nst_context *context, struct set *set) {
     free(set->means);
 }
 
+/* The vectors as they are: their mean counts as zero. */
+static void forget_mean(nst_context *context, struct set *set) {
+    nst_error error;
+    struct samples samples;
+    struct sample_squares squares = {.squares = set->device.squares};
+    const struct sample_stack *stack = &set->device.stack;
+    size_t bytes = (size_t)sample_stack_bytes(context, stack->first_block + stack->blocks, 1);
+    check(samples_create(context, false, &samples, &error), &error);
+    check(samples_squares(context, &samples, stack, &squares, &error), &error);
+    check(buffer_fill_zero(context, set->device.mean, bytes, &error), &error);
+    samples_release(&samples);
+}
+
 static float *positive_array(uint64_t seed, int channels, int positions) {
     return random_uniform_array(seed, (size_t)channels * (size_t)positions, 0, 1);
 }
@@ -272,12 +285,8 @@ static void check_targets(nst_context *context, const struct problem_size *size,
         index[p] = p * 7 % (3 * style_positions) - 1; /* -1: of no part */
     }
     check(buffer_write(context, search.best.index, 0, index, (size_t)positions * sizeof *index, &error), &error);
-    if (!centered) { /* squares are those of the vectors as they are */
-        struct samples samples;
-        struct sample_squares squares = {.squares = style.device.squares};
-        check(samples_create(context, false, &samples, &error), &error);
-        check(samples_squares(context, &samples, &style.device.stack, &squares, &error), &error);
-        samples_release(&samples);
+    if (!centered) {
+        forget_mean(context, &style);
     }
     struct matching_targets targets = {.style = style.device, .first_index = style_positions};
     targets.style.mean = centered ? style.device.mean : NULL;
@@ -314,31 +323,45 @@ static void targets_are_gathered_from_one_part(void **state) {
     }
 }
 
-/* Constant maps: all vectors are their mean. */
-static void vectors_without_direction_match_something(void **state) {
+/* Content and style whose vectors are all the same; every style vector is given this similarity, and the first wins. */
+static void check_constant(nst_context *context, float content_value, float style_value, bool centered,
+                           float similarity) {
     enum { CHANNELS = 5, POSITIONS = 9 };
     const struct problem_size size = {CHANNELS, POSITIONS, POSITIONS};
     nst_error error;
-    float *ones[2];
+    const float values[2] = {content_value, style_value};
+    struct set sets[2];
     for (int i = 0; i < 2; ++i) {
-        ones[i] = random_uniform_array(1, CHANNELS * POSITIONS, 1, 1);
+        float *constant = random_uniform_array(1, CHANNELS * POSITIONS, values[i], values[i]);
+        sets[i] = create_set(context, constant, CHANNELS, POSITIONS, 0);
+        if (!centered) {
+            forget_mean(context, &sets[i]);
+        }
     }
-    struct set content = create_set(*state, ones[0], CHANNELS, POSITIONS, 0);
-    struct set style = create_set(*state, ones[1], CHANNELS, POSITIONS, 0);
-    struct search search = begin_search(*state, &size);
-    struct matching_part part = {.content = content.device, .style = style.device, .factor = 1};
-    check(matching_run(*state, &search.matching, &part, &search.scratch, &search.best, &error), &error);
-    int *index = found_indices(*state, &search);
-    float *similarity = download(*state, search.best.similarity, POSITIONS * sizeof *similarity);
+    struct search search = begin_search(context, &size);
+    struct matching_part part = {.content = sets[0].device, .style = sets[1].device, .factor = 1};
+    check(matching_run(context, &search.matching, &part, &search.scratch, &search.best, &error), &error);
+    int *index = found_indices(context, &search);
+    float *found = download(context, search.best.similarity, POSITIONS * sizeof *found);
     for (int p = 0; p < POSITIONS; ++p) {
         assert_int_equal(index[p], 0);
-        assert_true(similarity[p] == 0);
+        assert_true(fabsf(found[p] - similarity) < 1e-6f);
     }
     free(index);
-    free(similarity);
-    end_search(*state, &search);
-    free_set(*state, &content);
-    free_set(*state, &style);
+    free(found);
+    end_search(context, &search);
+    free_set(context, &sets[0]);
+    free_set(context, &sets[1]);
+}
+
+/* Constant maps: all vectors are their mean. */
+static void vectors_without_direction_match_something(void **state) {
+    check_constant(*state, 1, 1, true, 0);
+}
+
+/* Behind the last style vector there is nothing, which would be nearer than what points the other way. */
+static void opposite_vectors_match(void **state) {
+    check_constant(*state, 1, -1, false, -1);
 }
 
 /* As a 1x1 convolution of the stack, at the grid that its positions are. */
@@ -388,6 +411,7 @@ int main(void) {
         cmocka_unit_test(the_first_of_equal_ones_wins),
         cmocka_unit_test(targets_are_gathered_from_one_part),
         cmocka_unit_test(vectors_without_direction_match_something),
+        cmocka_unit_test(opposite_vectors_match),
         cmocka_unit_test(a_projection_keeps_cosines),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
