@@ -104,6 +104,47 @@ static double minimize(nst_context *context, struct optimizer_settings settings,
     return value;
 }
 
+/* The first step: of the projected gradient p, by -L L^T p, so long that L^T p, with all its elements, has the root mean
+ * square that is asked for; what is held stays, though in the variables of the metric it moves. */
+static void first_step_within_bounds(void **state) {
+    enum { COUNT = 48 }; /* nothing is padded: the mean is over the padded vector */
+    const struct optimizer_shape line = {1, 1, COUNT};
+    struct optimizer_settings settings = lbfgs_settings(5);
+    settings.correlation = correlation;
+    settings.first_step_rms = 0.05;
+    settings.bounded = true;
+    settings.low = -0.6;
+    settings.high = 0.6;
+    float *start = random_array(6, COUNT);
+    double gradient[COUNT], projected[COUNT], squares = 0;
+    for (int i = 0; i < COUNT; ++i) {
+        start[i] = (float)fmin(fmax((double)start[i], settings.low), settings.high);
+        gradient[i] = 1 + sin(i);
+        projected[i] = (double)start[i] <= (double)(float)settings.low ? 0 : gradient[i];
+    }
+    double *transposed = multiply(projected, line, true), *direction = multiply(transposed, line, false);
+    for (int i = 0; i < COUNT; ++i) {
+        squares += transposed[i] * transposed[i];
+    }
+    double step = settings.first_step_rms / sqrt(squares / COUNT);
+    struct minimizer minimizer;
+    minimizer_open(&minimizer, *state, &settings, start, COUNT);
+    assert_true(minimizer_step(&minimizer, gradient));
+    double *moved = minimizer_vector(&minimizer);
+    int held = 0;
+    for (int i = 0; i < COUNT; ++i) {
+        double expected = fmin(fmax((double)start[i] - step * direction[i], settings.low), settings.high);
+        held += projected[i] != gradient[i];
+        assert_true(fabs(moved[i] - (projected[i] != gradient[i] ? (double)start[i] : expected)) < 1e-6);
+    }
+    assert_in_range(held, 3, COUNT - 3);
+    free(moved);
+    minimizer_close(&minimizer);
+    free(transposed);
+    free(direction);
+    free(start);
+}
+
 /* The same minimum, and nearer to it after the same steps. */
 static void smooth_problems_go_faster(void **state) {
     struct optimizer_settings plain = lbfgs_settings(10), smooth = plain;
@@ -119,6 +160,7 @@ static void smooth_problems_go_faster(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_agree_with_their_matrices),
+        cmocka_unit_test(first_step_within_bounds),
         cmocka_unit_test(smooth_problems_go_faster),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
