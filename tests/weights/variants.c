@@ -264,18 +264,20 @@ static void test_alignment(void **state) {
 
 static void test_metadata(void **state) {
     static const char *const metadata[] = {
-        "\"__metadata__\":{\"format\":\"pt\"},",
-        "\"__metadata__\":{\"epoch\":3,\"rate\":1e-3,\"best\":null,\"done\":true,\"list\":[1],\"inner\":{\"a\":\"b\"}}"
-        ",",
-        "\"__metadata__\":{\"input\":7,\"source\":[\"here\"]},",
-        "\"__metadata__\":{},",
-        "\"__metadata__\":[1,2],",
-        "\"__metadata__\":\"text\",",
-        "\"__metadata__\":null,",
+        "{\"format\":\"pt\"}",
+        "{\"epoch\":3,\"rate\":1e-3,\"best\":null,\"done\":true,\"list\":[1],\"inner\":{\"a\":\"b\"}}",
+        "{\"input\":7,\"source\":[\"here\"]}",
+        "{}",
+        "[1,2]",
+        "\"text\"",
+        "null",
     };
+    char entry[256];
     (void)state;
-    for (size_t i = 0; i < COUNT(metadata); i++)
-        assert_weights(write_variant(metadata[i], i));
+    for (size_t i = 0; i < COUNT(metadata); i++) {
+        snprintf(entry, sizeof entry, "\"__metadata__\":%s,", metadata[i]);
+        assert_weights(write_variant(entry, i));
+    }
     assert_open_fails(write_variant("\"__metadata__\":{\"nst.network\":7},", 0), &caffe, NST_ERROR_FORMAT,
                       "nst.network is not a text");
 }
