@@ -106,7 +106,7 @@ static double minimize(nst_context *context, struct optimizer_settings settings,
 
 /* The first step: of the projected gradient p, by -L L^T p, so long that L^T p, with all its elements, has the root mean
  * square that is asked for; what is held stays, though in the variables of the metric it moves. */
-static void first_step_within_bounds(void **state) {
+static void check_first_step(nst_context *context, double gradient_size) {
     enum { COUNT = 48 }; /* nothing is padded: the mean is over the padded vector */
     const struct optimizer_shape line = {1, 1, COUNT};
     struct optimizer_settings settings = lbfgs_settings(5);
@@ -119,7 +119,7 @@ static void first_step_within_bounds(void **state) {
     double gradient[COUNT], projected[COUNT], squares = 0;
     for (int i = 0; i < COUNT; ++i) {
         start[i] = (float)fmin(fmax((double)start[i], settings.low), settings.high);
-        gradient[i] = 1 + sin(i);
+        gradient[i] = gradient_size * (1 + sin(i));
         projected[i] = (double)start[i] <= (double)(float)settings.low ? 0 : gradient[i];
     }
     double *transposed = multiply(projected, line, true), *direction = multiply(transposed, line, false);
@@ -128,7 +128,7 @@ static void first_step_within_bounds(void **state) {
     }
     double step = settings.first_step_rms / sqrt(squares / COUNT);
     struct minimizer minimizer;
-    minimizer_open(&minimizer, *state, &settings, start, COUNT);
+    minimizer_open(&minimizer, context, &settings, start, COUNT);
     assert_true(minimizer_step(&minimizer, gradient));
     double *moved = minimizer_vector(&minimizer);
     int held = 0;
@@ -143,6 +143,11 @@ static void first_step_within_bounds(void **state) {
     free(transposed);
     free(direction);
     free(start);
+}
+
+static void first_step_within_bounds(void **state) {
+    check_first_step(*state, 1);
+    check_first_step(*state, 1e-3);
 }
 
 /* The same minimum, and nearer to it after the same steps. */
