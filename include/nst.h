@@ -213,7 +213,7 @@ const char *nst_network_sha256(const nst_network *network); /* of that file, 64 
 /* ---- Stylizing ------------------------------------------------------------------------------------------------- */
 
 typedef enum nst_optimizer {
-    NST_AUTO,  /* what was measured to be fastest: L-BFGS, for the preset neural-style in a metric of its own */
+    NST_AUTO,  /* what was measured to be fastest with the preset: L-BFGS, in a metric where that helps */
     NST_LBFGS, /* as PyTorch's */
     NST_ADAM
 } nst_optimizer;
@@ -249,9 +249,9 @@ typedef struct nst_layer_list {
 #define NST_PRESET_LENGTH 32
 
 typedef struct nst_settings {
-    char preset[NST_PRESET_LENGTH]; /* what is minimized and how, see nst_settings_init */
-    int size_px;     /* longer side of the result, up to NST_MAX_SIZE_PX */
-    int scale_count; /* 0: chosen from the size */
+    char preset[NST_PRESET_LENGTH]; /* name of an nst_preset */
+    int size_px;                    /* longer side of the result, up to NST_MAX_SIZE_PX */
+    int scale_count;                /* 0: chosen from the size */
     int iterations[NST_MAX_SCALES];
     int iteration_count; /* how many of `iterations` are given: 1 for every scale, or one per scale */
     nst_optimizer optimizer;
@@ -269,9 +269,19 @@ typedef struct nst_settings {
     bool original_colors; /* luma of the result, chroma of the content */
 } nst_settings;
 
-/* Fills in the defaults of a preset, whose name then stands in settings->preset: "gram", nst's own, which NULL and
- * "default" stand for too, or "neural-style" for neural-style-pt's losses, constants and steps. Errors:
- * NST_ERROR_ARGUMENT (unknown name: the message suggests the nearest). */
+/* A preset: what is minimized, how pictures are prepared, and how the image is optimized. The texts are the library's
+ * own. */
+typedef struct nst_preset {
+    const char *name;
+    const char *summary; /* half a line */
+    const char *network; /* by name, the only one with which the preset is exact; NULL: any */
+} nst_preset;
+
+/* The preset of that place in the list, the default one first: "gram", nst's own. False behind the last. */
+bool nst_preset_at(int index, nst_preset *preset);
+
+/* Fills in the defaults of a preset, whose name then stands in settings->preset; NULL and "default" stand for the
+ * first. Errors: NST_ERROR_ARGUMENT (unknown name: the message suggests the nearest and lists all). */
 nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_error *error);
 
 typedef struct nst_layer_loss {

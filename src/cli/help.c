@@ -79,6 +79,40 @@ void help_command(const struct command *command, FILE *stream) {
     print_options(command, stream);
 }
 
+/* " --size=512 --scales=auto ..." behind what `text` holds. */
+static void append_main_options(const struct option_table *table, const void *values, char *text, size_t size) {
+    static const char *const names[] = {"size",           "scales",       "iterations", "optimizer", "init",
+                                        "content-weight", "style-weight", "tv-weight",  "pooling",   "network"};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        for (size_t i = 0; i < table->count; i++) {
+            char value[256];
+            size_t used = strlen(text);
+            if (strcmp(table->options[i].name, names[n]) == 0) {
+                option_format(&table->options[i], values, value, sizeof value);
+                snprintf(text + used, size - used, " --%s=%s", names[n], value);
+            }
+        }
+    }
+}
+
+void help_presets(const struct command *command, FILE *stream) {
+    nst_preset preset;
+    fprintf(stream, "nst ... --preset NAME: what is minimized, how pictures are prepared, how the image is optimized.\n"
+                    "A preset sets the defaults of the other options, of which these are the main ones.\n\n");
+    for (int i = 0; nst_preset_at(i, &preset); i++) {
+        char left[64], text[1024];
+        void *values = calloc(1, command->values_size);
+        snprintf(left, sizeof left, "  %s%s", preset.name, i == 0 ? " (default)" : "");
+        snprintf(text, sizeof text, "%s:", preset.summary);
+        if (values && !command->set_defaults(values, preset.name, NULL)) {
+            append_main_options(command->table, values, text, sizeof text);
+        }
+        fprintf(stream, "%-*s", HELP_COLUMN, left);
+        print_wrapped(text, HELP_COLUMN, stream);
+        free(values);
+    }
+}
+
 void help_program(const struct command *const *commands, size_t count, FILE *stream) {
     fprintf(stream, "nst %s: neural style transfer on any OpenCL device\n\n", NST_VERSION);
     fprintf(stream, "nst [%s] %s\n", commands[0]->name, commands[0]->usage);
@@ -86,7 +120,7 @@ void help_program(const struct command *const *commands, size_t count, FILE *str
         fprintf(stream, "nst %s %-*s %s\n", commands[i]->name, 36 - (int)strlen(commands[i]->name), commands[i]->usage,
                 commands[i]->summary);
     }
-    fprintf(stream, "nst %-37s %s\nnst %-37s %s\n\n", "help [COMMAND]", "print this, or the help of a command",
-            "--version", "print the version");
+    fprintf(stream, "nst %-37s %s\nnst %-37s %s\n\n", "help [COMMAND|presets]",
+            "print this, the help of a command, or the presets", "--version", "print the version");
     print_options(commands[0], stream);
 }

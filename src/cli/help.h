@@ -10,4 +10,7 @@ void help_command(const struct command *command, FILE *stream);
 /* The help of the program: its commands, and the options of the first of them. */
 void help_program(const struct command *const *commands, size_t count, FILE *stream);
 
+/* The presets, each with what it sets of the command's main options, as it would be typed. */
+void help_presets(const struct command *command, FILE *stream);
+
 #endif

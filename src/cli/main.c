@@ -25,8 +25,9 @@ static const struct command *find_command(const char *name) {
     return NULL;
 }
 
-static int fail_unknown(const char *name) {
-    const char *names[COMMAND_COUNT + 1] = {"help"};
+/* `besides`: what else could have been meant. */
+static int fail_unknown(const char *name, const char *besides) {
+    const char *names[COMMAND_COUNT + 1] = {besides};
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         names[i + 1] = commands[i]->name;
     }
@@ -42,15 +43,19 @@ static int fail_unknown(const char *name) {
     return command_error(&error);
 }
 
-/* nst help [COMMAND] */
+/* nst help [COMMAND|presets] */
 static int help(int argc, char **argv) {
     if (argc < 3) {
         help_program(commands, COMMAND_COUNT, stdout);
         return EXIT_FINE;
     }
+    if (strcmp(argv[2], "presets") == 0) {
+        help_presets(&command_stylize, stdout);
+        return EXIT_FINE;
+    }
     const struct command *command = find_command(argv[2]);
     if (!command) {
-        return fail_unknown(argv[2]);
+        return fail_unknown(argv[2], "presets");
     }
     help_command(command, stdout);
     return EXIT_FINE;
@@ -92,7 +97,7 @@ static int dispatch(int argc, char **argv) {
     }
     /* What is neither an option nor looks like a file was meant to be a command. */
     if (*word && *word != '-' && !strpbrk(word, "./\\") && !file_exists(word)) {
-        return fail_unknown(word);
+        return fail_unknown(word, "help");
     }
     return run(&command_stylize, argc, argv, 1);
 }

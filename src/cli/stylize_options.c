@@ -54,7 +54,7 @@ static const struct option options[] = {
      .recorded = true, .help = "layers that hold the style: relu1_1,relu2_1:0.5,..."},
 
     {"preset", 'p', "NAME", "Optimization", OPTION_TEXT, FIELD(preset), .recorded = true,
-     .help = "default, or neural-style for that program's exact method"},
+     .help = "what is minimized and how: 'nst help presets' lists them"},
     {"scales", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.scale_count), .minimum = 1, .maximum = NST_MAX_SCALES,
      .zero = "auto", .recorded = true, .help = "sizes to go through, from small to large"},
     {"iterations", 'i', "N[,N...]", NULL, OPTION_INTEGERS, LIST(settings.iterations, settings.iteration_count,
@@ -88,19 +88,28 @@ static const struct option options[] = {
 
 const struct option_table stylize_table = {options, sizeof options / sizeof options[0]};
 
-nst_status stylize_defaults(void *values, const char *preset, nst_error *error) {
+/* The preset that the settings name. */
+static nst_preset preset_of(const nst_settings *settings) {
+    nst_preset preset;
+    int i = 0;
+    while (nst_preset_at(i, &preset) && strcmp(preset.name, settings->preset) != 0) {
+        i++;
+    }
+    return preset;
+}
+
+nst_status stylize_defaults(void *values, const char *preset_name, nst_error *error) {
     struct stylize_options *defaults = values;
-    /* That program's method is exact only with its network. */
-    bool needs_original = preset && strcmp(preset, "neural-style") == 0;
-    *defaults = (struct stylize_options){
-        .preset = preset ? preset : "default",
-        .depth_bits = 8,
-        .jpeg_quality = 95,
-        .network = needs_original ? "vgg19" : WEIGHTS_DEFAULT_NAME,
-    };
-    nst_status status = nst_settings_init(&defaults->settings, preset, error);
+    *defaults = (struct stylize_options){.depth_bits = 8, .jpeg_quality = 95};
+    nst_status status = nst_settings_init(&defaults->settings, preset_name, error);
+    if (status) {
+        return status;
+    }
+    nst_preset preset = preset_of(&defaults->settings);
+    defaults->preset = preset.name;
+    defaults->network = preset.network ? preset.network : WEIGHTS_DEFAULT_NAME;
     defaults->init = defaults->settings.init == NST_INIT_RANDOM ? "random" : "content";
-    return status;
+    return NST_OK;
 }
 
 /* Sets settings.init from the word, which is the path of a picture unless it is one of two names. */
@@ -174,6 +183,9 @@ nst_status stylize_options_read(const struct arguments *arguments, struct styliz
     nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
     if (!status) {
         status = arguments_store(arguments, options, error);
+    }
+    if (!status) { /* what "default" stands for is recorded, since it may change */
+        options->preset = preset_of(&options->settings).name;
     }
     /* A number of iterations for each scale says how many scales there are. */
     if (!status && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&

@@ -6,8 +6,8 @@
 
 struct stylize_options {
     nst_settings settings;
-    const char *preset;
-    const char *init; /* content, random, or the path of a picture */
+    const char *preset; /* its name, owned by the library */
+    const char *init;   /* content, random, or the path of a picture */
     const char *output, *log;
     int depth_bits, jpeg_quality;
     int save_every; /* iterations; 0: never */

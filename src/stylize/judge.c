@@ -1,4 +1,4 @@
-/* judge.c: the distances of a picture from content and style: the losses of the default recipe, evaluated once with
+/* judge.c: the distances of a picture from content and style: losses relative to their targets, evaluated once with
  * every weight at 1; see nst.h. */
 #include "nst.h"
 
@@ -18,17 +18,24 @@ struct judge {
     struct evaluation *evaluation;
 };
 
+/* No preset: the distances are the same whatever a job minimizes. */
+static const struct recipe distances = {
+    .name = "distances",
+    .filter = RESIZE_LANCZOS3,
+    .losses = {{.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}},
+               {.kind = "gram", .group = RECIPE_STYLE, .options = {.relative = true}}},
+    .loss_count = 2,
+};
+
 /* Settings with which the loss of each layer is its distance. */
 static nst_settings judging_settings(const nst_settings *settings) {
     nst_settings judging;
-    nst_settings_init(&judging, "gram", NULL);
+    nst_settings_init(&judging, NULL, NULL);
     judging.content_layers = settings->content_layers;
     judging.style_layers = settings->style_layers;
     judging.pooling = settings->pooling;
     judging.style_scale = settings->style_scale;
-    judging.content_weight = judging.content_layers.count;
-    judging.style_weight = judging.style_layers.count;
-    judging.tv_weight = 0;
+    judging.content_weight = judging.style_weight = 1;
     judging.precision = NST_PRECISION_SINGLE;
     for (int i = 0; i < judging.content_layers.count; ++i) {
         judging.content_layers.layers[i].weight = 1;
@@ -66,7 +73,7 @@ static nst_status plan_and_allocate(struct judge *judge, nst_error *error) {
 /* Resizes a picture and puts it into the image buffer. */
 static nst_status upload(const struct judge *judge, const nst_picture *picture, struct image_size size,
                          nst_error *error) {
-    struct transfer transfer = {.center = objective_center(judge->objective), .filter = RESIZE_LANCZOS3};
+    struct transfer transfer = {.center = objective_center(judge->objective), .filter = distances.filter};
     return transfer_resized(judge->context, picture, size, &transfer, evaluation_image(judge->evaluation), error);
 }
 
@@ -102,20 +109,20 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
                     NST_MAX_LAYERS, content_count, style_count);
     }
     nst_settings judging = judging_settings(settings);
-    const struct recipe *recipe;
+    struct objective_spec spec;
     nst_status status = settings_check_ranges(&judging, error);
-    status = status ? status : recipe_find(recipe_table(context), judging.preset, &recipe, error);
     if (status) {
         return status;
     }
+    recipe_objective(&distances, &judging, &spec);
     const nst_picture *picture = pictures->picture;
     int size_px = picture->width > picture->height ? picture->width : picture->height;
     struct judge judge = {
         .context = context,
         .size = {.height = picture->height, .width = picture->width},
-        .style_size = scales_style_size(recipe, judging.style_scale, pictures->style, size_px),
+        .style_size = scales_style_size(&distances, judging.style_scale, pictures->style, size_px),
     };
-    status = recipe_create_objective(context, network, &judging, NULL, &judge.objective, error);
+    status = objective_create(context, network, &spec, &judge.objective, error);
     status = status ? status : check_size(&judge, "picture", judge.size, error);
     status = status ? status : check_size(&judge, "style", judge.style_size, error);
     status = status ? status : plan_and_allocate(&judge, error);

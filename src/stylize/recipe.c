@@ -31,6 +31,7 @@
     }
 
 static const struct recipe builtin_recipes[] = {
+    /* the default one first */
     /* Our own: several scales, each layer's loss relative to its target's size, so that weights mean the same for every
      * network and at every size. */
     {
@@ -75,7 +76,8 @@ static const struct recipe builtin_recipes[] = {
      * they are to be reproduced exactly. The metric of the automatic optimizer was found by trial, see docs/design.md. */
     {
         .name = "neural-style",
-        .summary = "the losses, constants and steps of neural-style-pt",
+        .summary = "the losses, constants and steps of neural-style-pt, exactly",
+        .network = "vgg19",
         .filter = RESIZE_TRIANGLE,
         .rounds_to_bytes = true,
         .rounds_sizes_down = true,
@@ -117,8 +119,6 @@ static const struct recipe builtin_recipes[] = {
     {.name = NULL},
 };
 
-#define DEFAULT_RECIPE "gram"
-
 /* ---- Table ------------------------------------------------------------------------------------------------------- */
 
 const struct recipe *recipe_table(const nst_context *context) {
@@ -141,11 +141,11 @@ static nst_status fail_unknown(const struct recipe *table, const char *name, nst
 
 nst_status recipe_find(const struct recipe *table, const char *name, const struct recipe **recipe, nst_error *error) {
     char wanted[NST_PRESET_LENGTH]; /* that of settings may have no end */
-    snprintf(wanted, sizeof wanted, "%.*s", (int)sizeof wanted - 1, name ? name : DEFAULT_RECIPE);
-    if (strcmp(wanted, "default") == 0) {
-        strcpy(wanted, DEFAULT_RECIPE);
-    }
+    snprintf(wanted, sizeof wanted, "%.*s", (int)sizeof wanted - 1, name ? name : "default");
     *recipe = table;
+    if (strcmp(wanted, "default") == 0) {
+        return NST_OK;
+    }
     while ((*recipe)->name && strcmp((*recipe)->name, wanted) != 0) {
         ++*recipe;
     }
@@ -159,6 +159,15 @@ nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_err
         *settings = recipe->defaults;
     }
     return status;
+}
+
+bool nst_preset_at(int index, nst_preset *preset) {
+    const struct recipe *row = recipe_table(NULL);
+    for (int i = 0; i < index && row->name; ++i) {
+        ++row;
+    }
+    *preset = (nst_preset){.name = row->name, .summary = row->summary, .network = row->network};
+    return row->name != NULL;
 }
 
 /* ---- From settings ----------------------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct recipe_optimizer {
 struct recipe {
     const char *name; /* NULL behind the last row of a table */
     const char *summary;
+    const char *network; /* by name, the only one with which the recipe is exact; NULL: any */
 
     /* Pictures to images. */
     enum resize_filter filter;
@@ -49,8 +50,8 @@ struct recipe {
     nst_settings defaults;
 };
 
-/* The recipes that a context knows, and the row of that name; NULL stands for the default one. Errors:
- * NST_ERROR_ARGUMENT, with the names there are and the nearest. */
+/* The recipes that a context knows, the default one first, and the row of that name; NULL and "default" stand for the
+ * first. Errors: NST_ERROR_ARGUMENT, with the names there are and the nearest. */
 const struct recipe *recipe_table(const nst_context *context);
 nst_status recipe_find(const struct recipe *table, const char *name, const struct recipe **recipe, nst_error *error);
 

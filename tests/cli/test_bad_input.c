@@ -63,6 +63,7 @@ static const struct row {
     {PICTURES NETWORK OUT "--preset nueral-style", 2, .words = {"nueral-style", "neural-style"}},
     {"devcies", 2, .words = {"devcies", "did you mean devices"}},
     {"help weihgts", 2, .words = {"weihgts", "did you mean weights"}},
+    {"help preset", 2, .words = {"'preset'", "did you mean presets"}},
     {"weights ifno vgg19", 2, .words = {"ifno", "did you mean info"}},
     {"weights", 2, .words = {"list", "info", "convert"}},
     {"weights info", 2, .words = {"info"}},

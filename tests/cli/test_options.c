@@ -80,6 +80,10 @@ static void test_preset_first(void **state) {
     assert_memory_equal(&before.settings, &after.settings, sizeof before.settings);
     assert_string_equal(before.settings.preset, "neural-style");
     assert_string_equal(plain.settings.preset, "gram");
+    assert_string_equal(plain.preset, "gram");
+    assert_string_equal(before.network, "vgg19");
+    assert_string_equal(plain.network, "vgg19-reduced");
+    assert_string_equal(read_good("-o a.png --preset default").preset, "gram");
 }
 
 static void test_values(void **state) {
@@ -217,6 +221,39 @@ static void test_help(void **state) {
     assert_non_null(strstr(all, "relu1_1"));
 }
 
+/* Every preset with its summary and what it sets, as it can be typed. */
+static void test_help_of_presets(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&text, &length);
+    assert_non_null(stream);
+    help_presets(&command_stylize, stream);
+    fclose(stream);
+    nst_preset preset;
+    int count = 0;
+    for (; nst_preset_at(count, &preset); count++) {
+        char line[64];
+        snprintf(line, sizeof line, "\n  %s%s ", preset.name, count == 0 ? " (default)" : "");
+        const char *begin = strstr(text, line);
+        if (!begin)
+            fail_msg("the help lacks %s", preset.name);
+        char words[512];
+        struct stylize_options expected;
+        assert_int_equal(stylize_defaults(&expected, preset.name, NULL), NST_OK);
+        snprintf(words, sizeof words, " --content-weight=%g", expected.settings.content_weight);
+        assert_non_null(strstr(begin, words));
+    }
+    assert_true(count >= 2);
+    assert_false(nst_preset_at(count, &preset) || nst_preset_at(count + 1, &preset));
+    assert_non_null(strstr(text, "--network=vgg19-reduced"));
+    assert_non_null(strstr(text, "--network=vgg19\n"));
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (strlen(line) > 100)
+            fail_msg("longer than 100 columns: %s", line);
+    free(text);
+}
+
 static void test_names_are_unique(void **state) {
     (void)state;
     for (size_t i = 0; i < stylize_table.count; i++)
@@ -270,7 +307,7 @@ static void test_settings_record(void **state) {
     assert_int_equal(json_integer_value(json_array_get(json_object_get(object, "iterations"), 1)), 10);
     assert_true(json_number_value(json_object_get(json_object_get(object, "style-layers"), "relu1_1")) == 0.1);
     assert_string_equal(json_string_value(json_object_get(object, "optimizer")), "auto");
-    assert_string_equal(json_string_value(json_object_get(object, "preset")), "default");
+    assert_string_equal(json_string_value(json_object_get(object, "preset")), "gram");
     assert_null(json_object_get(object, "output"));
     json_decref(object);
     free(text);
@@ -379,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_bad_lines),
         cmocka_unit_test(test_quote),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_help_of_presets),
         cmocka_unit_test(test_names_are_unique),
         cmocka_unit_test(test_defaults_can_be_typed),
         cmocka_unit_test(test_command_line),

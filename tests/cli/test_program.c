@@ -36,12 +36,12 @@ static void test_version_and_help(void **state) {
     assert_string_equal(outcome->out, "nst " NST_VERSION "\n");
     assert_string_equal(NST_VERSION, NST_PROJECT_VERSION);
     static const char *const lines[] = {"help",         "--help",     "-h",           "help stylize", "stylize --help",
-                                        "help devices", "devices -h", "help weights", "help judge"};
+                                        "help devices", "devices -h", "help weights", "help judge",   "help presets"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         outcome = program_run(lines[i], NULL);
         assert_fine(lines[i], outcome);
         assert_string_equal(outcome->err, "");
-        assert_non_null(strstr(outcome->out, "--help"));
+        assert_non_null(strstr(outcome->out, strcmp(lines[i], "help presets") == 0 ? "neural-style" : "--help"));
     }
 }
 
