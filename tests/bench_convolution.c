@@ -198,7 +198,7 @@ static void run_case(nst_context *context, const struct layer_case *layer, const
     double spent_ms = 0;
     for (int i = 0; i < 3 || (i < 40 && spent_ms < 700); ++i) {
         struct duration start = now(context);
-        check(convolution_run(context, convolution, &call, &error), &error);
+        check(convolution_run(convolution, &call, &error), &error);
         check(context_finish(context, &error), &error);
         struct duration end = now(context);
         spent_ms += end.elapsed_ms - start.elapsed_ms;
@@ -218,7 +218,7 @@ static void run_case(nst_context *context, const struct layer_case *layer, const
     buffer_release(context, &call.input);
     buffer_release(context, &call.mask);
     buffer_release(context, &call.scratch);
-    convolution_destroy(context, convolution);
+    convolution_destroy(convolution);
     free(weights);
     free(input);
     free(map);

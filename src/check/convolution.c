@@ -309,7 +309,7 @@ static nst_status run_and_compare(const struct check_convolution *fixture, struc
     nst_context *context = fixture->context;
     const struct convolution_call *call = &exchange->call;
     size_t mask_bytes = check_mask_elements(&fixture->out) * sizeof *exchange->result_mask;
-    nst_status status = convolution_run(context, convolution, call, error);
+    nst_status status = convolution_run(convolution, call, error);
     status = status ? status : check_map_read(context, &exchange->output, call->output, exchange->result, error);
     status = status ? status : buffer_read(context, call->mask, 0, exchange->result_mask, mask_bytes, error);
     if (!status) {
@@ -339,6 +339,6 @@ nst_status check_convolution_run(const struct check_convolution *check, const st
         status = run_and_compare(check, convolution, &exchange, found, error);
     }
     release_exchange(check->context, &exchange);
-    convolution_destroy(check->context, convolution);
+    convolution_destroy(convolution);
     return status;
 }

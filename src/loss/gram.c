@@ -51,7 +51,7 @@ static nst_status create(struct loss *loss, nst_error *error) {
 
 static void destroy(struct loss *loss) {
     struct gram *gram = loss->state;
-    convolution_destroy(loss->context, gram->gradient);
+    convolution_destroy(gram->gradient);
     product_destroy(gram->product);
     kernel_release(&gram->blend);
     kernel_release(&gram->difference);
@@ -184,9 +184,8 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
 static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct gram *gram = run->loss->state;
     const struct gram_run *own = run->state;
-    nst_context *context = run->loss->context;
     /* The matrix is symmetric. */
-    nst_status status = convolution_set_weights(context, gram->gradient, buffer_of(run, own->difference), error);
+    nst_status status = convolution_set_weights(gram->gradient, buffer_of(run, own->difference), error);
     if (status) {
         return status;
     }
@@ -198,7 +197,7 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
         .mask = at->map.mask,
         .scratch = buffer_of(run, own->gradient_scratch),
     };
-    return convolution_run(context, gram->gradient, &call, error);
+    return convolution_run(gram->gradient, &call, error);
 }
 
 /* ---- In double --------------------------------------------------------------------------------------------------- */

@@ -111,7 +111,7 @@ static nst_status set_noise(struct layer_run *run, const struct convolution_shap
     uint64_t bytes = (uint64_t)shape->in_channels * (uint64_t)shape->out_channels * sizeof(float);
     nst_status status = noise_buffer(run->context, bytes, NOISE_FLOATS, &matrix, error);
     if (!status) {
-        status = convolution_set_weights(run->context, run->convolution, matrix, error);
+        status = convolution_set_weights(run->convolution, matrix, error);
     }
     if (!status) {
         status = context_finish(run->context, error);
@@ -144,7 +144,7 @@ nst_status layer_run_repeat(void *user, int count, nst_error *error) {
     struct layer_run *run = user;
     nst_status status = NST_OK;
     for (int i = 0; !status && i < count; ++i) {
-        status = convolution_run(run->context, run->convolution, &run->call, error);
+        status = convolution_run(run->convolution, &run->call, error);
     }
     return status ? status : context_finish(run->context, error);
 }
@@ -155,6 +155,6 @@ void layer_run_release(struct layer_run *run) {
     buffer_release(run->context, &run->call.mask);
     buffer_release(run->context, &run->call.selection);
     buffer_release(run->context, &run->call.scratch);
-    convolution_destroy(run->context, run->convolution);
+    convolution_destroy(run->convolution);
     run->convolution = NULL;
 }

@@ -96,22 +96,22 @@ nst_status convolution_create_chosen(nst_context *context, const struct convolut
         status = convolution_upload_bias(convolution, weights ? weights->bias : NULL, error);
     }
     if (status) {
-        convolution_destroy(context, convolution);
+        convolution_destroy(convolution);
         return status;
     }
     *result = convolution;
     return NST_OK;
 }
 
-void convolution_destroy(nst_context *context, struct convolution *convolution) {
+void convolution_destroy(struct convolution *convolution) {
     if (!convolution) {
         return;
     }
     if (convolution->engine->release) {
         convolution->engine->release(convolution);
     }
-    buffer_release(context, &convolution->weights);
-    buffer_release(context, &convolution->bias);
+    buffer_release(convolution->context, &convolution->weights);
+    buffer_release(convolution->context, &convolution->bias);
     kernel_release(&convolution->pack_kernel);
     free(convolution->state);
     free(convolution);
@@ -144,9 +144,7 @@ uint64_t convolution_scratch_bytes(const struct convolution *convolution, int he
     return engine->scratch_bytes ? engine->scratch_bytes(convolution, height, width) : 0;
 }
 
-nst_status convolution_run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                           nst_error *error) {
-    (void)context;
+nst_status convolution_run(struct convolution *convolution, const struct convolution_call *call, nst_error *error) {
     int out_height, out_width;
     convolution_output_size(&convolution->shape, call->height, call->width, &out_height, &out_width);
     if (call->height < 1 || call->width < 1 || out_height < 1 || out_width < 1) {

@@ -62,7 +62,7 @@ struct convolution;
 
 /* Builds the kernels and puts the transformed weights on the device. `engine` NULL: the one of convolution_choose.
  * `weights` NULL: they are set later, on the device, by convolution_set_weights (1x1 only). Free with
- * convolution_destroy. Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the engine cannot do this
+ * convolution_destroy, which accepts NULL. Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the engine cannot do this
  * shape. */
 nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
                               const struct convolution_engine *engine, const struct convolution_weights *weights,
@@ -70,7 +70,7 @@ nst_status convolution_create(nst_context *context, const struct convolution_sha
 nst_status convolution_create_chosen(nst_context *context, const struct convolution_shape *shape,
                                      const struct convolution_choice *choice, const struct convolution_weights *weights,
                                      struct convolution **convolution, nst_error *error);
-void convolution_destroy(nst_context *context, struct convolution *convolution);
+void convolution_destroy(struct convolution *convolution);
 
 /* ---- Engines: convolution_choice.c ------------------------------------------------------------------------------- */
 
@@ -145,12 +145,10 @@ struct convolution_call {
 };
 
 /* Enqueues it; does not wait. */
-nst_status convolution_run(nst_context *context, struct convolution *convolution, const struct convolution_call *call,
-                           nst_error *error);
+nst_status convolution_run(struct convolution *convolution, const struct convolution_call *call, nst_error *error);
 
 /* Replaces the weights of a 1x1 convolution by a matrix on the device, float [in_channels][out_channels], row-major,
  * dense. */
-nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
-                                   nst_error *error);
+nst_status convolution_set_weights(struct convolution *convolution, cl_mem matrix, nst_error *error);
 
 #endif

@@ -102,8 +102,8 @@ nst_status convolution_pack_weights(struct convolution *convolution, const float
     return status;
 }
 
-nst_status convolution_set_weights(nst_context *context, struct convolution *convolution, cl_mem matrix,
-                                   nst_error *error) {
+nst_status convolution_set_weights(struct convolution *convolution, cl_mem matrix, nst_error *error) {
+    nst_context *context = convolution->context;
     if (!convolution->pack_kernel) {
         return fail(error, NST_ERROR_ARGUMENT, "the weights of this convolution were given when it was created");
     }

@@ -183,7 +183,7 @@ void model_destroy(struct model *model) {
     for (int s = 0; s < model->stage_count; ++s) {
         struct stage *stage = &model->stages[s];
         if (stage->state) {
-            stage->methods->destroy(model, stage);
+            stage->methods->destroy(stage);
         }
         free(stage->state);
     }

@@ -71,7 +71,7 @@ struct stage_methods {
     bool (*adds_below)(const struct stage *stage);
     /* Kernels and weights. */
     nst_status (*create)(struct model *model, int stage, nst_error *error);
-    void (*destroy)(struct model *model, struct stage *stage);
+    void (*destroy)(struct stage *stage);
 
     /* Size of the output for an input of that size; 0 where the input is too small. */
     struct image_size (*output_size)(const struct stage *stage, struct image_size in);

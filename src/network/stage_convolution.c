@@ -201,10 +201,10 @@ static nst_status create(struct model *model, int s, nst_error *error) {
     return status;
 }
 
-static void destroy(struct model *model, struct stage *stage) {
+static void destroy(struct stage *stage) {
     struct convolution_state *state = stage->state;
-    convolution_destroy(model->context, state->forward);
-    convolution_destroy(model->context, state->backward);
+    convolution_destroy(state->forward);
+    convolution_destroy(state->backward);
     kernel_release(&state->fold_padding);
 }
 
@@ -293,7 +293,7 @@ static nst_status forward(struct model_run *run, int s, cl_mem input, nst_error 
         .scratch = run_buffer(run, buffers->forward_scratch),
         .offset = {model->offset[0], model->offset[1], model->offset[2]},
     };
-    return convolution_run(model->context, state->forward, &call, error);
+    return convolution_run(state->forward, &call, error);
 }
 
 static nst_status fold(struct model_run *run, int s, cl_mem below, nst_error *error) {
@@ -325,7 +325,7 @@ static nst_status backward(struct model_run *run, int s, cl_mem below, nst_error
         .mask = folds(state) ? NULL : run_mask_below(run, s),
         .scratch = run_buffer(run, buffers->backward_scratch),
     };
-    nst_status status = convolution_run(model->context, state->backward, &call, error);
+    nst_status status = convolution_run(state->backward, &call, error);
     return status || !folds(state) ? status : fold(run, s, below, error);
 }
 

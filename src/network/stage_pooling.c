@@ -31,8 +31,7 @@ static nst_status create(struct model *model, int stage, nst_error *error) {
                   : kernel_create(model->context, "passes.cl", options, "pool_backward", &pooling->backward, error);
 }
 
-static void destroy(struct model *model, struct stage *stage) {
-    (void)model;
+static void destroy(struct stage *stage) {
     struct pooling *pooling = stage->state;
     kernel_release(&pooling->forward);
     kernel_release(&pooling->backward);

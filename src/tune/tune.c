@@ -28,7 +28,7 @@ static void describe(void *user, void *result) {
     description->status = nst_context_create(&options, &context, NULL);
     if (!description->status) {
         description->info = context->info;
-        description->uses_blas = !context->loops_in_kernel && context->channel_block == 1;
+        description->uses_blas = convolution_find_engine(context, "winograd-clblast") != NULL;
         nst_context_destroy(context);
     }
 }

@@ -82,7 +82,7 @@ struct maps problem_run(nst_context *context, struct convolution *convolution, c
     if (scratch_bytes) {
         check(buffer_create(context, scratch_bytes, "scratch", &call.scratch, &error), &error);
     }
-    check(convolution_run(context, convolution, &call, &error), &error);
+    check(convolution_run(convolution, &call, &error), &error);
     maps.after = download_blocks(context, call.output, maps.out_bytes / sizeof(float), half_out);
     if (problem->shape.to_image) {
         float *image = malloc(maps.out_bytes);

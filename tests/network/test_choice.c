@@ -134,13 +134,13 @@ static float *run(nst_context *context, const struct convolution_choice *choice,
         create_zero(context, feature_map_bytes(context, false, out_size.channels, out_size.height, out_size.width));
     call.mask = create_zero(context, relu_mask_bytes(context, out_size.channels, out_size.height, out_size.width));
     call.scratch = create_zero(context, convolution_scratch_bytes(convolution, call.height, call.width) + 4);
-    check(convolution_run(context, convolution, &call, &error), &error);
+    check(convolution_run(convolution, &call, &error), &error);
     float *output = download_map(context, call.output, out_size);
     buffer_release(context, &call.input);
     buffer_release(context, &call.output);
     buffer_release(context, &call.mask);
     buffer_release(context, &call.scratch);
-    convolution_destroy(context, convolution);
+    convolution_destroy(convolution);
     return output;
 }
 

@@ -133,7 +133,7 @@ static void check_shape(nst_context *context, struct convolution_shape shape) {
     }
     for (size_t e = 0; e < engine_count; ++e) {
         for (int epilogue = 0; epilogue < EPILOGUES; ++epilogue) {
-            convolution_destroy(context, convolutions[e][epilogue]);
+            convolution_destroy(convolutions[e][epilogue]);
         }
     }
     free(weights);
@@ -230,7 +230,7 @@ static void many_channels(void **state) {
                                      &error),
                   &error);
             check_problem(context, convolution, &problem, epilogue);
-            convolution_destroy(context, convolution);
+            convolution_destroy(convolution);
             problem_free(&problem);
         }
     }
@@ -284,7 +284,7 @@ static uint64_t bytes_of_weights(nst_context *context, float magnitude, bool wan
           &error);
     uint64_t bytes = convolution_weight_bytes(convolution);
     *halves = convolution_has_half_weights(convolution);
-    convolution_destroy(context, convolution);
+    convolution_destroy(convolution);
     return bytes;
 }
 
@@ -323,7 +323,7 @@ static void check_set_weights(nst_context *context, bool half_maps) {
                 transposed[i] = weights[i % 70 * 17 + i / 70];
             }
             cl_mem matrix = upload(context, transposed, sizeof transposed);
-            check(convolution_set_weights(context, convolution, matrix, &error), &error);
+            check(convolution_set_weights(convolution, matrix, &error), &error);
             struct problem problem;
             problem_init(&problem, &shape, size, weights, NULL, &generator);
             check_problem(context, convolution, &problem, EPILOGUE_MASK_ADD);
@@ -331,7 +331,7 @@ static void check_set_weights(nst_context *context, bool half_maps) {
             buffer_release(context, &matrix);
             free(weights);
         }
-        convolution_destroy(context, convolution);
+        convolution_destroy(convolution);
     }
 }
 
@@ -368,7 +368,7 @@ static void check_parts(nst_context *context, bool half_maps) {
                           &error);
                     convolution->dispatch_flop = 1;
                     check_problem(context, convolution, &problem, EPILOGUE_RELU);
-                    convolution_destroy(context, convolution);
+                    convolution_destroy(convolution);
                 }
             }
             problem_free(&problem);
@@ -402,7 +402,7 @@ static void parts_find_room_in_the_scratch_memory(void **state) {
           &error);
     convolution->dispatch_flop = 2.0 * 64 * 64 * 131072;
     check_problem(context, convolution, &problem, EPILOGUE_NONE);
-    convolution_destroy(context, convolution);
+    convolution_destroy(convolution);
     problem_free(&problem);
     free(weights);
     free(bias);
@@ -438,7 +438,7 @@ static void scratch_memory_suffices_for_smaller_maps(void **state) {
             of_lines = lines;
             of_columns = columns;
         }
-        convolution_destroy(context, convolution);
+        convolution_destroy(convolution);
     }
     free(weights);
 }
@@ -463,7 +463,7 @@ static void the_choice_on_gpus(void **state) {
                                  &error),
               &error);
         assert_string_equal(convolution_engine_of(convolution)->word, choices[i].engine);
-        convolution_destroy(context, convolution);
+        convolution_destroy(convolution);
         free(weights);
     }
 }
@@ -496,10 +496,10 @@ static void refuses_what_it_cannot_do(void **state) {
     check(convolution_create(context, &five, NULL, &zeros, &convolution, &error), &error);
     assert_ptr_equal(convolution_engine_of(convolution), convolution_reference_engine(context));
     struct convolution_call too_small = {.height = 4, .width = 9};
-    assert_int_equal(convolution_run(context, convolution, &too_small, &error), NST_ERROR_ARGUMENT);
-    assert_int_equal(convolution_set_weights(context, convolution, NULL, &error), NST_ERROR_ARGUMENT);
-    convolution_destroy(context, convolution);
-    convolution_destroy(context, NULL);
+    assert_int_equal(convolution_run(convolution, &too_small, &error), NST_ERROR_ARGUMENT);
+    assert_int_equal(convolution_set_weights(convolution, NULL, &error), NST_ERROR_ARGUMENT);
+    convolution_destroy(convolution);
+    convolution_destroy(NULL);
 }
 
 /* Of every bit pattern: rounding must not make a number of it. */
@@ -525,7 +525,7 @@ static void check_not_a_number(nst_context *context, bool half_maps, uint32_t bi
             struct maps maps = problem_run(context, convolution, &problem, EPILOGUE_RELU);
             assert_true(isnan(maps.after[0]));
             maps_free(&maps);
-            convolution_destroy(context, convolution);
+            convolution_destroy(convolution);
         }
     }
 }

@@ -31,7 +31,7 @@ static void run(nst_context *context, struct convolution *convolution, struct co
     nst_error error;
     uint64_t bytes = convolution_scratch_bytes(convolution, call.height, call.width);
     call.scratch = create_zero(context, (size_t)bytes + 64);
-    check(convolution_run(context, convolution, &call, &error), &error);
+    check(convolution_run(convolution, &call, &error), &error);
     check(context_finish(context, &error), &error);
     buffer_release(context, &call.scratch);
 }
@@ -104,7 +104,7 @@ static void check_forward(nst_context *context, bool half) {
         bool *selection = download_mask(context, call.mask, full);
         assert_map_near("pooled output", got, expected, pooled, 1e-5);
         check_selection(selection, sums, full, 1e-3);
-        convolution_destroy(context, convolution);
+        convolution_destroy(convolution);
         buffer_release(context, &call.input);
         buffer_release(context, &call.output);
         buffer_release(context, &call.mask);
@@ -142,7 +142,7 @@ static void not_a_number_is_passed_on(void **state) {
         bool seen = x >= 1 && x <= 2 && y >= 1 && y <= 2, far = x == 3 || y == 3; /* what is near may be spread to */
         assert_true(isnan(got[i]) ? !far : !seen);
     }
-    convolution_destroy(context, convolution);
+    convolution_destroy(convolution);
     buffer_release(context, &call.input);
     buffer_release(context, &call.output);
     buffer_release(context, &call.mask);
@@ -198,7 +198,7 @@ static void check_backward(nst_context *context, bool half) {
         run(context, convolution, call);
         float *got = download_map(context, call.output, out);
         assert_map_near("convolution of the unpooled map", got, expected, out, 1e-5);
-        convolution_destroy(context, convolution);
+        convolution_destroy(convolution);
         buffer_release(context, &call.input);
         buffer_release(context, &call.selection);
         buffer_release(context, &call.output);
