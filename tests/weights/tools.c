@@ -42,6 +42,7 @@ static const char *write_convolution(const float weights[COUNT]) {
     write_text(
         "in.json",
         "{\"format\":1,\"name\":\"n\",\"input\":\"RGB, 0..1, over (2, 3, 4)\",\"licence\":\"L \\\"q\\\"\","
+        "\"origin\":\"O\","
         "\"layers\":[{\"convolution\":\"c\",\"padding_mode\":\"replicate\",\"padding\":2},{\"pooling\":\"p\"}]}");
     return path;
 }
@@ -72,6 +73,7 @@ static void check_conversion(int distinct, enum weights_storage storage, off_t l
         assert_same_layer(before, after, i);
     assert_string_equal(after->name, "n");
     assert_string_equal(after->licence, "L \"q\"");
+    assert_string_equal(after->origin, "O");
     assert_true(convention_equal(&before->input, &after->input));
     nst_network_destroy(before);
     nst_network_destroy(after);
@@ -94,6 +96,36 @@ static void test_conversion(void **state) {
                                      WEIGHTS_LOSSLESS, &conversion, &error),
                      NST_ERROR_ARGUMENT);
     assert_non_null(strstr(error.message, "must end in .safetensors"));
+}
+
+/* Without bias, licence and origin there is none afterwards either, not even an empty one. The description lies beside a
+ * file without an ending, in a folder with a dot; then beside one whose name begins with the only dot. */
+static void test_conversion_of_little(void **state) {
+    static const char *const names[] = {"v1.0/plain", "v1.0/.hidden"};
+    const char *out = temporary_path("little.safetensors");
+    float weights[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++)
+        weights[i] = (float)(i % 300);
+    assert_int_equal(mkdir(temporary_path("v1.0"), 0755), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct safetensors_item item = {"c.weight", TENSOR_F32, 4, {CHANNELS, 3, 3, 3}, weights};
+        char beside[64];
+        assert_int_equal(safetensors_write(temporary_path(names[i]), &item, 1, NULL, NULL), NST_OK);
+        snprintf(beside, sizeof beside, "%s.json", names[i]);
+        write_text(beside, "{\"format\":1,\"input\":\"caffe\",\"layers\":[{\"convolution\":\"c\",\"bias\":false}]}");
+        convert(temporary_path(names[i]), out, NULL, WEIGHTS_LOSSLESS, 4 * COUNT, 4 * COUNT + 1500);
+        nst_network *network = open_network(out, NULL);
+        assert_null(network->layers[0].bias);
+        nst_network_destroy(network);
+        struct tensor_list list;
+        assert_int_equal(tensor_list_open(out, &list, NULL), NST_OK);
+        const char *description = json_string_value(json_object_get(list.metadata, "nst.network"));
+        assert_non_null(strstr(description, "\"bias\":false"));
+        assert_null(strstr(description, "licence"));
+        assert_null(strstr(description, "origin"));
+        tensor_list_close(&list);
+    }
 }
 
 /* The largest error of the converted weights over the root of the mean of the squared weights. */
@@ -323,6 +355,7 @@ static void test_list_at_its_limit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conversion),
+        cmocka_unit_test(test_conversion_of_little),
         cmocka_unit_test(test_lossy_conversion),
         cmocka_unit_test(test_conversion_until),
         cmocka_unit_test(test_info),
