@@ -63,7 +63,7 @@ void context_use_tuning(nst_context *context);
 
 /* ---- Buffers --------------------------------------------------------------------------------------------------- */
 
-/* Allocates `bytes` of device memory, uninitialised; `what` names it in errors ("gradient of relu1_2"). Refuses, with
+/* Allocates `bytes` of device memory, uninitialized; `what` names it in errors ("gradient of relu1_2"). Refuses, with
  * the figures, what exceeds the device's largest allocation. Free with buffer_release, which accepts NULL. */
 nst_status buffer_create(nst_context *context, size_t bytes, const char *what, cl_mem *buffer, nst_error *error);
 void buffer_release(nst_context *context, cl_mem *buffer);

@@ -121,25 +121,59 @@ static nst_status read_convolution(const struct reader *reader, const json_t *ob
     return status;
 }
 
+/* Adds to the object what read_convolution reads of it, but the tensor, which is called as the layer. */
+static void write_convolution(const struct layer *layer, json_t *object) {
+    json_object_set_new(object, "channels", json_integer(layer->out_channels));
+    json_object_set_new(object, "kernel", json_integer(layer->kernel_size));
+    json_object_set_new(object, "padding", json_integer(layer->padding));
+    json_object_set_new(object, "padding_mode", json_string(padding_mode_names[layer->padding_mode]));
+    json_object_set_new(object, "bias", json_boolean(layer->bias != NULL));
+}
+
+/* Each kind of layer: the key under which its name stands, and what else is said of it; NULL: nothing. */
+static const struct kind {
+    const char *key;
+    nst_status (*read)(const struct reader *reader, const json_t *object, struct described_layer *layer,
+                       nst_error *error);
+    void (*write)(const struct layer *layer, json_t *object);
+} kinds[] = {
+    [LAYER_CONVOLUTION] = {"convolution", read_convolution, write_convolution},
+    [LAYER_RELU] = {"relu", NULL, NULL},
+    [LAYER_POOLING] = {"pooling", NULL, NULL},
+};
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+const char *description_kind_key(enum layer_kind kind) {
+    return kinds[kind].key;
+}
+
+static nst_status fail_unknown_kind(const struct reader *reader, nst_error *error) {
+    char list[256] = "";
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s\"%s\"",
+                 kind == 0                ? ""
+                 : kind == KIND_COUNT - 1 ? " and "
+                                          : ", ",
+                 kinds[kind].key);
+    }
+    return fail(error, NST_ERROR_FORMAT, "%s: layer %d of the description is none of %s", reader->source, reader->layer,
+                list);
+}
+
 static nst_status read_layer(const struct reader *reader, const json_t *object, struct described_layer *layer,
                              nst_error *error) {
-    static const char *const kinds[] = {
-        [LAYER_CONVOLUTION] = "convolution", [LAYER_RELU] = "relu", [LAYER_POOLING] = "pooling"};
     *layer = (struct described_layer){0};
-    for (int kind = 0; kind < 3; kind++) {
-        if (json_object_get(object, kinds[kind]) == NULL) {
+    for (int i = 0; i < KIND_COUNT; i++) {
+        const struct kind *kind = &kinds[i];
+        if (json_object_get(object, kind->key) == NULL) {
             continue;
         }
-        layer->kind = (enum layer_kind)kind;
-        nst_status status = read_text(reader, object, kinds[kind], layer->name, sizeof layer->name, error);
-        if (!status && kind == LAYER_CONVOLUTION) {
-            status = read_convolution(reader, object, layer, error);
-        }
-        return status;
+        layer->kind = (enum layer_kind)i;
+        nst_status status = read_text(reader, object, kind->key, layer->name, sizeof layer->name, error);
+        return status || kind->read == NULL ? status : kind->read(reader, object, layer, error);
     }
-    return fail(error, NST_ERROR_FORMAT,
-                "%s: layer %d of the description is none of \"convolution\", \"relu\" and \"pooling\"", reader->source,
-                reader->layer);
+    return fail_unknown_kind(reader, error);
 }
 
 static nst_status read_layers(struct reader *reader, const json_t *layers, struct description *description,
@@ -302,15 +336,12 @@ nst_status description_find(const struct tensor_list *list, struct description *
 /* ---- Writing --------------------------------------------------------------------------------------------------- */
 
 static json_t *layer_object(const struct layer *layer) {
-    if (layer->kind == LAYER_RELU) {
-        return json_pack("{s:s}", "relu", layer->name);
+    const struct kind *kind = &kinds[layer->kind];
+    json_t *object = json_pack("{s:s}", kind->key, layer->name);
+    if (kind->write != NULL) {
+        kind->write(layer, object);
     }
-    if (layer->kind == LAYER_POOLING) {
-        return json_pack("{s:s}", "pooling", layer->name);
-    }
-    return json_pack("{s:s, s:i, s:i, s:i, s:s, s:b}", "convolution", layer->name, "channels", layer->out_channels,
-                     "kernel", layer->kernel_size, "padding", layer->padding, "padding_mode",
-                     padding_mode_names[layer->padding_mode], "bias", layer->bias != NULL);
+    return object;
 }
 
 char *description_text(const nst_network *network, const char *name, const char *input) {

@@ -55,6 +55,9 @@ struct description {
 /* "zero", "reflect", "replicate". */
 extern const char *const padding_mode_names[3];
 
+/* "convolution", "relu", "pooling". */
+const char *description_kind_key(enum layer_kind kind);
+
 /* The names that nst itself writes: .weight, .bias, .weight.codes, .weight.codebook, .weight.packed. */
 extern const struct tensor_suffixes tensor_suffixes_default;
 

@@ -121,7 +121,7 @@ struct findings {
 
 static void print_layer(const struct layer *layer, struct findings *findings, FILE *stream) {
     if (layer->kind != LAYER_CONVOLUTION) {
-        fprintf(stream, "  %-10s %s\n", layer->name, layer->kind == LAYER_RELU ? "ReLU" : "pooling 2x2");
+        fprintf(stream, "  %-10s %s\n", layer->name, description_kind_key(layer->kind));
         return;
     }
     struct statistics weights = measure(layer->weights, layer_weight_count(layer));

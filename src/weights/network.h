@@ -7,6 +7,7 @@
 
 #define LAYER_NAME_LENGTH 32
 
+/* One more kind: here, a row in the table of description.c, and a stage that runs it (network/stage.h). */
 enum layer_kind { LAYER_CONVOLUTION, LAYER_RELU, LAYER_POOLING };
 
 enum padding_mode { PADDING_ZERO, PADDING_REFLECT, PADDING_REPLICATE };
