@@ -244,8 +244,8 @@ class Build:
         """Not so for scripts of the sources, which test the installation and the like."""
         return bool(suite.command) and str(self.folder) in suite.command[0]
 
-    def passes(self, suite, limit_seconds):
-        """Also False when the time is over."""
+    def try_suite(self, suite, limit_seconds):
+        """Passed, failed, or late: not at its end when the time is over."""
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.work / "cache"), "TMPDIR": str(self.work / "temporary"),
                        "ASAN_OPTIONS": "detect_leaks=1:hard_rss_limit_mb=4000", **suite.environment}
         shutil.rmtree(self.work / "temporary", ignore_errors=True)
@@ -261,11 +261,11 @@ class Build:
                                    stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
                                    preexec_fn=limit_memory)
         try:
-            passed = process.wait(limit_seconds) == 0
+            verdict = "passed" if process.wait(limit_seconds) == 0 else "failed"
         except subprocess.TimeoutExpired:
-            passed = False
+            verdict = "late"
         end_group(process)
-        return passed
+        return verdict
 
     def objects(self):
         """Name and checksum of everything that was compiled: a mutant that leaves all as it was changes nothing."""
@@ -298,12 +298,12 @@ class Trial:
         self.targets = sorted({pathlib.Path(suite.command[0]).name for suite in suites})
         self.suites = []
         for suite in suites:
-            self.build.passes(suite, 1200)  # fills the caches
             started = time.monotonic()
-            if not self.build.passes(suite, 1200):
+            verdict = self.build.try_suite(suite, arguments.slowest)
+            if verdict == "failed":
                 stop(f"{suite.name} fails without a mutant")
             suite.seconds = time.monotonic() - started
-            if suite.seconds <= arguments.slowest:
+            if verdict == "passed":
                 self.suites.append(suite)
         self.suites.sort(key=lambda suite: suite.seconds)
         self.before = self.build.objects()
@@ -320,7 +320,7 @@ class Trial:
             if self.build.objects() == self.before:
                 return "same code", ""
             for suite in self.suites:
-                if not self.build.passes(suite, 5 * suite.seconds + 10):
+                if self.build.try_suite(suite, 5 * suite.seconds + 10) != "passed":
                     return "caught", suite.name
             return "survived", ""
         finally:
