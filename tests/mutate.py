@@ -45,9 +45,10 @@ SUITES_OF = {
     "src/support": ("support", "image", "device"),
     "src/network": ("network", "device"),
     "src/evaluate": ("evaluate", "stylize"),
-    "src/bench": ("bench", "cli"),
-    "src/check": ("check", "bench", "cli"),
-    "src/tune": ("tune", "bench", "cli"),
+    "src/measure": ("measure", "cli"),
+    "src/check": ("cli",),
+    "src/tune": ("cli",),
+    "src/bench": ("cli",),
 }
 # Their suites need no device, and run with sanitizers.
 WITHOUT_DEVICE = ("src/support", "src/weights", "src/image")
@@ -228,12 +229,24 @@ class Build:
         done = run(["cmake", "--build", self.folder, "--parallel", self.jobs, "--target", *targets])
         return done.stdout if done.returncode != 0 else None
 
+    def list_tests(self, labels):
+        """ctest's entries with one of the labels. It does not tell the commands of programs that are not there yet."""
+        for entry in json.loads(run(["ctest", "--show-only=json-v1"], cwd=self.folder).stdout)["tests"]:
+            if set(Suite(entry).labels) & set(labels) and not set(Suite(entry).labels) & set(NOT_RUN):
+                yield entry
+
+    def build_suites(self, labels):
+        """Their programs are named as they are."""
+        known = set(re.findall(r"\btest_\w+", run(["cmake", "--build", self.folder, "--target", "help"]).stdout))
+        wanted = {f"test_{entry['name'].replace('.', '_')}" for entry in self.list_tests(labels)}
+        return self.build(sorted(known & wanted))
+
     def suites(self, labels):
-        """Those with one of the labels; some come twice."""
-        listed = json.loads(run(["ctest", "--show-only=json-v1"], cwd=self.folder).stdout)["tests"]
+        """Those with one of the labels, when they are built; some come twice."""
+        listed = list(self.list_tests(labels))
         for entry in listed:
             suite = Suite(entry)
-            if not set(suite.labels) & set(labels) or set(suite.labels) & set(NOT_RUN) or not self.makes(suite):
+            if not self.makes(suite):
                 continue
             yield suite
             if set(suite.labels) & set(BOTH_BODIES) and "NST_DEVICE_STYLE" not in suite.environment:
@@ -289,9 +302,9 @@ class Trial:
         labels = SUITES_OF.get(room, (room.split("/")[-1],))
         if self.build.sanitize:
             labels = [label for label in labels if f"src/{label}" in WITHOUT_DEVICE]
-        failure = self.build.build(["all"])  # ctest does not tell the commands of suites that are not there
+        failure = self.build.build_suites(labels)
         if failure:
-            stop(f"the suites cannot be built:\n{failure}")
+            stop(f"the suites of {room} cannot be built:\n{failure}")
         suites = list(self.build.suites(labels))
         if not suites:
             stop(f"{room} has no suites")
