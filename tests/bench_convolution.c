@@ -7,6 +7,7 @@
  * The least of several runs counts, compared with the peak that a probe measured in the same program. "busy" is the
  * share of the peak in terms of processor time instead of elapsed time: what a CPU device would reach if nothing else
  * ran beside it. */
+#include "duration.h"
 #include "network/convolution.h"
 #include "reference/convolution.h"
 #include "support/random.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct layer_case {
     const char *name;
@@ -50,59 +50,6 @@ static const struct layer_case cases[] = {
     {"160->512@64 1x1", 160, 512, 1, 64, EPILOGUE_RELU},
     {"512->160@64 1x1 mask", 512, 160, 1, 64, EPILOGUE_NONE},
 };
-
-/* Elapsed time, and processor time per work-item of the device. */
-struct duration {
-    double elapsed_ms, busy_ms;
-};
-
-static double clock_ms(clockid_t clock) {
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return time.tv_sec * 1e3 + time.tv_nsec * 1e-6;
-}
-
-static struct duration now(const nst_context *context) {
-    return (struct duration){clock_ms(CLOCK_MONOTONIC), clock_ms(CLOCK_PROCESS_CPUTIME_ID) / context->work_items};
-}
-
-static void keep_least(struct duration *best, struct duration start, struct duration end) {
-    best->elapsed_ms = fmin(best->elapsed_ms, end.elapsed_ms - start.elapsed_ms);
-    best->busy_ms = fmin(best->busy_ms, end.busy_ms - start.busy_ms);
-}
-
-static void check(nst_status status, const nst_error *error) {
-    if (status) {
-        fprintf(stderr, "bench_convolution: error: %s\n", error->message);
-        exit(1);
-    }
-}
-
-/* Time that 1 GFLOP of fused multiply-adds in registers takes. */
-static struct duration measure_peak(nst_context *context) {
-    enum { ROUNDS = 1 << 23, CHAINS = 12, REPETITIONS = 5 };
-    nst_error error;
-    cl_kernel kernel;
-    cl_mem result;
-    char options[64];
-    snprintf(options, sizeof options, "-D WIDTH=%d -D CHAINS=%d -D WORK_GROUP=1", context->channel_block, CHAINS);
-    check(kernel_create(context, "bench_probe.cl", options, "bench_fma", &kernel, &error), &error);
-    size_t bytes = (size_t)context->work_items * context->channel_block * sizeof(float);
-    check(buffer_create(context, bytes, "result of the probe", &result, &error), &error);
-    struct duration best = {INFINITY, INFINITY};
-    for (int i = 0; i < REPETITIONS; ++i) {
-        struct duration start = now(context);
-        check(kernel_run(context, kernel, work_items(context->work_items),
-                         ARGUMENTS(arg_buffer(result), arg_float(0.5f), arg_float(1.0f), arg_int(ROUNDS)), &error),
-              &error);
-        check(context_finish(context, &error), &error);
-        keep_least(&best, start, now(context));
-    }
-    buffer_release(context, &result);
-    kernel_release(&kernel);
-    double gflop = 2.0 * ROUNDS * CHAINS * context->channel_block * context->work_items * 1e-9;
-    return (struct duration){best.elapsed_ms / gflop, best.busy_ms / gflop};
-}
 
 static float *random_array(struct random_generator *generator, size_t count, double scale, bool positive) {
     float *array = malloc(count * sizeof *array);

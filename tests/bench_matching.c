@@ -3,6 +3,7 @@
  *
  * bench_matching [CASE]: CASE is a part of a case's name. The least of several runs counts; "busy" is the share of the
  * peak in terms of processor time instead of elapsed time, as in bench_convolution.c. */
+#include "duration.h"
 #include "loss/matching.h"
 #include "support/random.h"
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct matching_case {
     const char *name;
@@ -19,63 +19,6 @@ static const struct matching_case {
              {"stack@256", 2688, 3072, 3328},    {"stack@512", 2688, 12288, 13000},
              {"64 channels", 64, 4096, 4096},    {"256 channels", 256, 4096, 16384},
              {"512 channels", 512, 4096, 16384}, {"512 projected", 512, 12288, 13000}};
-
-struct duration {
-    double elapsed_ms, busy_ms;
-};
-
-static double clock_ms(clockid_t clock) {
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return time.tv_sec * 1e3 + time.tv_nsec * 1e-6;
-}
-
-static struct duration now(const nst_context *context) {
-    return (struct duration){clock_ms(CLOCK_MONOTONIC), clock_ms(CLOCK_PROCESS_CPUTIME_ID) / context->work_items};
-}
-
-static void keep_least(struct duration *best, struct duration start, struct duration end) {
-    best->elapsed_ms = fmin(best->elapsed_ms, end.elapsed_ms - start.elapsed_ms);
-    best->busy_ms = fmin(best->busy_ms, end.busy_ms - start.busy_ms);
-}
-
-static void check(nst_status status, const nst_error *error) {
-    if (status) {
-        fprintf(stderr, "bench_matching: error: %s\n", error->message);
-        exit(1);
-    }
-}
-
-/* Time that 1 GFLOP of fused multiply-adds in registers takes. */
-static struct duration measure_peak(nst_context *context) {
-    enum { ROUNDS = 1 << 20, CHAINS = 12, REPETITIONS = 5, GROUPS = 64 };
-    nst_error error;
-    cl_kernel kernel;
-    cl_mem result;
-    char options[64];
-    int width = context->loops_in_kernel ? context->channel_block : 1;
-    size_t group = context->loops_in_kernel ? 1 : context->work_group;
-    size_t items = (size_t)context->work_items * (context->loops_in_kernel ? 1 : GROUPS * group);
-    int rounds = context->loops_in_kernel ? ROUNDS : ROUNDS / 128;
-    snprintf(options, sizeof options, "-D WIDTH=%d -D CHAINS=%d", width, CHAINS);
-    check(kernel_create(context, "bench_probe.cl", options, "bench_fma", &kernel, &error), &error);
-    check(buffer_create(context, items * (size_t)width * sizeof(float), "result of the probe", &result, &error),
-          &error);
-    struct duration best = {INFINITY, INFINITY};
-    for (int i = 0; i < REPETITIONS; ++i) {
-        struct duration start = now(context);
-        struct work_size size = {1, {items, 1, 1}, {group, 1, 1}};
-        check(kernel_run(context, kernel, size,
-                         ARGUMENTS(arg_buffer(result), arg_float(0.5f), arg_float(1.0f), arg_int(rounds)), &error),
-              &error);
-        check(context_finish(context, &error), &error);
-        keep_least(&best, start, now(context));
-    }
-    buffer_release(context, &result);
-    kernel_release(&kernel);
-    double gflop = 2.0 * rounds * CHAINS * width * (double)items * 1e-9;
-    return (struct duration){best.elapsed_ms / gflop, best.busy_ms / gflop};
-}
 
 static cl_mem create(nst_context *context, uint64_t bytes) {
     nst_error error;

@@ -376,11 +376,12 @@ static void a_projection_keeps_cosines(void **state) {
     struct convolution *projection;
     check(convolution_create(*state, &shape, NULL, &filters, &projection, &error), &error);
     uint64_t scratch_bytes = convolution_scratch_bytes(projection, ROWS, COLUMNS);
-    struct convolution_call call = {.height = ROWS,
-                                    .width = COLUMNS,
-                                    .input = upload_map(*state, values, size),
-                                    .output = upload_map(*state, values, projected_size),
-                                    .scratch = scratch_bytes ? create_zero(*state, scratch_bytes) : NULL};
+    struct convolution_call call = {
+        .height = ROWS,
+        .width = COLUMNS,
+        .input = upload_map(*state, values, size),
+        .output = create_zero(*state, sample_stack_bytes(*state, sample_blocks(*state, DIMENSIONS), POSITIONS)),
+        .scratch = scratch_bytes ? create_zero(*state, scratch_bytes) : NULL};
     check(convolution_run(projection, &call, &error), &error);
     float *got = download_map(*state, call.output, projected_size);
     double *vectors = to_doubles(values, elements_of(size)), *projected = to_doubles(got, elements_of(projected_size));
