@@ -32,7 +32,7 @@ static void ignore_warning(png_structp png, png_const_charp text) {
 
 struct png_reader {
     const struct picture_source *source;
-    size_t position;
+    size_t position, end;
     png_structp png;
     png_infop info;
     unsigned char *rows; /* one decoded row, or all of them if the file is interlaced */
@@ -40,9 +40,24 @@ struct png_reader {
     struct png_message message;
 };
 
+/* Where the first chunk begins that promises more bytes than the file has; the file's end if there is none. libpng
+ * would ask for the memory that is promised before it reads. */
+static size_t find_end(const struct picture_source *source) {
+    const size_t signature_bytes = 8, frame_bytes = 12; /* of a chunk: length, type, checksum */
+    size_t position = signature_bytes;
+    while (position < source->bytes && source->bytes - position >= frame_bytes) {
+        size_t length = png_get_uint_32(source->data + position);
+        if (length > source->bytes - position - frame_bytes) {
+            return position;
+        }
+        position += frame_bytes + length;
+    }
+    return source->bytes;
+}
+
 static void read_bytes(png_structp png, png_bytep to, size_t bytes) {
     struct png_reader *reader = png_get_io_ptr(png);
-    if (bytes > reader->source->bytes - reader->position) {
+    if (bytes > reader->end - reader->position) {
         png_error(png, "the file ends too early");
     }
     memcpy(to, reader->source->data + reader->position, bytes);
@@ -173,7 +188,7 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
 
 static nst_status read_png(const struct picture_source *source, nst_picture *picture, nst_error *error) {
     nst_status status = NST_ERROR_MEMORY;
-    struct png_reader reader = {.source = source};
+    struct png_reader reader = {.source = source, .end = find_end(source)};
     reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader.message, take_error, ignore_warning);
     reader.info = reader.png ? png_create_info_struct(reader.png) : NULL;
     if (reader.info) {

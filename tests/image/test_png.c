@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <png.h>
 
@@ -254,6 +255,31 @@ static void huge_headers_are_refused(void **state) {
     fixture_expect_failure("huge.png", NST_ERROR_MEMORY, "1 x 32768", "32767");
 }
 
+static long peak_memory_kib(void) {
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+/* A chunk that promises a gigabyte is refused before memory for it is filled with zeros. */
+static void huge_chunks_are_refused(void **state) {
+    (void)state;
+    static const char *const types[] = {"eXIf", "sPLT", "iTXt", "iCCP"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct fixture_png kind = {3, 5, PNG_COLOR_TYPE_RGB, 8, false, false, 0};
+        fixture_write_png("huge.png", &kind);
+        fixture_insert_chunk("huge.png", types[i], "abc", 3);
+        size_t bytes;
+        unsigned char *data = fixture_read("huge.png", &bytes);
+        data[8 + 25] = 0x40; /* the first byte of its length, behind signature and header */
+        fixture_write("huge.png", data, bytes);
+        free(data);
+        long before = peak_memory_kib();
+        fixture_expect_failure("huge.png", NST_ERROR_FORMAT, "damaged PNG", "the file ends too early");
+        assert_true(peak_memory_kib() - before < 100 * 1024);
+    }
+}
+
 static void failed_writes_are_noticed(void **state) {
     (void)state;
     FILE *full = fopen("/dev/full", "wb");
@@ -281,6 +307,7 @@ int main(void) {
         cmocka_unit_test(damage_behind_the_last_row_is_noted),
         cmocka_unit_test(apples_variant_is_named),
         cmocka_unit_test(huge_headers_are_refused),
+        cmocka_unit_test(huge_chunks_are_refused),
         cmocka_unit_test(failed_writes_are_noticed),
     };
     return cmocka_run_group_tests_name("image.png", tests, fixture_folder_create, fixture_folder_remove);
