@@ -90,7 +90,7 @@ static json_t *tuning_json(const struct tuning_table *table) {
     json_t *rows = json_array();
     for (int i = 0; i < table->count; i++) {
         json_t *row = json_object();
-        set_text(row, "work", table->rows[i].work);
+        set_text(row, "work", table->rows[i].key);
         set_text(row, "choice", table->rows[i].choice);
         set_real(row, "ms", 1e-6 * (double)table->rows[i].time_ns);
         set_real(row, "built_in_ms", 1e-6 * (double)table->rows[i].default_ns);

@@ -78,7 +78,7 @@ static void fill_tuning(const struct tuning_table *tuning, struct table *table) 
     for (int i = 0; i < tuning->count; i++) {
         const struct tuning_row *row = &tuning->rows[i];
         table_row(table);
-        table_cell(table, 0, "%s", row->work);
+        table_cell(table, 0, "%s", row->key);
         table_cell(table, 1, "%s", *row->choice ? row->choice : "-");
         cell_real(table, 2, 1e-6 * (double)row->time_ns, 3, "");
         cell_real(table, 3, 1e-6 * (double)row->default_ns, 3, "");
@@ -184,7 +184,7 @@ static void print_block(struct block block, const struct bench_device *device) {
         faster += device->tuning.rows[i].time_ns < device->tuning.rows[i].default_ns;
     }
     if (device->tuning.count > 0) {
-        print_line(block, "tuning", "%d pieces of work tuned by 'nst tune', %d of them faster than what is built in",
+        print_line(block, "tuning", "%d shapes tuned by 'nst tune', %d of them faster than what is built in",
                    device->tuning.count, faster);
     }
 }

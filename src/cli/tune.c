@@ -52,7 +52,7 @@ static nst_status set_defaults(void *values, const char *preset, nst_error *erro
 struct view {
     const char *device;
     struct progress_display display;
-    int told; /* plain lines: pieces of work that were told */
+    int told; /* plain lines: those that were told */
 };
 
 static void show(const struct tune_progress *progress, void *user) {
@@ -65,11 +65,11 @@ static void show(const struct tune_progress *progress, void *user) {
     if (view->display.terminal) {
         snprintf(line, sizeof line, "%s [%s] %d/%d%s%s%s  %s", view->device,
                  progress_bar(progress->share, BAR_WIDTH, bar), progress->done, progress->total, *left ? "  " : "",
-                 left, *left ? " left" : "", progress->work);
+                 left, *left ? " left" : "", progress->key);
         progress_message(&view->display, line);
     } else if (!view->display.quiet && progress->done >= view->told) {
         fprintf(view->display.stream, "tune: %s: %d of %d: %s%s%s%s\n", view->device, progress->done + 1,
-                progress->total, progress->work, *left ? ", " : "", left, *left ? " left" : "");
+                progress->total, progress->key, *left ? ", " : "", left, *left ? " left" : "");
         view->told = progress->done + 1;
     }
 }
@@ -80,13 +80,13 @@ static void print_text(const struct tune_report *report, const char *device) {
     struct table table;
     int faster = 0;
     printf("%s %s, %s, driver %s\n", device, report->info.name, report->info.platform, report->info.driver);
-    table_begin(&table, "<work|<built in|ms|<chosen|ms|gain|tried|wrong");
+    table_begin(&table, "<for|<built in|ms|<chosen|ms|gain|tried|wrong");
     for (int i = 0; i < report->count; i++) {
         const struct tune_line *line = &report->lines[i];
         const struct tuning_row *row = &line->row;
         bool is_better = row->time_ns < row->default_ns;
         table_row(&table);
-        table_cell(&table, 0, "%s", row->work);
+        table_cell(&table, 0, "%s", row->key);
         if (line->outcome.state != OUTCOME_OK) {
             table_cell(&table, 3, "%s", line->outcome.reason);
             continue;
@@ -121,7 +121,7 @@ static json_t *report_json(const struct tune_report *report, const char *device)
     for (int i = 0; i < report->count; i++) {
         const struct tune_line *line = &report->lines[i];
         json_t *entry = json_object();
-        json_object_set_new(entry, "work", text_json(line->row.work));
+        json_object_set_new(entry, "work", text_json(line->row.key));
         json_object_set_new(entry, "status", text_json(outcome_state_name(line->outcome.state)));
         json_object_set_new(entry, "reason", text_json(line->outcome.reason));
         json_object_set_new(entry, "choice", text_json(line->row.choice));

@@ -28,7 +28,7 @@ nst_status blas_multiply_batched(nst_context *context, const struct blas_product
                                  nst_error *error);
 
 /* The row of the tuner's table (device/tuning.h) for the parameters of CLBlast's kernel Xgemm. */
-#define BLAS_WORK "CLBlast Xgemm"
+#define BLAS_KEY "CLBlast Xgemm"
 
 /* Replaces these parameters on this device, for the rest of the process: a text "MWG=64 NWG=64 ..." with all of
  * them. Errors: NST_ERROR_ARGUMENT (not such a text), NST_ERROR_OPENCL. */

@@ -55,7 +55,7 @@ nst_status context_create(const nst_context_options *options, const struct conte
                           nst_context **context, nst_error *error);
 
 /* The row of the table that says which channel block is used. */
-#define CHANNEL_BLOCK_WORK "channel block"
+#define CHANNEL_BLOCK_KEY "channel block"
 
 /* Reads the device's table, takes the channel block from it, and tells CLBlast what of it is for it. Done when the
  * device is opened, unless without cache. */

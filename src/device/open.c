@@ -68,11 +68,11 @@ static nst_status find_device(const nst_context_options *options, nst_context *c
 
 void context_use_tuning(nst_context *context) {
     tuning_read(&context->info, &context->tuning);
-    const struct tuning_row *row = tuning_find(&context->tuning, BLAS_WORK);
+    const struct tuning_row *row = tuning_find(&context->tuning, BLAS_KEY);
     if (row && *row->choice) {
         blas_set_parameters(context, row->choice, NULL); /* else it keeps its own, which are right as well */
     }
-    row = tuning_find(&context->tuning, CHANNEL_BLOCK_WORK);
+    row = tuning_find(&context->tuning, CHANNEL_BLOCK_KEY);
     if (row && !traits_block_is_given()) {
         traits_parse_block(row->choice, &context->channel_block);
     }

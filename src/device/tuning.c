@@ -26,12 +26,12 @@ static bool parse_row(char *line, struct tuning_row *row) {
         }
     }
     long long time_ns, default_ns;
-    if (!*fields[0] || strlen(fields[0]) >= sizeof row->work || strlen(fields[1]) >= sizeof row->choice ||
+    if (!*fields[0] || strlen(fields[0]) >= sizeof row->key || strlen(fields[1]) >= sizeof row->choice ||
         !text_to_integer(fields[2], &time_ns) || !text_to_integer(fields[3], &default_ns)) {
         return false;
     }
     *row = (struct tuning_row){.time_ns = time_ns, .default_ns = default_ns};
-    strcpy(row->work, fields[0]);
+    strcpy(row->key, fields[0]);
     strcpy(row->choice, fields[1]);
     return true;
 }
@@ -61,7 +61,7 @@ bool tuning_write(const nst_device_info *device, const struct tuning_table *tabl
     char *text = calloc(size, 1);
     for (int i = 0; text && i < table->count; ++i) {
         const struct tuning_row *row = &table->rows[i];
-        used += (size_t)snprintf(text + used, size - used, "%s\t%s\t%" PRId64 "\t%" PRId64 "\n", row->work, row->choice,
+        used += (size_t)snprintf(text + used, size - used, "%s\t%s\t%" PRId64 "\t%" PRId64 "\n", row->key, row->choice,
                                  row->time_ns, row->default_ns);
     }
     bool written = text && findings_write(device, FINDINGS_TUNING, used ? text : NULL);
@@ -74,9 +74,9 @@ void tuning_free(struct tuning_table *table) {
     *table = (struct tuning_table){0};
 }
 
-const struct tuning_row *tuning_find(const struct tuning_table *table, const char *work) {
+const struct tuning_row *tuning_find(const struct tuning_table *table, const char *key) {
     for (int i = 0; i < table->count; ++i) {
-        if (strcmp(table->rows[i].work, work) == 0) {
+        if (strcmp(table->rows[i].key, key) == 0) {
             return &table->rows[i];
         }
     }
@@ -85,7 +85,7 @@ const struct tuning_row *tuning_find(const struct tuning_table *table, const cha
 
 nst_status tuning_set(struct tuning_table *table, const struct tuning_row *row, nst_error *error) {
     for (int i = 0; i < table->count; ++i) {
-        if (strcmp(table->rows[i].work, row->work) == 0) {
+        if (strcmp(table->rows[i].key, row->key) == 0) {
             table->rows[i] = *row;
             return NST_OK;
         }

@@ -96,8 +96,8 @@ struct convolution_choice convolution_choose(const nst_context *context, const s
 
 /* How the table calls a shape; an engine, in rows that tell that it computes wrongly; and a choice, there and back.
  * Each fits its field of struct tuning_row. Parsing fails for what this program and device cannot do. */
-void convolution_work(const nst_context *context, const struct convolution_shape *shape, char *work, size_t size);
-void convolution_engine_work(const struct convolution_engine *engine, char *work, size_t size);
+void convolution_key(const nst_context *context, const struct convolution_shape *shape, char *key, size_t size);
+void convolution_engine_key(const struct convolution_engine *engine, char *key, size_t size);
 void convolution_choice_format(const struct convolution_choice *choice, char *text, size_t size);
 bool convolution_choice_parse(const nst_context *context, const struct convolution_shape *shape, const char *text,
                               struct convolution_choice *choice);

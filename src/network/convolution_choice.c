@@ -76,9 +76,9 @@ bool convolution_supports(const struct convolution_engine *engine, const nst_con
 
 bool convolution_engine_can(const nst_context *context, const struct convolution_shape *shape,
                             const struct convolution_engine *engine) {
-    char work[TUNING_WORK_LENGTH];
-    convolution_engine_work(engine, work, sizeof work);
-    const struct tuning_row *row = tuning_find(&context->tuning, work);
+    char key[TUNING_KEY_LENGTH];
+    convolution_engine_key(engine, key, sizeof key);
+    const struct tuning_row *row = tuning_find(&context->tuning, key);
     return convolution_supports(engine, context, shape) && !(row && !*row->choice);
 }
 
@@ -104,10 +104,10 @@ struct convolution_choice convolution_default_choice(const nst_context *context,
 
 struct convolution_choice convolution_choose(const nst_context *context, const struct convolution_shape *shape,
                                              const struct convolution_engine *engine) {
-    char work[TUNING_WORK_LENGTH];
+    char key[TUNING_KEY_LENGTH];
     struct convolution_choice choice;
-    convolution_work(context, shape, work, sizeof work);
-    const struct tuning_row *row = tuning_find(&context->tuning, work);
+    convolution_key(context, shape, key, sizeof key);
+    const struct tuning_row *row = tuning_find(&context->tuning, key);
     if (row && convolution_choice_parse(context, shape, row->choice, &choice) && (!engine || engine == choice.engine)) {
         return choice;
     }
@@ -129,14 +129,14 @@ bool convolution_can_pool(const nst_context *context, const struct convolution_s
 
 /* ---- As text ----------------------------------------------------------------------------------------------------- */
 
-void convolution_work(const nst_context *context, const struct convolution_shape *shape, char *work, size_t size) {
-    snprintf(work, size, "convolution %dx%d, %d to %d%s%s, block %d", shape->kernel_size, shape->kernel_size,
+void convolution_key(const nst_context *context, const struct convolution_shape *shape, char *key, size_t size) {
+    snprintf(key, size, "convolution %dx%d, %d to %d%s%s, block %d", shape->kernel_size, shape->kernel_size,
              shape->in_channels, shape->out_channels, shape->epilogue == EPILOGUE_RELU_POOL ? ", pooling" : "",
              shape->unpools ? ", unpooling" : "", context->channel_block);
 }
 
-void convolution_engine_work(const struct convolution_engine *engine, char *work, size_t size) {
-    snprintf(work, size, "engine %s", engine->word);
+void convolution_engine_key(const struct convolution_engine *engine, char *key, size_t size) {
+    snprintf(key, size, "engine %s", engine->word);
 }
 
 /* The engine's parameters; an empty list for one without. */

@@ -43,9 +43,9 @@ const struct product_engine *product_default(const nst_context *context, const s
 }
 
 const struct product_engine *product_choose(const nst_context *context, const struct product_shape *shape) {
-    char work[TUNING_WORK_LENGTH];
-    product_work(context, shape, work, sizeof work);
-    const struct tuning_row *row = tuning_find(&context->tuning, work);
+    char key[TUNING_KEY_LENGTH];
+    product_key(context, shape, key, sizeof key);
+    const struct tuning_row *row = tuning_find(&context->tuning, key);
     for (const struct product_engine *const *engine = product_engines(context); row && *engine; ++engine) {
         if (strcmp(row->choice, (*engine)->name) == 0 && product_is_possible(context, shape, *engine)) {
             return *engine;
@@ -54,11 +54,11 @@ const struct product_engine *product_choose(const nst_context *context, const st
     return product_default(context, shape);
 }
 
-void product_work(const nst_context *context, const struct product_shape *shape, char *work, size_t size) {
+void product_key(const nst_context *context, const struct product_shape *shape, char *key, size_t size) {
     if (shape->kind == PRODUCT_GRAM) {
-        snprintf(work, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
+        snprintf(key, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
     } else {
-        snprintf(work, size, "%d products, %d to %d", shape->batches, shape->inner, shape->rows);
+        snprintf(key, size, "%d products, %d to %d", shape->batches, shape->inner, shape->rows);
     }
 }
 

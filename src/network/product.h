@@ -9,7 +9,7 @@
  * One side follows the size of the map, the product's extent: of a Gram matrix the pixels, which are summed up; of the
  * others the columns. The rest is fixed when the product is created, so that one serves every scale.
  *
- * Which engine does it: what the caller names, else what the device's table (device/tuning.h) has for the work, else
+ * Which engine does it: what the caller names, else what the device's table (device/tuning.h) has for the shape, else
  * what is built in: of the engines that can do it, the first that expects to be the fastest (product_engine.h).
  */
 #ifndef NETWORK_PRODUCT_H
@@ -41,8 +41,8 @@ bool product_is_possible(const nst_context *context, const struct product_shape 
 /* What is built in, and what product_create takes; NULL if no engine can do it. */
 const struct product_engine *product_default(const nst_context *context, const struct product_shape *shape);
 const struct product_engine *product_choose(const nst_context *context, const struct product_shape *shape);
-/* How the device's table calls the work: fits struct tuning_row. */
-void product_work(const nst_context *context, const struct product_shape *shape, char *work, size_t size);
+/* The key of a shape in the device's table: fits struct tuning_row. */
+void product_key(const nst_context *context, const struct product_shape *shape, char *key, size_t size);
 
 struct product;
 

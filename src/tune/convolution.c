@@ -78,10 +78,10 @@ static nst_status try_choice(struct search *search, const struct convolution_cho
     return NST_OK;
 }
 
-/* An engine that computes wrongly as it is built in is not chosen for any work on this device. */
+/* An engine that computes wrongly as it is built in is not chosen for anything on this device. */
 static nst_status distrust(struct search *search, const struct convolution_engine *engine, nst_error *error) {
     struct tuning_row row = {.choice = ""};
-    convolution_engine_work(engine, row.work, sizeof row.work);
+    convolution_engine_key(engine, row.key, sizeof row.key);
     return tuning_set(&search->context->tuning, &row, error);
 }
 
@@ -118,7 +118,7 @@ static int count_values(const struct convolution_choice *choice) {
     return count;
 }
 
-/* An engine as it is built in. False if it cannot do the work, or not rightly. */
+/* An engine as it is built in. False if it cannot do the shape, or not rightly. */
 static bool start_from(struct search *search, const struct convolution_engine *engine, struct candidate *start,
                        nst_status *status, nst_error *error) {
     if (!convolution_engine_can(search->context, &search->layer->shape, engine)) {

@@ -13,7 +13,7 @@
 /* How the searches are run. */
 struct tune_search {
     double seconds; /* for which each choice is measured */
-    /* Told before each choice that is tried: how far the piece of work in hand is, 0 to 1. True if the run is to stop.
+    /* Told before each choice that is tried: how far the row in hand is, 0 to 1. True if the run is to stop.
      */
     bool (*tell)(void *user, double share, const char *choice);
     void *user;

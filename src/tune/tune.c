@@ -65,17 +65,17 @@ static struct tuning_table *table_of(struct tuner *tuner) {
     return tuner->context ? &tuner->context->tuning : &tuner->table;
 }
 
-/* The line of a piece of work; one found by an earlier run is filled in from the table. */
-static struct tune_line *begin_line(struct tuner *tuner, const char *work) {
+/* The line of a key; one found by an earlier run is filled in from the table. */
+static struct tune_line *begin_line(struct tuner *tuner, const char *key) {
     struct tune_line *line = &tuner->report->lines[tuner->report->count++];
-    const struct tuning_row *row = tuning_find(table_of(tuner), work);
+    const struct tuning_row *row = tuning_find(table_of(tuner), key);
     *line = (struct tune_line){.outcome = {.state = OUTCOME_OK}, .is_earlier = row != NULL};
     if (row) {
         line->row = *row;
     } else {
-        snprintf(line->row.work, sizeof line->row.work, "%s", work);
+        snprintf(line->row.key, sizeof line->row.key, "%s", key);
     }
-    tuner->progress.work = line->row.work;
+    tuner->progress.key = line->row.key;
     return line;
 }
 
@@ -107,10 +107,10 @@ struct shapes {
 };
 
 static bool has_convolution(const nst_context *context, const struct shapes *shapes, const struct layer_case *layer) {
-    char wanted[TUNING_WORK_LENGTH], other[TUNING_WORK_LENGTH];
-    convolution_work(context, &layer->shape, wanted, sizeof wanted);
+    char wanted[TUNING_KEY_LENGTH], other[TUNING_KEY_LENGTH];
+    convolution_key(context, &layer->shape, wanted, sizeof wanted);
     for (int i = 0; i < shapes->convolution_count; ++i) {
-        convolution_work(context, &shapes->convolutions[i].shape, other, sizeof other);
+        convolution_key(context, &shapes->convolutions[i].shape, other, sizeof other);
         if (strcmp(wanted, other) == 0) {
             return true;
         }
@@ -178,7 +178,7 @@ static nst_status tune_layout(struct tuner *tuner, nst_error *error) {
     }
     tuner->progress.total = tuner->progress.done + 1 + shapes.convolution_count + shapes.product_count;
     free(shapes.convolutions);
-    struct tune_line *line = begin_line(tuner, CHANNEL_BLOCK_WORK);
+    struct tune_line *line = begin_line(tuner, CHANNEL_BLOCK_KEY);
     if (line->is_earlier) {
         tuner->done_before++;
     } else {
@@ -190,7 +190,7 @@ static nst_status tune_layout(struct tuner *tuner, nst_error *error) {
 
 static nst_status tune_shapes(struct tuner *tuner, nst_error *error) {
     struct shapes shapes;
-    char work[TUNING_WORK_LENGTH];
+    char key[TUNING_KEY_LENGTH];
     nst_context *context = tuner->context;
     struct tune_search how = {.seconds = tuner->options->seconds, .tell = tell, .user = tuner};
     nst_status status = list_shapes(tuner, &shapes, error);
@@ -206,11 +206,11 @@ static nst_status tune_shapes(struct tuner *tuner, nst_error *error) {
         const struct gram_shape *product = &shapes.products[is_product ? i - shapes.convolution_count : 0];
         if (is_product) {
             struct product_shape gram = {.kind = PRODUCT_GRAM, .rows = product->channels};
-            product_work(context, &gram, work, sizeof work);
+            product_key(context, &gram, key, sizeof key);
         } else {
-            convolution_work(context, &shapes.convolutions[i].shape, work, sizeof work);
+            convolution_key(context, &shapes.convolutions[i].shape, key, sizeof key);
         }
-        struct tune_line *line = begin_line(tuner, work);
+        struct tune_line *line = begin_line(tuner, key);
         if (line->is_earlier) {
             tuner->done_before++;
         } else if (is_product) {
@@ -245,7 +245,7 @@ static nst_status tune_clblast(struct tuner *tuner, nst_error *error) {
         return NST_OK;
     }
     tuner->progress.total = 1; /* the rest is not known yet */
-    struct tune_line *line = begin_line(tuner, BLAS_WORK);
+    struct tune_line *line = begin_line(tuner, BLAS_KEY);
     nst_status status = NST_OK;
     if (line->is_earlier) {
         tuner->done_before++;

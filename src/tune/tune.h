@@ -1,6 +1,6 @@
-/* tune.h: finds out which engines and parameters are the fastest on a device, for every shape of convolution and every
- * product of the default recipe's iteration. Nothing wins whose results are not right. The table is kept after each
- * piece of work (device/tuning.h), so that a run that was stopped goes on where it was. */
+/* tune.h: finds the fastest engines and parameters of a device, for every shape of convolution and every product of the
+ * default recipe's iteration. A choice whose results are not right never wins. The table (device/tuning.h) is kept after
+ * each row, so that a run that was stopped goes on where it was. */
 #ifndef TUNE_TUNE_H
 #define TUNE_TUNE_H
 
@@ -16,10 +16,10 @@ struct tune_report {
 };
 
 struct tune_progress {
-    int done, total; /* pieces of work */
+    int done, total; /* rows of the table */
     double share;    /* of all that there is to do */
     double seconds, seconds_left;
-    const char *work, *choice; /* in hand */
+    const char *key, *choice; /* in hand */
 };
 
 struct tune_options {

@@ -19,16 +19,16 @@ static void expect_choice(const nst_context *context, const char *expected) {
     assert_string_equal(text, expected);
 }
 
-static void set_row(nst_context *context, const char *work, const char *text) {
+static void set_row(nst_context *context, const char *key, const char *text) {
     struct tuning_row row = {.time_ns = 1, .default_ns = 2};
-    snprintf(row.work, sizeof row.work, "%s", work);
+    snprintf(row.key, sizeof row.key, "%s", key);
     snprintf(row.choice, sizeof row.choice, "%s", text);
     assert_int_equal(tuning_set(&context->tuning, &row, NULL), NST_OK);
 }
 
 static void the_table_decides(void **state) {
     nst_context *context = *state;
-    char work[TUNING_WORK_LENGTH], built_in[TUNING_CHOICE_LENGTH];
+    char key[TUNING_KEY_LENGTH], built_in[TUNING_CHOICE_LENGTH];
     tuning_free(&context->tuning);
     struct convolution_choice choice = convolution_default_choice(context, &shape, NULL), parsed;
     convolution_choice_format(&choice, built_in, sizeof built_in);
@@ -36,8 +36,8 @@ static void the_table_decides(void **state) {
     assert_memory_equal(&parsed, &choice, sizeof choice);
     expect_choice(context, built_in);
 
-    convolution_work(context, &shape, work, sizeof work);
-    set_row(context, work, "plain");
+    convolution_key(context, &shape, key, sizeof key);
+    set_row(context, key, "plain");
     expect_choice(context, "plain");
     /* An engine that is named gets its own parameters. */
     assert_ptr_equal(convolution_choose(context, &shape, choice.engine).engine, choice.engine);
@@ -48,7 +48,7 @@ static void the_table_decides(void **state) {
         "plain x=1", "winograd tiles=", "direct 5",     "winograd tiles=7 panel=4 rounds=4",
         "winograd",  "clblast x",       "direct tiles", "direct columns=4 vectors=2 x=3"};
     for (size_t i = 0; i < COUNT_OF(nonsense); ++i) {
-        set_row(context, work, nonsense[i]);
+        set_row(context, key, nonsense[i]);
         expect_choice(context, built_in);
     }
     tuning_free(&context->tuning);
@@ -71,7 +71,7 @@ static void the_kept_table_gives_the_channel_block(void **state) {
     snprintf(before, sizeof before, "%s", old ? old : "");
     assert_non_null(mkdtemp(folder));
     setenv("NST_CACHE_DIR", folder, 1);
-    struct tuning_row row = {.work = CHANNEL_BLOCK_WORK, .time_ns = 1, .default_ns = 2};
+    struct tuning_row row = {.key = CHANNEL_BLOCK_KEY, .time_ns = 1, .default_ns = 2};
     struct tuning_table table = {.rows = &row, .count = 1, .capacity = 1};
     static const char *const choices[] = {"4", "8", "7", ""};
     for (size_t i = 0; i < COUNT_OF(choices); ++i) {
@@ -97,7 +97,7 @@ static void the_kept_table_gives_the_channel_block(void **state) {
 /* An engine that computed wrongly is not chosen, neither by default nor from the table. */
 static void wrong_engines_are_avoided(void **state) {
     nst_context *context = *state;
-    char work[TUNING_WORK_LENGTH], text[TUNING_CHOICE_LENGTH];
+    char key[TUNING_KEY_LENGTH], text[TUNING_CHOICE_LENGTH];
     tuning_free(&context->tuning);
     for (int left = 4; left > 0; --left) {
         struct convolution_choice choice = convolution_choose(context, &shape, NULL);
@@ -105,11 +105,11 @@ static void wrong_engines_are_avoided(void **state) {
             break;
         }
         assert_true(left > 1);
-        convolution_engine_work(choice.engine, work, sizeof work);
-        set_row(context, work, "");
+        convolution_engine_key(choice.engine, key, sizeof key);
+        set_row(context, key, "");
         convolution_choice_format(&choice, text, sizeof text);
-        convolution_work(context, &shape, work, sizeof work);
-        set_row(context, work, text);
+        convolution_key(context, &shape, key, sizeof key);
+        set_row(context, key, text);
         assert_true(convolution_choose(context, &shape, NULL).engine != choice.engine);
         struct convolution_shape pooling = shape;
         pooling.epilogue = EPILOGUE_RELU;

@@ -95,16 +95,16 @@ static void expect_choice(const nst_context *context, const char *expected) {
     assert_string_equal(text, expected);
 }
 
-static void set_row(nst_context *context, const char *work, const char *text) {
+static void set_row(nst_context *context, const char *key, const char *text) {
     struct tuning_row row = {.time_ns = 1, .default_ns = 2};
-    snprintf(row.work, sizeof row.work, "%s", work);
+    snprintf(row.key, sizeof row.key, "%s", key);
     snprintf(row.choice, sizeof row.choice, "%s", text);
     assert_int_equal(tuning_set(&context->tuning, &row, NULL), NST_OK);
 }
 
 static void the_choice_and_the_parser_know_it(void **state) {
     nst_context *context = *state;
-    char work[TUNING_WORK_LENGTH];
+    char key[TUNING_KEY_LENGTH];
     struct convolution_choice choice;
     assert_ptr_equal(convolution_find_engine(context, "dummy"), &dummy);
     assert_null(convolution_find_engine(context, "winograd"));
@@ -114,8 +114,8 @@ static void the_choice_and_the_parser_know_it(void **state) {
     assert_int_equal(choice.parameters[0], 1);
     assert_false(convolution_choice_parse(context, &shape, "dummy step=3", &choice));
     assert_false(convolution_choice_parse(context, &shape, "dummy", &choice));
-    convolution_work(context, &shape, work, sizeof work);
-    set_row(context, work, "dummy step=1");
+    convolution_key(context, &shape, key, sizeof key);
+    set_row(context, key, "dummy step=1");
     expect_choice(context, "dummy step=1");
     set_row(context, "engine dummy", ""); /* it computed wrongly */
     expect_choice(context, "plain");
@@ -209,13 +209,13 @@ static void the_benchmark_times_it_layer_by_layer(void **state) {
 static void a_product_likewise(void **state) {
     nst_context *context = *state;
     nst_error error;
-    char work[TUNING_WORK_LENGTH], texts[200] = "", expected[200];
+    char key[TUNING_KEY_LENGTH], texts[200] = "", expected[200];
     double found;
     assert_ptr_equal(product_choose(context, &gram), &dummy_product);
-    product_work(context, &gram, work, sizeof work);
-    set_row(context, work, usual_product->name);
+    product_key(context, &gram, key, sizeof key);
+    set_row(context, key, usual_product->name);
     assert_ptr_equal(product_choose(context, &gram), usual_product);
-    set_row(context, work, "dummy");
+    set_row(context, key, "dummy");
     assert_ptr_equal(product_choose(context, &gram), &dummy_product);
 
     check(check_product(context, NULL, gram.rows, &found, &error), &error);

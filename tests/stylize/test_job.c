@@ -366,7 +366,7 @@ static void a_printed_plan_changes_nothing(void **state) {
     struct tuning_table before = context->tuning;
     struct tuning_row row = {.choice = "clblast"};
     struct product_shape gram = {.kind = PRODUCT_GRAM, .rows = 128};
-    product_work(context, &gram, row.work, sizeof row.work);
+    product_key(context, &gram, row.key, sizeof row.key);
     context->tuning = (struct tuning_table){0};
     assert_int_equal(tuning_set(&context->tuning, &row, NULL), NST_OK);
     double expected = first_loss(context, network, false);
