@@ -286,7 +286,9 @@ static double pooled_error_at(const struct check_convolution *fixture, const str
     if (bits != (value > 0)) {
         return INFINITY;
     }
-    return fmax(fabs(value - largest), bits ? fabs(chosen - largest) : 0);
+    double error = fabs(value - largest);
+    check_keep_largest(&error, bits ? fabs(chosen - largest) : 0);
+    return error;
 }
 
 /* The largest error relative to the largest sum; not a number if any is. */
@@ -297,7 +299,7 @@ static double compare(const struct check_convolution *fixture, const struct exch
             for (int x = 0; x < exchange->output.width; ++x) {
                 double found = pools(&fixture->shape) ? pooled_error_at(fixture, exchange, c, y, x)
                                                       : error_at(fixture, exchange, c, y, x);
-                worst = found <= worst ? worst : found;
+                check_keep_largest(&worst, found);
             }
         }
     }

@@ -4,6 +4,7 @@
 #include "support/error.h"
 #include "weights/half.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct check_layout check_layout(const nst_context *context, bool half, int channels, int height, int width) {
@@ -97,7 +98,7 @@ double check_noise(struct random_generator *generator) {
 }
 
 void check_keep_largest(double *largest, double value) {
-    if (!(value <= *largest)) {
+    if (!isnan(*largest) && !(value <= *largest)) {
         *largest = value;
     }
 }

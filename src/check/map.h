@@ -30,7 +30,7 @@ double check_map_bound(bool half, double single_bound);
 
 /* From -1 to 1, in so many digits that 16 bits hold them. */
 double check_noise(struct random_generator *generator);
-/* Keeps the larger one, and what is not a number. */
+/* Keeps the larger one; once there is one that is not a number, that. */
 void check_keep_largest(double *largest, double value);
 
 #endif

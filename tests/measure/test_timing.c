@@ -33,18 +33,23 @@ static nst_status run(void *user, int count, nst_error *error) {
     return error->status = NST_ERROR_OPENCL;
 }
 
-/* The first run does not count, and a few slow ones do not move the median. Sleeping can only be longer than asked for.
- */
+/* The first run does not count, and a few slow ones do not move the median. Sleeping can only be longer than asked for,
+ * and on a busy machine is: one quiet moment of several is enough. */
 static void test_median(void **state) {
     (void)state;
-    struct work work = {.ms = 4, .first_ms = 300, .slows = 6};
-    struct timing timing;
-    assert_int_equal(timing_measure(run, &work, 0.2, &timing, NULL), NST_OK);
-    assert_true(timing.samples >= 3 && timing.samples <= 50);
-    assert_int_equal(work.calls, timing.samples + 2);
-    assert_true(timing.least_ms >= 4);
-    assert_true(timing.median_ms >= timing.least_ms && timing.median_ms < 30);
-    assert_true(timing.spread_percent >= 0);
+    bool is_quiet = false;
+    for (int tries = 0; tries < 10 && !is_quiet; ++tries) {
+        struct work work = {.ms = 4, .first_ms = 300, .slows = 6};
+        struct timing timing;
+        assert_int_equal(timing_measure(run, &work, 0.2, &timing, NULL), NST_OK);
+        assert_true(timing.samples >= 3 && timing.samples <= 50);
+        assert_int_equal(work.calls, timing.samples + 2);
+        assert_true(timing.least_ms >= 4);
+        assert_true(timing.median_ms >= timing.least_ms);
+        assert_true(timing.spread_percent >= 0);
+        is_quiet = timing.median_ms < 30;
+    }
+    assert_true(is_quiet);
 }
 
 /* Never less than three samples, however long they take. */
@@ -60,11 +65,15 @@ static void test_least_samples(void **state) {
 /* Short work is repeated within a sample, and divided out again. */
 static void test_short_work(void **state) {
     (void)state;
-    struct work work = {.ms = 0.1};
-    struct timing timing;
-    assert_int_equal(timing_measure(run, &work, 0.05, &timing, NULL), NST_OK);
-    assert_true(work.runs > work.calls);
-    assert_true(timing.median_ms >= 0.1 && timing.median_ms < 2);
+    bool is_quiet = false;
+    for (int tries = 0; tries < 10 && !is_quiet; ++tries) {
+        struct work work = {.ms = 0.1};
+        struct timing timing;
+        assert_int_equal(timing_measure(run, &work, 0.05, &timing, NULL), NST_OK);
+        assert_true(timing.median_ms >= 0.1);
+        is_quiet = work.runs > work.calls && timing.median_ms < 2;
+    }
+    assert_true(is_quiet);
 }
 
 static void test_failure(void **state) {
