@@ -35,8 +35,8 @@ trap 'exit 130' INT TERM
 # ---- Suites ---------------------------------------------------------------------------------------------------------
 
 # The suites of kernels, of which Oclgrind runs each with the bodies for processors and with those for GPUs.
-kernel_suites="network.input network.padding network.pooling network.fused_pooling network.convolution network.model \
-loss.content loss.gram loss.total_variation loss.samples loss.cosine loss.matching optimizer.adam optimizer.lbfgs \
+kernel_suites="network.input network.padding network.pooling network.fused_pooling network.convolution network.model network.square_product \
+loss.content loss.gram loss.total_variation loss.samples loss.cosine loss.matching loss.wasserstein optimizer.adam optimizer.lbfgs \
 optimizer.pyramid evaluate.evaluation"
 short_suites="network.input network.padding network.pooling network.fused_pooling loss.content loss.gram \
 loss.total_variation optimizer.adam evaluate.evaluation"

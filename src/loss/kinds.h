@@ -4,6 +4,9 @@
 
 #include "loss/loss.h"
 
-extern const struct loss_methods content_loss, gram_loss, total_variation_loss;
+extern const struct loss_methods content_loss, gram_loss, total_variation_loss, wasserstein_loss;
+
+/* A loss_methods' reference; in a file of its own. */
+double wasserstein_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);
 
 #endif

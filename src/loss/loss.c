@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct loss_methods *const builtin_losses[] = {&content_loss, &gram_loss, &total_variation_loss, NULL};
+static const struct loss_methods *const builtin_losses[] = {&content_loss, &gram_loss, &total_variation_loss,
+                                                            &wasserstein_loss, NULL};
 
 const struct loss_methods *const *loss_table(const nst_context *context) {
     return context->tables.losses ? context->tables.losses : builtin_losses;

@@ -29,6 +29,7 @@ enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2 };
 /* What a recipe asks of a loss; each kind reads what concerns it. */
 struct loss_options {
     bool relative;         /* the loss is divided by its target's own size; else by the number of elements */
+    double epsilon;        /* Wasserstein: added to the variances */
     bool gram_by_channels; /* Gram matrices are divided by channels * pixels; else by pixels */
     int power;             /* total variation: 1 or 2 */
     bool mean;             /* total variation: a mean over the image in 0..1; else a sum over it in 0..255 */
@@ -105,6 +106,8 @@ struct loss_methods {
     nst_status (*add_gradient)(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error);
     /* The loss with weight 1 and its gradient, [channels][height][width], before a ReLU's mask, in double. */
     double (*reference)(const struct loss_options *options, const struct loss_reference *in, double *gradient);
+    double reference_bound; /* relative errors up to that are rounding; 0: 1e-5 */
+    bool rarely_used;       /* not checked before the first job on a device */
 };
 
 /* The kinds that a context knows, NULL behind the last; and the one of that name, or NULL. */

@@ -150,5 +150,7 @@ nst_status convolution_run(struct convolution *convolution, const struct convolu
 /* Replaces the weights of a 1x1 convolution by a matrix on the device, float [in_channels][out_channels], row-major,
  * dense. */
 nst_status convolution_set_weights(struct convolution *convolution, cl_mem matrix, nst_error *error);
+/* Replaces its bias, which is zero before, by float [out_channels] on the device. */
+nst_status convolution_set_bias(struct convolution *convolution, cl_mem bias, nst_error *error);
 
 #endif

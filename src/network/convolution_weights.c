@@ -116,3 +116,8 @@ nst_status convolution_set_weights(struct convolution *convolution, cl_mem matri
                                 arg_int(convolution->panel_width), arg_int(panels)),
                       error);
 }
+
+nst_status convolution_set_bias(struct convolution *convolution, cl_mem bias, nst_error *error) {
+    return buffer_copy(convolution->context, bias, convolution->bias,
+                       (size_t)convolution->shape.out_channels * sizeof(float), error);
+}

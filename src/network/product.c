@@ -8,9 +8,9 @@
 #include <string.h>
 
 /* The faster ones first. */
-extern const struct product_engine product_packed, product_tiles;
+extern const struct product_engine product_packed, product_tiles, product_square;
 static const struct product_engine *const built_in[] = {
-    &product_packed, &product_tiles, &product_batched, &product_clblast, NULL,
+    &product_packed, &product_tiles, &product_batched, &product_square, &product_clblast, NULL,
 };
 
 const struct product_engine *const *product_engines(const nst_context *context) {
@@ -57,6 +57,8 @@ const struct product_engine *product_choose(const nst_context *context, const st
 void product_key(const nst_context *context, const struct product_shape *shape, char *key, size_t size) {
     if (shape->kind == PRODUCT_GRAM) {
         snprintf(key, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
+    } else if (shape->kind == PRODUCT_SQUARE) {
+        snprintf(key, size, \"square product, %d rows\", shape->rows);
     } else {
         snprintf(key, size, "%d products, %d to %d", shape->batches, shape->inner, shape->rows);
     }
@@ -94,9 +96,8 @@ nst_status product_create(nst_context *context, const struct product_shape *shap
                     shape->half_maps ? " in half precision" : "");
     }
     if (!product_is_possible(context, shape, engine)) {
-        return fail(error, NST_ERROR_ARGUMENT, "%s by %s needs %s",
-                    shape->kind == PRODUCT_GRAM ? "the Gram product" : "a batched product", engine->name,
-                    engine->needs);
+        static const char *const kinds[] = {"the Gram product", "a batched product", "a square product"};
+        return fail(error, NST_ERROR_ARGUMENT, "%s by %s needs %s", kinds[shape->kind], engine->name, engine->needs);
     }
     struct product *product = allocate(context, shape, engine);
     if (!product) {

@@ -5,9 +5,10 @@
  *     PRODUCT_BATCHED  C[i] = A[i]^T B[i], A: float [batches][inner][rows], B: float [batches][inner][columns], C: float
  *                      [parts][batches][rows][columns], of which the parts are still to be added up; how many there are,
  *                      and to what rows and columns are filled up, product_layout says
+ *     PRODUCT_SQUARE   C = A B, each float [side][side], of which rows x rows count; side is product_layout's rows
  *
- * One side follows the size of the map, the product's extent: of a Gram matrix the pixels, which are summed up; of the
- * others the columns. The rest is fixed when the product is created, so that one serves every scale.
+ * One side follows the size of the map, the product's extent: of a Gram matrix the pixels, which are summed up; of
+ * batches the columns; square matrices have none. The rest is fixed when the product is created, so that one serves every scale.
  *
  * Which engine does it: what the caller names, else what the device's table (device/tuning.h) has for the shape, else
  * what is built in: of the engines that can do it, the first that expects to be the fastest (product_engine.h).
@@ -17,7 +18,7 @@
 
 #include "device/context.h"
 
-enum product_kind { PRODUCT_GRAM, PRODUCT_BATCHED };
+enum product_kind { PRODUCT_GRAM, PRODUCT_BATCHED, PRODUCT_SQUARE };
 
 struct product_shape {
     enum product_kind kind;
@@ -55,7 +56,7 @@ void product_destroy(struct product *product);
 /* Bytes of the scratch buffer for that extent (may be 0). */
 uint64_t product_scratch_bytes(const struct product *product, int extent);
 
-/* Of a batched product of so many columns: how its matrices are to lie, and how many parts C is left in. */
+/* Of a batched product of so many columns, or of a square one: how its matrices are to lie, and how many parts C is left in. */
 struct product_layout {
     int rows;    /* of A, that is floats from one of its lines to the next; those of C are not filled up */
     int columns; /* of B and C */
@@ -66,6 +67,7 @@ struct product_layout product_layout(const struct product *product, int columns)
 struct product_call {
     int extent;  /* pixels, or columns with those that they are filled up with */
     cl_mem a, c; /* the map, and the result */
+    cl_mem b;    /* PRODUCT_SQUARE; all three are different buffers, but for a and b */
     /* PRODUCT_BATCHED: B is at the beginning of the buffer c, C begins after so many floats, a multiple of
      * BUFFER_PART_ALIGNMENT bytes. */
     size_t c_start;

@@ -12,9 +12,11 @@ static bool supports(const nst_context *context, const struct product_shape *sha
 }
 
 static struct product_layout layout(const struct product *product, int columns) {
-    int multiple = columns <= FEW_COLUMNS ? FEW_COLUMNS : TILE;
-    return (struct product_layout){
-        .rows = product->shape.rows, .columns = (columns + multiple - 1) / multiple * multiple, .parts = 1};
+    int rows = product->shape.rows, multiple = columns <= FEW_COLUMNS ? FEW_COLUMNS : TILE;
+    if (product->shape.kind == PRODUCT_SQUARE) {
+        return (struct product_layout){.rows = rows, .columns = rows, .parts = 1};
+    }
+    return (struct product_layout){.rows = rows, .columns = (columns + multiple - 1) / multiple * multiple, .parts = 1};
 }
 
 /* F F^T with F as it lies there: channels x pixels, row-major. */
@@ -26,12 +28,19 @@ static struct blas_product gram_product(const struct product *product, int pixel
                                  .alpha = 1.0f};
 }
 
+/* A B, dense. */
+static struct blas_product square_product(const struct product *product) {
+    size_t rows = (size_t)product->shape.rows;
+    return (struct blas_product){.rows = rows, .columns = rows, .inner = rows, .alpha = 1.0f};
+}
+
 /* For a batch CLBlast allocates memory of its own. */
 static uint64_t scratch_bytes(const struct product *product, int extent) {
     if (product->shape.kind == PRODUCT_BATCHED) {
         return 0;
     }
-    struct blas_product blas = gram_product(product, extent);
+    bool is_gram = product->shape.kind == PRODUCT_GRAM;
+    struct blas_product blas = is_gram ? gram_product(product, extent) : square_product(product);
     return blas_scratch_bytes(product->context, &blas);
 }
 
@@ -66,8 +75,25 @@ static nst_status run_batch(struct product *product, const struct product_call *
     return status;
 }
 
+static nst_status run_square(struct product *product, const struct product_call *call, nst_error *error) {
+    struct blas_product blas = square_product(product);
+    blas.a = call->a;
+    blas.b = call->b;
+    blas.c = call->c;
+    blas.scratch = call->scratch;
+    return blas_multiply(product->context, &blas, error);
+}
+
 static nst_status run(struct product *product, const struct product_call *call, nst_error *error) {
-    return (product->shape.kind == PRODUCT_GRAM ? run_gram : run_batch)(product, call, error);
+    switch (product->shape.kind) {
+    case PRODUCT_GRAM:
+        return run_gram(product, call, error);
+    case PRODUCT_BATCHED:
+        return run_batch(product, call, error);
+    case PRODUCT_SQUARE:
+        break;
+    }
+    return run_square(product, call, error);
 }
 
 const struct product_engine product_clblast = {

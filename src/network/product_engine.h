@@ -20,7 +20,7 @@ struct product_engine {
     void (*release)(struct product *product);
     /* NULL: none. */
     uint64_t (*scratch_bytes)(const struct product *product, int extent);
-    /* Of batched products only. NULL: nothing is filled up, and C is whole. */
+    /* Of batched and square products. NULL: nothing is filled up, and C is whole. */
     struct product_layout (*layout)(const struct product *product, int columns);
     nst_status (*run)(struct product *product, const struct product_call *call, nst_error *error);
     /* What may be tuned, a NULL name behind the last; and what is built in. NULL: nothing. */

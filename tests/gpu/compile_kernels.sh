@@ -64,7 +64,7 @@ programs() {
     echo "convolution_direct_gpu.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_direct_gpu.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
-    for file in content gram_tiles input padding pooling samples winograd_input; do
+    for file in content gram_tiles input padding pooling samples wasserstein winograd_input; do
         echo "$file.cl -DHALF_MAPS=1"
     done
     for epilogue in $epilogues; do
@@ -77,7 +77,7 @@ programs() {
 }
 
 # Files of the engines for CPUs, and the one that is several of the others together.
-not_for_gpus="convolution_direct_cpu.cl convolution_pointwise.cl convolution_winograd_cpu.cl gram_packed.cl passes.cl"
+not_for_gpus="convolution_direct_cpu.cl convolution_pointwise.cl convolution_winograd_cpu.cl gram_packed.cl matrix_product.cl passes.cl"
 
 fail() {
     echo "FAILED: $*" >&2

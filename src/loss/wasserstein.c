@@ -1,0 +1,385 @@
+/* wasserstein.c: the style loss of style-transfer-pytorch: the Wasserstein-2 distance between two normal distributions
+ * that have mean and covariance of the features of one layer (Olkin and Pukelsheim 1982).
+ *
+ *     loss = a (|m - m*|^2 + tr(V + V* - 2 (R V R)^(1/2)))        R = V*^(1/2)
+ *     gradient = mask 2 a / N (D (F - m 1^T) + (m - m*) 1^T)      D = I - R (R V R)^(-1/2) R
+ *
+ * F is the feature map as a matrix, channels x N pixels; m its mean over the pixels, V = F F^T / N - m m^T + epsilon I;
+ * * marks the style, whose means and second moments are the sums over the pictures of share times theirs. The gradient
+ * is with respect to what goes into the layer's ReLU, hence the mask. a = weight / E|F*|^2, the mean squared length of
+ * the style's features with epsilon, where the loss is relative; else weight / channels.
+ *
+ * Roots, and inverse ones for D, are what the program named makes of them: twelve steps of square_root.h, which small
+ * eigenvalues have not converged by. So the gradient is not quite that of the value.
+ */
+#include "loss/kinds.h"
+
+#include "loss/square_root.h"
+#include "support/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS = 12 };
+
+struct wasserstein {
+    struct product *moments; /* F F^T */
+    struct square_root root;
+    struct convolution *gradient; /* 1x1 */
+    cl_kernel mean, blend, covariance, diagonal, scale_root, value, slope;
+};
+
+enum { MATRICES = 4 };
+
+/* Plan entries, -1 for none; and which buffer is which matrix since the value was computed. */
+struct wasserstein_run {
+    int moments, mean, variance, squares, matrix[MATRICES];
+    int target_mean, target_variance, target_root; /* until the targets are complete, the root's are the moments */
+    int weights, bias;
+    int moments_scratch, root_scratch, gradient_scratch;
+    struct square_root_matrices matrices;
+};
+
+/* ---- Making it --------------------------------------------------------------------------------------------------- */
+
+static nst_status create_kernels(struct loss *loss, nst_error *error) {
+    struct wasserstein *own = loss->state;
+    nst_context *context = loss->context;
+    const char *option = feature_map_option(model_has_half_maps(loss->model));
+    const struct {
+        const char *name;
+        cl_kernel *kernel;
+    } kernels[] = {{"map_mean", &own->mean},           {"covariance", &own->covariance},
+                   {"diagonal", &own->diagonal},       {"scale_root", &own->scale_root},
+                   {"wasserstein_value", &own->value}, {"wasserstein_slope", &own->slope}};
+    nst_status status = kernel_create(context, "passes.cl", option, "gram_blend", &own->blend, error);
+    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
+        status = kernel_create(context, "wasserstein.cl", option, kernels[i].name, kernels[i].kernel, error);
+    }
+    return status;
+}
+
+static nst_status create(struct loss *loss, nst_error *error) {
+    struct wasserstein *own = loss->state;
+    bool half_maps = model_has_half_maps(loss->model), in_place = model_gradient_in_place(loss->model, loss->stages[0]);
+    int channels = loss_channels(loss, 0);
+    const struct product_shape moments = {.kind = PRODUCT_GRAM, .rows = channels, .half_maps = half_maps};
+    const struct convolution_shape shape = {.in_channels = channels,
+                                            .out_channels = channels,
+                                            .kernel_size = 1,
+                                            .padding_mode = PADDING_ZERO,
+                                            .epilogue = in_place ? EPILOGUE_MASK : EPILOGUE_MASK_ADD,
+                                            .half_maps = half_maps,
+                                            .in_place = in_place};
+    nst_status status = product_create(loss->context, &moments, NULL, &own->moments, error);
+    status = status ? status : square_root_create(loss->context, channels, &own->root, error);
+    status = status ? status : create_kernels(loss, error);
+    return status ? status : convolution_create(loss->context, &shape, NULL, NULL, &own->gradient, error);
+}
+
+static void destroy(struct loss *loss) {
+    struct wasserstein *own = loss->state;
+    cl_kernel *kernels[] = {&own->mean,       &own->blend, &own->covariance, &own->diagonal,
+                            &own->scale_root, &own->value, &own->slope};
+    convolution_destroy(own->gradient);
+    square_root_release(&own->root);
+    product_destroy(own->moments);
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
+        kernel_release(kernels[i]);
+    }
+}
+
+static size_t moments_elements(const struct loss *loss) {
+    return (size_t)loss_channels(loss, 0) * (size_t)loss_channels(loss, 0);
+}
+
+/* Of one number for each channel, filled up to whole blocks. */
+static size_t vector_bytes(const struct loss *loss) {
+    nst_context *context = loss->context;
+    return (size_t)(feature_map_blocks(context, loss_channels(loss, 0)) * context->channel_block) * sizeof(float);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static void reserve_scratch(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count) {
+    const struct wasserstein *kernels = run->loss->state;
+    struct wasserstein_run *own = run->state;
+    uint64_t moments = 0, gradient = 0, root = square_root_scratch_bytes(&kernels->root);
+    for (int i = 0; i < size_count; ++i) {
+        struct image_size size = loss_map_size(run->loss, 0, sizes[i]);
+        moments = larger(moments, product_scratch_bytes(kernels->moments, size.height * size.width));
+        gradient = larger(gradient, convolution_scratch_bytes(kernels->gradient, size.height, size.width));
+    }
+    int stage = run->loss->stages[0], values = model_stage_count(run->loss->model);
+    int backward = model_backward_step(run->loss->model, stage);
+    own->moments_scratch = moments ? plan_add(plan, moments, values, values, "second moments' sums %d", stage) : -1;
+    own->root_scratch = root ? plan_add(plan, root, values, backward, "square root's scratch %d", stage) : -1;
+    own->gradient_scratch =
+        gradient ? plan_add(plan, gradient, backward, backward, "style gradient scratch %d", stage) : -1;
+}
+
+static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
+                          nst_error *error) {
+    (void)error;
+    const struct loss *loss = run->loss;
+    const struct wasserstein *kernels = loss->state;
+    struct wasserstein_run *own = run->state;
+    size_t matrix = square_root_matrix_bytes(&kernels->root), vector = vector_bytes(loss);
+    size_t dense = moments_elements(loss) * sizeof(float);
+    int stage = loss->stages[0];
+    int values = model_stage_count(loss->model); /* losses are computed after the last forward step */
+    int backward = model_backward_step(loss->model, stage);
+    own->moments = plan_add(plan, dense, values, values, "second moments %d", stage);
+    own->variance = plan_add(plan, vector, values, values, "variances %d", stage);
+    own->mean = plan_add(plan, vector, values, backward, "means %d", stage);
+    own->squares = plan_add(plan, 2 * sizeof(float), values, backward, "norms %d", stage);
+    for (int i = 0; i < MATRICES; ++i) {
+        own->matrix[i] = plan_add(plan, matrix, values, backward, "matrix %d of %d", i + 1, stage);
+    }
+    own->weights = plan_add(plan, dense, backward, backward, "style slope %d", stage);
+    own->bias = plan_add(plan, vector, backward, backward, "style slope's bias %d", stage);
+    own->target_mean = plan_add_always(plan, vector, "style means %d", stage);
+    own->target_variance = plan_add_always(plan, vector, "style variances %d", stage);
+    own->target_root = plan_add_always(plan, matrix, "style root %d", stage);
+    reserve_scratch(run, plan, sizes, size_count);
+    return NST_OK;
+}
+
+/* ---- Statistics -------------------------------------------------------------------------------------------------- */
+
+static cl_mem buffer_of(const struct loss_run *run, int entry) {
+    return entry < 0 ? NULL : plan_buffer(run->plan, entry);
+}
+
+static struct square_root_matrices matrices_of(const struct loss_run *run) {
+    const struct wasserstein_run *own = run->state;
+    return (struct square_root_matrices){.y = buffer_of(run, own->matrix[0]),
+                                         .z = buffer_of(run, own->matrix[1]),
+                                         .t = buffer_of(run, own->matrix[2]),
+                                         .spare = buffer_of(run, own->matrix[3]),
+                                         .scratch = buffer_of(run, own->root_scratch),
+                                         .squares = buffer_of(run, own->squares)};
+}
+
+static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    nst_context *context = run->loss->context;
+    int pixels = at->map.height * at->map.width;
+    size_t group = context->loops_in_kernel ? 1 : context->work_group;
+    size_t items = (size_t)feature_map_blocks(context, at->map.channels) * group;
+    struct product_call call = {.extent = pixels,
+                                .a = at->map.values,
+                                .c = buffer_of(run, own->moments),
+                                .scratch = buffer_of(run, own->moments_scratch)};
+    nst_status status = product_run(kernels->moments, &call, error);
+    return status ? status
+                  : kernel_run(
+                        context, kernels->mean, (struct work_size){1, {items, 1, 1}, {group, 1, 1}},
+                        ARGUMENTS(arg_buffer(at->map.values), arg_buffer(buffer_of(run, own->mean)), arg_int(pixels)),
+                        error);
+}
+
+/* The launch for a kernel with FOR_LINES over a matrix. */
+static struct work_size over_matrix(const struct loss *loss) {
+    size_t channels = (size_t)loss_channels(loss, 0);
+    return work_range(loss->context, channels * (loss->context->loops_in_kernel ? 1 : channels));
+}
+
+/* matrix = scale moments - mean mean^T + epsilon I, and its diagonal. */
+static nst_status make_covariance(const struct loss_run *run, cl_mem moments, cl_mem mean, double scale, cl_mem matrix,
+                                  nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    int channels = loss_channels(run->loss, 0);
+    float scale_rest = (float)(scale - (float)scale); /* what rounding to a float leaves */
+    return kernel_run(run->loss->context, kernels->covariance, over_matrix(run->loss),
+                      ARGUMENTS(arg_buffer(moments), arg_buffer(mean), arg_buffer(matrix), arg_int(channels),
+                                arg_int(kernels->root.side), arg_float((float)scale), arg_float(scale_rest),
+                                arg_float((float)run->loss->options.epsilon)),
+                      error);
+}
+
+static nst_status copy_diagonal(const struct loss_run *run, cl_mem matrix, cl_mem diagonal, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    int channels = loss_channels(run->loss, 0);
+    return kernel_run(
+        run->loss->context, kernels->diagonal, work_range(run->loss->context, (size_t)channels),
+        ARGUMENTS(arg_buffer(matrix), arg_buffer(diagonal), arg_int(channels), arg_int(kernels->root.side)), error);
+}
+
+/* ---- Targets ----------------------------------------------------------------------------------------------------- */
+
+static nst_status target_begin(struct loss_run *run, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    nst_context *context = run->loss->context;
+    nst_status status =
+        buffer_fill_zero(context, buffer_of(run, own->target_root), square_root_matrix_bytes(&kernels->root), error);
+    return status ? status
+                  : buffer_fill_zero(context, buffer_of(run, own->target_mean), vector_bytes(run->loss), error);
+}
+
+/* sum += scale * values */
+static nst_status blend(const struct loss_run *run, cl_mem values, cl_mem sum, size_t count, double scale,
+                        nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    return kernel_run(run->loss->context, kernels->blend, work_range(run->loss->context, count),
+                      ARGUMENTS(arg_buffer(values), arg_buffer(sum), arg_int((int)count), arg_float((float)scale),
+                                arg_float((float)(scale - (float)scale))),
+                      error);
+}
+
+static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
+                             nst_error *error) {
+    const struct wasserstein_run *own = run->state;
+    double pixels = (double)at->map.height * at->map.width;
+    nst_status status = gather(run, at, error);
+    if (!status) {
+        status = blend(run, buffer_of(run, own->moments), buffer_of(run, own->target_root), moments_elements(run->loss),
+                       target->share / pixels, error);
+    }
+    return status ? status
+                  : blend(run, buffer_of(run, own->mean), buffer_of(run, own->target_mean),
+                          (size_t)loss_channels(run->loss, 0), target->share, error);
+}
+
+/* The mean squared length of the style's features: what is left of it in means and variances; waits. */
+static nst_status measure_target(const struct loss_run *run, double *size, nst_error *error) {
+    const struct wasserstein_run *own = run->state;
+    size_t channels = (size_t)loss_channels(run->loss, 0), bytes = channels * sizeof(float);
+    nst_context *context = run->loss->context;
+    float *vectors = malloc(2 * bytes);
+    if (!vectors) {
+        return fail_memory(error, 2 * bytes, "means and variances");
+    }
+    nst_status status = buffer_read(context, buffer_of(run, own->target_mean), 0, vectors, bytes, error);
+    status = status ? status
+                    : buffer_read(context, buffer_of(run, own->target_variance), 0, vectors + channels, bytes, error);
+    *size = 0;
+    for (size_t i = 0; !status && i < channels; ++i) {
+        *size += (double)vectors[i] * vectors[i] + vectors[channels + i];
+    }
+    free(vectors);
+    return status;
+}
+
+static nst_status target_end(struct loss_run *run, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    struct square_root_matrices m = matrices_of(run);
+    cl_mem root = buffer_of(run, own->target_root);
+    int channels = loss_channels(run->loss, 0);
+    double divisor = channels;
+    nst_status status = make_covariance(run, root, buffer_of(run, own->target_mean), 1, m.y, error);
+    status = status ? status : copy_diagonal(run, m.y, buffer_of(run, own->target_variance), error);
+    status = status ? status : square_root_run(&kernels->root, &m, STEPS, error);
+    if (!status) {
+        status = kernel_run(run->loss->context, kernels->scale_root, over_matrix(run->loss),
+                            ARGUMENTS(arg_buffer(m.y), arg_buffer(m.squares), arg_buffer(root), arg_int(channels),
+                                      arg_int(kernels->root.side)),
+                            error);
+    }
+    if (!status && run->loss->options.relative) {
+        status = measure_target(run, &divisor, error);
+    }
+    run->factor = run->loss->weight * loss_one_over(divisor);
+    return status;
+}
+
+/* ---- Value and gradient ------------------------------------------------------------------------------------------ */
+
+/* result = R matrix R; `between` is overwritten. */
+static nst_status enclose(const struct loss_run *run, cl_mem matrix, cl_mem between, cl_mem result, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    cl_mem root = buffer_of(run, own->target_root), scratch = buffer_of(run, own->root_scratch);
+    int channels = loss_channels(run->loss, 0);
+    const struct product_call right = {.extent = channels, .a = matrix, .b = root, .c = between, .scratch = scratch};
+    const struct product_call left = {.extent = channels, .a = root, .b = between, .c = result, .scratch = scratch};
+    nst_status status = product_run(kernels->root.product, &right, error);
+    return status ? status : product_run(kernels->root.product, &left, error);
+}
+
+/* Leaves the root of R V R for the gradient. */
+static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    struct wasserstein_run *own = run->state;
+    struct square_root_matrices *m = &own->matrices;
+    nst_context *context = run->loss->context;
+    double pixels = (double)at->map.height * at->map.width;
+    cl_mem mean = buffer_of(run, own->mean), variance = buffer_of(run, own->variance);
+    *m = matrices_of(run);
+    nst_status status = make_covariance(run, buffer_of(run, own->moments), mean, 1 / pixels, m->z, error);
+    status = status ? status : copy_diagonal(run, m->z, variance, error);
+    status = status ? status : enclose(run, m->z, m->t, m->y, error);
+    status = status ? status : square_root_run(&kernels->root, m, STEPS, error);
+    return status ? status
+                  : kernel_run(context, kernels->value, reduction_work(context),
+                               ARGUMENTS(arg_buffer(mean), arg_buffer(buffer_of(run, own->target_mean)),
+                                         arg_buffer(variance), arg_buffer(buffer_of(run, own->target_variance)),
+                                         arg_buffer(m->y), arg_buffer(m->squares), arg_buffer(loss_partials(run)),
+                                         arg_int(run->slot), arg_int(loss_channels(run->loss, 0)),
+                                         arg_int(kernels->root.side), arg_float((float)run->factor)),
+                               error);
+}
+
+/* Weights and bias of the gradient's convolution. */
+static nst_status make_slope(const struct loss_run *run, double pixels, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    struct square_root_matrices m = own->matrices;
+    nst_context *context = run->loss->context;
+    int channels = loss_channels(run->loss, 0);
+    m.slot = 1;
+    nst_status status = square_root_inverse(&kernels->root, &m, STEPS, error);
+    status = status ? status : enclose(run, m.z, m.t, m.spare, error);
+    return status
+               ? status
+               : kernel_run(context, kernels->slope, work_range(context, (size_t)channels),
+                            ARGUMENTS(arg_buffer(m.spare), arg_buffer(m.squares), arg_buffer(buffer_of(run, own->mean)),
+                                      arg_buffer(buffer_of(run, own->target_mean)),
+                                      arg_buffer(buffer_of(run, own->weights)), arg_buffer(buffer_of(run, own->bias)),
+                                      arg_int(channels), arg_int(kernels->root.side),
+                                      arg_float((float)(2 * run->factor / pixels))),
+                            error);
+}
+
+static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    nst_status status = make_slope(run, (double)at->map.height * at->map.width, error);
+    status = status ? status : convolution_set_weights(kernels->gradient, buffer_of(run, own->weights), error);
+    status = status ? status : convolution_set_bias(kernels->gradient, buffer_of(run, own->bias), error);
+    if (status) {
+        return status;
+    }
+    const struct convolution_call call = {.height = at->map.height,
+                                          .width = at->map.width,
+                                          .input = at->map.values,
+                                          .output = gradient,
+                                          .mask = at->map.mask,
+                                          .scratch = buffer_of(run, own->gradient_scratch)};
+    return convolution_run(kernels->gradient, &call, error);
+}
+
+const struct loss_methods wasserstein_loss = {
+    .kind = "wasserstein",
+    .pictures = LOSS_STYLE,
+    .state_bytes = sizeof(struct wasserstein),
+    .run_bytes = sizeof(struct wasserstein_run),
+    .create = create,
+    .destroy = destroy,
+    .reserve = reserve,
+    .target_begin = target_begin,
+    .target_add = target_add,
+    .target_end = target_end,
+    .gather = gather,
+    .value = value,
+    .add_gradient = add_gradient,
+    .reference = wasserstein_reference,
+    .reference_bound = 1e-4,
+    .rarely_used = true,
+};
