@@ -58,7 +58,7 @@ void product_key(const nst_context *context, const struct product_shape *shape, 
     if (shape->kind == PRODUCT_GRAM) {
         snprintf(key, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
     } else if (shape->kind == PRODUCT_SQUARE) {
-        snprintf(key, size, \"square product, %d rows\", shape->rows);
+        snprintf(key, size, "square product, %d rows", shape->rows);
     } else {
         snprintf(key, size, "%d products, %d to %d", shape->batches, shape->inner, shape->rows);
     }
