@@ -18,6 +18,7 @@ struct program_store;  /* compiled programs of this context, and the folder of b
 struct context_tables {
     const struct convolution_engine *const *engines;
     const struct product_engine *const *products;
+    const struct stage_methods *const *stages;
     const struct loss_methods *const *losses;
     const struct recipe *recipes;
 };

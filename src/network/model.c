@@ -56,9 +56,10 @@ static int count_taps(const struct model_options *options, const char *name) {
 static nst_status begin_stage(struct model *model, const nst_network *network, int index, int channels,
                               nst_error *error) {
     const struct layer *layer = &network->layers[index];
-    const struct stage_methods *methods = stage_kind(layer->kind);
+    const struct stage_methods *methods = stage_find(model->context, layer->kind);
     if (!methods) {
-        return fail(error, NST_ERROR_NETWORK, "network %s: the ReLU %s must follow a convolution", network->name,
+        return fail(error, NST_ERROR_NETWORK,
+                    "network %s: the layer %s cannot stand there: a ReLU must follow a convolution", network->name,
                     layer->name);
     }
     struct stage *stage = &model->stages[model->stage_count++];

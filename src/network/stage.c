@@ -1,13 +1,16 @@
 /* stage.c: the kinds of stages there are; see stage.h. */
 #include "network/stage.h"
 
-static const struct stage_methods *const stage_kinds[] = {&convolution_stage, &pooling_stage};
+static const struct stage_methods *const builtin_stages[] = {&convolution_stage, &pooling_stage, NULL};
 
-const struct stage_methods *stage_kind(enum layer_kind kind) {
-    for (size_t i = 0; i < sizeof stage_kinds / sizeof *stage_kinds; ++i) {
-        if (stage_kinds[i]->kind == kind) {
-            return stage_kinds[i];
-        }
+const struct stage_methods *const *stage_table(const nst_context *context) {
+    return context->tables.stages ? context->tables.stages : builtin_stages;
+}
+
+const struct stage_methods *stage_find(const nst_context *context, enum layer_kind kind) {
+    const struct stage_methods *const *methods = stage_table(context);
+    while (*methods && (*methods)->kind != kind) {
+        ++methods;
     }
-    return NULL;
+    return *methods;
 }

@@ -2,7 +2,7 @@
  *
  * The layers of a network become stages: one layer with those behind it that it takes in, such as a convolution with
  * its ReLU, perhaps with the maximum pooling too. To add a kind of layer: a file like stage_pooling.c with its methods,
- * and a line in stage_kinds (stage.c).
+ * and a line in the table in stage.c; a context can also be made with a table of its own (context->tables.stages).
  *
  * Model and stages do not change once they are made. What one run owns, its buffers, is a model_run.
  */
@@ -90,9 +90,11 @@ struct stage_methods {
     void (*print)(const struct model *model, const struct stage *stage, FILE *stream);
 };
 
-/* The kinds there are; stage_kind returns NULL where layers of that kind begin no stage. */
+/* The kinds that a context knows, NULL behind the last; and the one for layers of a kind, NULL where they begin no
+ * stage. */
 extern const struct stage_methods convolution_stage, pooling_stage;
-const struct stage_methods *stage_kind(enum layer_kind kind);
+const struct stage_methods *const *stage_table(const nst_context *context);
+const struct stage_methods *stage_find(const nst_context *context, enum layer_kind kind);
 
 /* The convolution of a stage in one direction, NULL for other kinds. */
 struct convolution *stage_convolution(const struct stage *stage, bool backward);
