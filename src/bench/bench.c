@@ -69,7 +69,7 @@ static nst_status time_iterations(struct device_run *run, double seconds, struct
     return status;
 }
 
-/* What the others of the same device and work, with whatever driver, are found by. */
+/* Rows of the same device and workload have the same key, whatever the driver. */
 static void set_key(const struct device_run *run, struct bench_row *row) {
     const nst_device_info *info = &run->device->info;
     snprintf(row->key, sizeof row->key, "%s | %s | %s%s | %d px", info->platform,

@@ -11,7 +11,7 @@ struct bench_options {
     double seconds; /* for all sizes of a device, about; the start, probes, check and layers come on top */
     nst_precision precision;
     const nst_network *network;                 /* NULL: one in the shape of VGG-19 with random weights */
-    void (*tell)(const char *what, void *user); /* called before each part of the work; may be NULL */
+    void (*tell)(const char *what, void *user); /* called before each part of the run; may be NULL */
     void *user;
     const volatile int *cancel; /* not 0: finish the iteration in hand, and skip the rest; may be NULL */
 };

@@ -10,7 +10,7 @@
 
 /* Fills in peak_gflops, peak_width, peak_chains and bandwidth_gb_per_s. */
 nst_status peak_measure(nst_context *context, struct bench_device *device, nst_error *error);
-/* Once more the variant that was the best: a greater peak replaces the one found before. */
+/* Measures the best variant once more. A greater peak replaces the one found before. */
 nst_status peak_measure_again(nst_context *context, struct bench_device *device, nst_error *error);
 
 /* ---- start.c, layers.c -------------------------------------------------------------------------------------------- */
@@ -19,7 +19,7 @@ nst_status peak_measure_again(nst_context *context, struct bench_device *device,
  * child processes; NAN where that is not possible, INFINITY where it takes longer than BENCH_LONGEST_START_SECONDS. */
 void start_measure(const char *device, const struct workload *workload, double *cold_seconds, double *warm_seconds);
 
-/* The convolutions of a row one by one, and the kernels of its iterations. `seconds` are for both. */
+/* Times the convolutions of a row one by one, for about `seconds` in all; and the kernels of whole iterations. */
 nst_status layers_measure(nst_context *context, const struct workload *workload, double seconds, struct bench_row *row,
                           nst_error *error);
 nst_status kernels_measure(const char *device, const struct workload *workload, bool no_cache, struct bench_row *row,

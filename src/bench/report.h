@@ -1,8 +1,8 @@
-/* report.h: what `nst bench` measures: one struct, filled once, behind every printer.
+/* report.h: what `nst bench` measures: one struct, filled once, which every printer reads.
  *
- * A report has a block for each device: what it is, what it can do at best (measured, not advertised), how long it
- * takes to start, and whether its losses and gradients are right; then a row for each picture size, and on request
- * the single layers. What fails is told in its place and stops nothing else.
+ * A report has a block for each device: its description, its measured peaks, the time that it takes to start, and
+ * whether its losses and gradients are right. Then follows a row for each picture size, and on request the single
+ * layers. A failure is told in its place and stops nothing else.
  *
  * GFLOP are counted as for direct convolutions, so that engines which compute less can exceed the peak.
  */
@@ -36,7 +36,7 @@ struct bench_kernel {
 /* One size: a square picture in one style of the same size, by the default recipe. */
 struct bench_row {
     int size_px;
-    char key[512];           /* the same for the same work on the same device, whatever its driver */
+    char key[512];           /* the same for the same workload on the same device, whatever its driver */
     nst_precision precision; /* single or half: what it was measured in */
     struct outcome outcome;
     struct timing iteration; /* forward, losses, backward, optimizer step */

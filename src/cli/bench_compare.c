@@ -56,7 +56,7 @@ static void print_names(const struct bench_columns *columns, FILE *stream) {
             fprintf(stream, "   %s\n", column->device->outcome.reason);
         }
         if (strcmp(column->report->network, columns->columns[0].report->network) != 0) {
-            fprintf(stream, "   another network than A's: its times are for other work\n");
+            fprintf(stream, "   another network than A's: its times are for another workload\n");
         }
     }
 }
@@ -134,7 +134,7 @@ static void print_failures(const struct bench_columns *columns, FILE *stream) {
     }
 }
 
-/* Where a time is of other work than A's: maps and filters took other bytes. */
+/* Where a time is of another workload than A's: maps and filters took other bytes. */
 static void print_precisions(const struct bench_columns *columns, FILE *stream) {
     for (int i = 1; i < columns->count; i++) {
         for (int n = 0; n < columns->size_count; n++) {

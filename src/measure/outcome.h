@@ -20,10 +20,10 @@ struct outcome {
 
 const char *outcome_state_name(enum outcome_state state); /* ok, wrong, skipped, error */
 
-/* Words an outcome. */
+/* Sets the state, and words the reason. */
 void outcome_set(struct outcome *outcome, enum outcome_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* An error becomes an outcome, on one line. */
+/* The outcome of an error: its first line is the reason. */
 void outcome_from_error(struct outcome *outcome, const nst_error *error);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "nst.h"
 
-/* Of elapsed times. */
+/* Statistics of elapsed times. */
 struct timing {
     double median_ms, least_ms;
     double spread_percent; /* between the quartiles, of the median */
@@ -16,8 +16,8 @@ double seconds_now(void);
 /* Runs what is timed `count` times and waits for it. */
 typedef nst_status timed_run(void *user, int count, nst_error *error);
 
-/* Times it: two runs to warm up, of which the second tells how many samples fit into `seconds` (3 to 50), and
- * how many runs one sample needs so that the clock is exact. */
+/* Times a run. Two runs warm up; the second tells how many samples fit into `seconds` (3 to 50), and how many runs a
+ * sample needs to be long for the clock. */
 nst_status timing_measure(timed_run *run, void *user, double seconds, struct timing *timing, nst_error *error);
 
 #endif

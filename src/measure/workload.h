@@ -11,7 +11,7 @@ struct workload {
     nst_precision precision;
 };
 
-/* VGG-19 up to relu5_1 with random weights of a scale that keeps the features' size. Free with nst_network_destroy. */
+/* VGG-19 up to relu5_1 with random weights that keep the variance of the features. Free with nst_network_destroy. */
 nst_status workload_network(nst_network **network, nst_error *error);
 
 /* The recipe that is measured: the default preset at one scale. */
@@ -31,14 +31,14 @@ nst_status workload_steps(void *job, int count, nst_error *error);
  * each Gram matrix (it is symmetric), and the products of the style gradients. */
 double workload_gflop(const nst_network *network, int size_px);
 
-/* The size of what goes into the layer of that index; 0 where nothing is left of the picture. */
+/* The size of the input of the layer with that index; 0 where nothing is left of the picture. */
 struct image_size workload_input_size(const nst_network *network, int layer, int size_px);
 
 /* Whether the recipe has a loss of that kind at a layer. */
 bool workload_has_style(const char *layer);
 bool workload_has_content(const char *layer);
 
-/* The last layer that has a loss, as an index, or that of the last layer. */
+/* The index of the last layer that has a loss; of the last layer if none has. */
 int workload_last_layer(const nst_network *network);
 
 #endif

@@ -12,7 +12,7 @@ struct tune_report {
     nst_device_info info;
     struct tune_line *lines;
     int count;
-    bool is_kept; /* for the runs to come; else there is no folder to write to */
+    bool is_kept; /* for later runs; false if there is no folder to write to */
 };
 
 struct tune_progress {
@@ -24,16 +24,16 @@ struct tune_progress {
 
 struct tune_options {
     const nst_network *network;                                     /* NULL: one in the shape of VGG-19 */
-    int size_px;                                                    /* the side of the picture at which is measured */
-    double seconds;                                                 /* for which each choice is measured, about */
+    int size_px;                                                    /* the side of the picture that is measured */
+    double seconds;                                                 /* about, for each choice */
     bool again;                                                     /* forget what earlier runs found */
     void (*tell)(const struct tune_progress *progress, void *user); /* may be NULL */
     void *user;
     const volatile int *cancel; /* as for nst_job_run; may be NULL */
 };
 
-/* Tunes a device given as P:D; what was done so far is in the report also after a failure. Best called before the
- * process has opened a device: CLBlast's parameters are tried in a child. Free with tune_report_free. Errors:
+/* Tunes a device given as P:D. The report also tells after a failure what was found before it. Best called before the
+ * process has opened a device, because CLBlast's parameters are tried in a child. Free with tune_report_free. Errors:
  * NST_CANCELLED, NST_ERROR_DEVICE, NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
 nst_status tune_run(const char *device, const struct tune_options *options, struct tune_report *report,
                     nst_error *error);

@@ -37,7 +37,7 @@ static int count_found_before(const json_t *lines) {
     return count;
 }
 
-/* Stops a run, as by Ctrl-C, when it tells of its third piece of work. */
+/* Stops a run, as by Ctrl-C, when it tells of its third row. */
 static const struct outcome *stop_early(const struct surroundings *cache) {
     pid_t process = program_start(TUNE, cache);
     for (int tries = 0; tries < 5000; tries++) {
