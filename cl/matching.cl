@@ -156,13 +156,11 @@ matching_product(__global const floatB *samples, __global const floatB *mean, __
 }
 
 #elif BLOCK == 1
-/* On GPUs a work-group of 8 x 8 computes the products of 64 content with 64 style vectors, 8 x 8 in each work-item's
- * registers; DEPTH channels of both sides at a time, centered, go through local memory. While one half of it is
- * multiplied, the other is filled. Then the work-items of a row of them compare their best. A launch covers content
- * vectors from first_row on and style vectors from first_column on, one part for every 64 of them.
+/* On GPUs a work-group of SIDE x SIDE computes the products of TILE content with TILE style vectors, 8 x 8 in each
+ * work-item's registers; DEPTH channels of both sides at a time, centered, go through local memory. While one half of
+ * it is multiplied, the other is filled. Then the work-items of a row of them compare their best. A launch covers
+ * content vectors from first_row on and style vectors from first_column on, one part for every TILE of them.
  */
-#define TILE  64
-#define SIDE  8
 #define DEPTH 8
 
 /* sums[i] += row[i] * columns */

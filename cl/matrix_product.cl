@@ -6,7 +6,7 @@
  */
 #include "common.h"
 
-enum { GROUP = 32, SPAN = 128 };
+enum { SPAN = 128 };
 
 INLINED void add_tile(__global const float *a, __global const floatB *b, __global floatB *c, int blocks, int lines,
                       int width, int adds) {

@@ -10,7 +10,7 @@
 enum {
     CHUNK = 1024,     /* style vectors that are taken at a time */
     GROUP_TILES = 32, /* CPUs: tiles of a group, enough for a panel to be read seldom, at most */
-    TILE = 64,        /* GPUs: vectors along a side of a tile, as in the kernel */
+    TILE = 64,        /* GPUs: vectors along a side of a tile */
     SIDE = 8          /* GPUs: work-items there */
 };
 
@@ -37,6 +37,8 @@ nst_status matching_create(nst_context *context, struct matching *matching, nst_
     char options[64] = "";
     if (context->loops_in_kernel) {
         snprintf(options, sizeof options, "-D ROWS=%d -D VECTORS=%d", tile.rows, tile.vectors);
+    } else {
+        snprintf(options, sizeof options, "-D TILE=%d -D SIDE=%d", TILE, SIDE);
     }
     const struct {
         const char *name;

@@ -18,7 +18,7 @@ static void set_defaults(const nst_context *context, const struct product_shape 
 }
 
 /* Work-groups wanted for each compute unit; and how many products one sum takes: at most so many, since long sums lose
- * digits, and at least so many, since each part of C is a pass through memory. */
+ * digits, and at least so many, since each part of C is written and read once more. */
 enum { GROUPS_PER_UNIT = 8, MOST_SPAN = 128, LEAST_SPAN = 64 };
 
 struct batched {

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { GROUP = 32 }; /* rows of a work-item, as in the kernel */
+enum { GROUP = 32 }; /* rows of a work-item */
 
 struct square {
     cl_kernel kernel;
@@ -24,7 +24,8 @@ static int blocks_of(const struct product *product) {
 static nst_status create(struct product *product, nst_error *error) {
     struct square *square = product->state;
     char options[64];
-    snprintf(options, sizeof options, "-D ROWS=%d -D COLUMNS=2", product->context->channel_block == 16 ? 8 : 4);
+    int rows = product->context->channel_block == 16 ? 8 : 4;
+    snprintf(options, sizeof options, "-D GROUP=%d -D ROWS=%d -D COLUMNS=2", GROUP, rows);
     return kernel_create(product->context, "matrix_product.cl", options, "matrix_product", &square->kernel, error);
 }
 
