@@ -13,6 +13,7 @@ struct evaluation {
     struct model_run *model;
     int term_count;
     struct loss_run *terms[OBJECTIVE_MOST_TERMS];
+    int phase;
     struct image_size size; /* of the content */
     nst_layer_loss losses[OBJECTIVE_MOST_TERMS];
     float *numbers; /* partial sums read back */
@@ -98,9 +99,15 @@ static struct loss_map map_at(const struct evaluation *evaluation, const struct 
                               struct image_size size) {
     if (loss->site_count == 0) {
         return (struct loss_map){
-            .map = {.values = evaluation_image(evaluation), .channels = 3, .height = size.height, .width = size.width}};
+            .map = {.values = evaluation_image(evaluation), .channels = 3, .height = size.height, .width = size.width},
+            .image = size};
     }
-    return (struct loss_map){.site = site, .map = model_feature_map(evaluation->model, loss->stages[site])};
+    return (struct loss_map){
+        .site = site, .map = model_feature_map(evaluation->model, loss->stages[site]), .image = size};
+}
+
+static bool counts(const struct evaluation *evaluation, int term) {
+    return objective_term_counts(evaluation->objective, term, evaluation->phase);
 }
 
 static nst_status for_each_place(struct evaluation *evaluation, struct image_size size, at_place *act, void *user,
@@ -108,7 +115,7 @@ static nst_status for_each_place(struct evaluation *evaluation, struct image_siz
     nst_status status = NST_OK;
     for (int i = 0; !status && i < evaluation->term_count; ++i) {
         const struct loss *loss = evaluation->terms[i]->loss;
-        int sites = loss->site_count > 0 ? loss->site_count : 1;
+        int sites = !counts(evaluation, i) ? 0 : loss->site_count > 0 ? loss->site_count : 1;
         for (int site = 0; !status && site < sites; ++site) {
             struct loss_map at = map_at(evaluation, loss, site, size);
             status = act(evaluation->terms[i], &at, user, error);
@@ -119,12 +126,22 @@ static nst_status for_each_place(struct evaluation *evaluation, struct image_siz
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
-nst_status evaluation_begin_targets(struct evaluation *evaluation, nst_error *error) {
+nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, nst_error *error) {
     nst_status status = NST_OK;
+    evaluation->phase = phase;
     for (int i = 0; !status && i < evaluation->term_count; ++i) {
-        status = loss_target_begin(evaluation->terms[i], error);
+        status = counts(evaluation, i) ? loss_target_begin(evaluation->terms[i], error) : NST_OK;
     }
     return status;
+}
+
+bool evaluation_wants(const struct evaluation *evaluation, enum loss_picture picture) {
+    bool wants = false;
+    for (int i = 0; i < evaluation->term_count; ++i) {
+        unsigned pictures = evaluation->terms[i]->loss->methods->pictures;
+        wants = wants || (counts(evaluation, i) && (pictures & (unsigned)picture));
+    }
+    return wants;
 }
 
 static nst_status add_at(struct loss_run *run, const struct loss_map *at, void *target, nst_error *error) {
@@ -144,7 +161,7 @@ nst_status evaluation_add_target(struct evaluation *evaluation, const struct los
 nst_status evaluation_end_targets(struct evaluation *evaluation, nst_error *error) {
     nst_status status = NST_OK;
     for (int i = 0; !status && i < evaluation->term_count; ++i) {
-        status = loss_target_end(evaluation->terms[i], error);
+        status = counts(evaluation, i) ? loss_target_end(evaluation->terms[i], error) : NST_OK;
     }
     return status;
 }
@@ -167,7 +184,7 @@ static nst_status values(struct evaluation *evaluation, enum evaluation_kind kin
     nst_status status = NST_OK;
     for (int i = 0; !status && i < evaluation->term_count; ++i) {
         struct loss_run *run = evaluation->terms[i];
-        if (kind == EVALUATE_LOSSES || !run->loss->methods->value_with_gradient) {
+        if (counts(evaluation, i) && (kind == EVALUATE_LOSSES || !run->loss->methods->value_with_gradient)) {
             struct loss_map at = map_at(evaluation, run->loss, 0, evaluation->size);
             status = loss_value(run, &at, error);
         }
@@ -182,7 +199,7 @@ static nst_status add_gradients(struct evaluation *evaluation, int stage, cl_mem
     for (int i = evaluation->term_count - 1; !status && i >= 0; --i) {
         struct loss_run *run = evaluation->terms[i];
         int site = run->loss->site_count == 0 ? (stage < 0 ? 0 : -1) : loss_site(run->loss, stage);
-        if (site >= 0) {
+        if (site >= 0 && counts(evaluation, i)) {
             struct loss_map at = map_at(evaluation, run->loss, site, evaluation->size);
             status = loss_add_gradient(run, &at, gradient, error);
         }
@@ -222,7 +239,8 @@ static nst_status read_losses(struct evaluation *evaluation, nst_error *error) {
     nst_status status = buffer_read(context, plan_buffer(evaluation->plan, evaluation->partials), 0,
                                     evaluation->numbers, reduction_bytes(context, evaluation->term_count), error);
     for (int i = 0; !status && i < evaluation->term_count; ++i) {
-        evaluation->losses[i].loss = reduction_sum(evaluation->numbers + (size_t)i * (size_t)partials, partials);
+        const float *numbers = evaluation->numbers + (size_t)i * (size_t)partials;
+        evaluation->losses[i].loss = counts(evaluation, i) ? reduction_sum(numbers, partials) : 0;
     }
     return status;
 }

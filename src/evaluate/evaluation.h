@@ -5,6 +5,7 @@
  *
  *     reserve ... plan_assign, plan_allocate
  *     begin_targets, for the content and each style: put it into the image, add_target; end_targets
+ *     (each style first as a survey, where that is wanted)
  *     then: put an image of the content's size there, run
  *
  * Images are float [3][height][width] on the device, 0..255 minus objective_center.
@@ -27,7 +28,10 @@ void evaluation_free(struct evaluation *evaluation);
 cl_mem evaluation_image(const struct evaluation *evaluation);
 cl_mem evaluation_gradient(const struct evaluation *evaluation);
 
-nst_status evaluation_begin_targets(struct evaluation *evaluation, nst_error *error);
+/* `phase`: that of the terms which count from then on. */
+nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, nst_error *error);
+/* True if a term of the phase wants such pictures: surveys need not be made for nobody. */
+bool evaluation_wants(const struct evaluation *evaluation, enum loss_picture picture);
 /* The image in hand, of that size, is a target; the content's size is that of images from then on. */
 nst_status evaluation_add_target(struct evaluation *evaluation, const struct loss_target *target,
                                  struct image_size size, nst_error *error);

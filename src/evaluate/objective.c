@@ -9,6 +9,7 @@
 struct term {
     struct loss *loss;
     char group[16], name[LAYER_NAME_LENGTH];
+    unsigned phases;
 };
 
 struct objective {
@@ -29,6 +30,8 @@ static nst_status create_model(struct objective *objective, const nst_network *n
                                     .half = spec->half,
                                     .losses_in_place = true};
     for (int i = 0; i < spec->term_count; ++i) {
+        const struct loss_methods *methods = loss_find(objective->context, spec->terms[i].loss.kind);
+        options.losses_in_place = options.losses_in_place && methods && (methods->on_image || methods->replaces_map);
         for (int l = 0; l < spec->terms[i].loss.layer_count; ++l) {
             taps[options.tap_count++] = spec->terms[i].loss.layers[l];
         }
@@ -45,6 +48,7 @@ static nst_status create_terms(struct objective *objective, const struct objecti
         struct term *term = &objective->terms[objective->term_count++];
         memcpy(term->group, spec->terms[i].group, sizeof term->group);
         memcpy(term->name, spec->terms[i].name, sizeof term->name);
+        term->phases = spec->terms[i].phases;
         status = loss_create(objective->context, objective->model, &spec->terms[i].loss, &term->loss, error);
     }
     return status;
@@ -101,4 +105,8 @@ const char *objective_term_group(const struct objective *objective, int term) {
 }
 const char *objective_term_name(const struct objective *objective, int term) {
     return objective->terms[term].name;
+}
+bool objective_term_counts(const struct objective *objective, int term, int phase) {
+    unsigned phases = objective->terms[term].phases;
+    return phases == 0 || (phases >> phase & 1);
 }

@@ -9,13 +9,14 @@
 #include "loss/loss.h"
 #include "network/model.h"
 
-enum { OBJECTIVE_MOST_TERMS = 2 * NST_MAX_LAYERS + 1 };
+enum { OBJECTIVE_MOST_TERMS = 3 * NST_MAX_LAYERS + 1 };
 
 /* One loss, and what people call it. */
 struct objective_term {
     struct loss_spec loss;
     char group[16];               /* "content", "style", "tv" */
     char name[LAYER_NAME_LENGTH]; /* the layer, or what the loss is called on the image */
+    unsigned phases;              /* bit p: it counts in phase p of an optimization; 0: in all */
 };
 
 struct objective_spec {
@@ -48,5 +49,6 @@ int objective_term_count(const struct objective *objective);
 const struct loss *objective_loss(const struct objective *objective, int term);
 const char *objective_term_group(const struct objective *objective, int term);
 const char *objective_term_name(const struct objective *objective, int term);
+bool objective_term_counts(const struct objective *objective, int term, int phase);
 
 #endif

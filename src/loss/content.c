@@ -122,6 +122,7 @@ const struct loss_methods content_loss = {
     .kind = "content",
     .pictures = LOSS_CONTENT,
     .value_with_gradient = true,
+    .replaces_map = true,
     .state_bytes = sizeof(struct content),
     .run_bytes = sizeof(struct content_run),
     .create = create,

@@ -246,6 +246,7 @@ static double reference(const struct loss_options *options, const struct loss_re
 const struct loss_methods gram_loss = {
     .kind = "gram",
     .pictures = LOSS_STYLE,
+    .replaces_map = true,
     .state_bytes = sizeof(struct gram),
     .run_bytes = sizeof(struct gram_run),
     .create = create,

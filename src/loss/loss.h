@@ -23,8 +23,9 @@
 
 enum { LOSS_MOST_SITES = NST_MAX_LAYERS };
 
-/* Which pictures are targets of a loss, as bits. */
-enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2 };
+/* Which pictures are targets of a loss, as bits. A survey shows every style ahead of the others, to losses that need to
+ * know something of all of them before they take the first. */
+enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2, LOSS_SURVEY = 4 };
 
 /* What a recipe asks of a loss; each kind reads what concerns it. */
 struct loss_options {
@@ -33,6 +34,8 @@ struct loss_options {
     bool gram_by_channels; /* Gram matrices are divided by channels * pixels; else by pixels */
     int power;             /* total variation: 1 or 2 */
     bool mean;             /* total variation: a mean over the image in 0..1; else a sum over it in 0..255 */
+    int match_every;       /* nearest neighbors by layer: evaluations from one matching to the next */
+    uint64_t seed;         /* of what is chosen at random */
 };
 
 struct loss_spec {
@@ -67,6 +70,7 @@ struct loss_run {
 struct loss_map {
     int site; /* the place in its list of layers, 0 on the image */
     struct feature_map map;
+    struct image_size image; /* the size of the image that the map is of */
 };
 
 /* A picture that is a target, as a map of it. */
@@ -88,11 +92,12 @@ struct loss_methods {
     bool on_image;
     /* The value comes with the gradient, in one pass over memory; `value` is for evaluations without one. */
     bool value_with_gradient;
+    bool replaces_map; /* it can put its gradient in the place of the map, see model_gradient_in_place */
     size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
 
     nst_status (*create)(struct loss *loss, nst_error *error);
     void (*destroy)(struct loss *loss);
-    /* Adds the buffers for images of any of these sizes, the first of which is that of the result. NULL: none. */
+    /* Adds the buffers for images of any of these sizes: that of the result, then each style's. NULL: none. */
     nst_status (*reserve)(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error);
     /* NULL: nothing to do. target_end sets run->factor, where `targets` are not enough; may wait. */

@@ -1,10 +1,8 @@
-/* job.c: one run of the optimization: scales, targets, loop, guards; see nst.h. */
+/* job.c: one run of the optimization: the loop and its guards; see nst.h. How a scale begins is in job_scale.c. */
 #include "nst.h"
 
-#include "image/picture.h"
 #include "stylize/job.h"
 #include "stylize/settings.h"
-#include "stylize/transfer.h"
 #include "support/error.h"
 
 #include <math.h>
@@ -52,6 +50,9 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
         struct optimizer_settings chosen = recipe_optimizer_settings(recipe, settings);
         status = optimizer_create(context, &chosen, &job->optimizer, error);
     }
+    if (!status) {
+        status = variables_create(context, recipe->pyramid_levels, &job->variables, error);
+    }
     if (status) {
         nst_job_destroy(job);
         return status;
@@ -96,6 +97,7 @@ void nst_job_destroy(nst_job *job) {
     }
     job_buffers_free(job->context, &job->buffers);
     optimizer_destroy(job->optimizer);
+    variables_destroy(job->variables);
     if (!job->shares_objective) {
         objective_destroy(job->objective);
     }
@@ -109,87 +111,8 @@ void nst_job_destroy(nst_job *job) {
 
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */
 
-/* Resizes a picture and puts it into the image buffer. */
-static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
-    struct transfer transfer = {.center = objective_center(job->objective),
-                                .filter = job->recipe->filter,
-                                .rounds_to_bytes = job->recipe->rounds_to_bytes};
-    return transfer_resized(job->context, picture, size, &transfer, evaluation_image(job->buffers.evaluation), error);
-}
-
-static double blend_share(const nst_job *job, int style) {
-    const nst_settings *s = &job->settings;
-    if (s->style_blend_count == 0) {
-        return 1.0 / job->style_count;
-    }
-    double sum = 0;
-    for (int i = 0; i < s->style_blend_count; ++i) {
-        sum += s->style_blend[i];
-    }
-    return s->style_blend[style] / sum;
-}
-
-static nst_status set_targets(nst_job *job, const struct scale *scale, nst_error *error) {
-    struct evaluation *evaluation = job->buffers.evaluation;
-    struct loss_target target = {.picture = LOSS_CONTENT, .share = 1};
-    nst_status status = evaluation_begin_targets(evaluation, error);
-    if (!status) {
-        status = upload(job, &job->content, scale->size, error);
-    }
-    if (!status) {
-        status = evaluation_add_target(evaluation, &target, scale->size, error);
-    }
-    for (int i = 0; !status && i < job->style_count; ++i) {
-        struct image_size size =
-            scales_style_size(job->recipe, job->settings.style_scale, &job->styles[i], scale->size_px);
-        status = upload(job, &job->styles[i], size, error);
-        if (!status) {
-            target = (struct loss_target){.picture = LOSS_STYLE, .share = blend_share(job, i)};
-            status = evaluation_add_target(evaluation, &target, size, error);
-        }
-    }
-    return status ? status : evaluation_end_targets(evaluation, error);
-}
-
-/* What the first scale begins with. */
-static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error *error) {
-    if (job->settings.init != NST_INIT_RANDOM) {
-        bool is_content = job->settings.init == NST_INIT_CONTENT;
-        return upload(job, is_content ? &job->content : &job->init, scale->size, error);
-    }
-    struct transfer_noise noise = {
-        .seed = job->settings.seed, .mean = job->recipe->random_mean, .deviation = job->recipe->random_deviation};
-    return transfer_random(job->context, &noise, scale->size, evaluation_image(job->buffers.evaluation), error);
-}
-
-/* The image as it is. */
-static nst_status download(const nst_job *job, nst_picture *picture, nst_error *error) {
-    return transfer_from_device(job->context, evaluation_image(job->buffers.evaluation), job->scales[job->scale].size,
-                                objective_center(job->objective), picture, error);
-}
-
-static nst_status begin_scale(nst_job *job, nst_error *error) {
-    const struct scale *scale = &job->scales[job->scale + 1];
-    nst_picture last = {0};
-    nst_status status = NST_OK;
-    if (job->scale >= 0) {
-        status = download(job, &last, error);
-    }
-    if (!status) {
-        status = set_targets(job, scale, error);
-    }
-    if (!status) {
-        status = job->scale >= 0 ? upload(job, &last, scale->size, error) : upload_init(job, scale, error);
-    }
-    nst_picture_free(&last);
-    if (!status) {
-        struct optimizer_shape shape = {3, scale->size.height, scale->size.width};
-        status = optimizer_begin(job->buffers.optimizer, shape, error);
-        if (!status) { /* what lies behind its end stays zero from now on, as the optimizer wants it */
-            status = buffer_fill_zero(job->context, evaluation_gradient(job->buffers.evaluation),
-                                      optimizer_padded(optimizer_elements(shape)) * sizeof(float), error);
-        }
-    }
+static nst_status begin_next_scale(nst_job *job, nst_error *error) {
+    nst_status status = job_begin_scale(job, job->scale + 1, error);
     if (status) {
         return status;
     }
@@ -230,7 +153,9 @@ static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
             why);
     }
     snprintf(job->note, sizeof job->note, "%s: back to the last good image, with steps half as long", why);
-    return optimizer_retreat(job->buffers.optimizer, evaluation_image(job->buffers.evaluation), error);
+    nst_status status =
+        optimizer_retreat(job->buffers.optimizer, variables_vector(job->buffers.variables), error);
+    return status ? status : variables_to_image(job->buffers.variables, error);
 }
 
 static nst_status iterate(nst_job *job, nst_error *error) {
@@ -251,14 +176,18 @@ static nst_status iterate(nst_job *job, nst_error *error) {
         return retreat(job, isfinite(loss) ? "the loss exploded" : "the loss is not finite", error);
     }
     bool finite = true;
-    status = optimizer_step(job->buffers.optimizer, evaluation_image(evaluation), evaluation_gradient(evaluation),
-                            &finite, error);
+    struct variables_run *variables = job->buffers.variables;
+    status = variables_from_gradient(variables, error);
+    if (!status) {
+        status = optimizer_step(job->buffers.optimizer, variables_vector(variables), variables_gradient(variables),
+                                &finite, error);
+    }
     if (!status && !finite) {
         return retreat(job, "the gradient is not finite", error);
     }
     job->last_good_loss = loss;
     job->retreats = 0;
-    return status;
+    return status ? status : variables_to_image(variables, error);
 }
 
 /* Time for what is left, taking time as proportional to pixels. */
@@ -304,7 +233,7 @@ nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error) 
     bool finished = job->scale >= 0 && is_finished(job);
     /* Again where a scale has no iterations. */
     while (!status && !finished && (job->scale < 0 || job->iteration >= job->scales[job->scale].iterations)) {
-        status = begin_scale(job, error);
+        status = begin_next_scale(job, error);
         finished = !status && is_finished(job);
     }
     if (!status && !finished) {
@@ -361,7 +290,7 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
     if (job->scale < 0) {
         return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
     }
-    nst_status status = download(job, picture, error);
+    nst_status status = job_download(job, picture, error);
     if (!status && job->settings.original_colors) {
         status = merge_content(job, picture, picture_recolor, error);
     }

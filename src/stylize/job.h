@@ -1,8 +1,9 @@
-/* job.h: a job as its files share it: job.c runs it, job_plan.c says what it takes. */
+/* job.h: a job as its files share it: job.c runs it, job_scale.c begins each scale, job_plan.c says what it takes. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
 
 #include "evaluate/evaluation.h"
+#include "evaluate/variables.h"
 #include "optimizer/optimizer.h"
 #include "stylize/recipe.h"
 #include "stylize/scales.h"
@@ -13,6 +14,7 @@
 struct job_buffers {
     struct plan plan;
     struct evaluation *evaluation;
+    struct variables_run *variables;
     struct optimizer_run *optimizer;
 };
 
@@ -26,6 +28,7 @@ struct nst_job {
 
     struct objective *objective;
     bool shares_objective; /* with other jobs: it is not this one's to destroy */
+    struct variables *variables;
     struct optimizer *optimizer;
     struct job_buffers buffers;
 
@@ -61,5 +64,18 @@ nst_status job_allocate(nst_job *job, nst_error *error);
 nst_status job_reserve(const nst_job *job, const struct objective *objective, int size_px, struct job_buffers *buffers,
                        nst_error *error);
 void job_buffers_free(nst_context *context, struct job_buffers *buffers);
+
+/* ---- Scales: job_scale.c ------------------------------------------------------------------------------------------ */
+
+/* Makes the targets of that scale, puts the image there and begins the variables and the optimizer. job->scale is still
+ * the one before. */
+nst_status job_begin_scale(nst_job *job, int number, nst_error *error);
+
+/* The image as it is, as a picture. */
+nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error);
+
+/* How many turned copies of each style are shown, and the size of one when the longer side of the result is size_px. */
+int job_style_turns(const nst_job *job);
+struct image_size job_style_size(const nst_job *job, int style, int turn, int size_px);
 
 #endif

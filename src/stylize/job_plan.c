@@ -6,21 +6,26 @@
 nst_status job_reserve(const nst_job *job, const struct objective *objective, int size_px, struct job_buffers *buffers,
                        nst_error *error) {
     *buffers = (struct job_buffers){0};
-    struct image_size sizes[NST_MAX_STYLES + 1] = {scales_size(job->recipe, &job->content, size_px)};
-    for (int i = 0; i < job->style_count; ++i) {
-        sizes[i + 1] = scales_style_size(job->recipe, job->settings.style_scale, &job->styles[i], size_px);
+    struct image_size sizes[4 * NST_MAX_STYLES + 1] = {scales_size(job->recipe, &job->content, size_px)};
+    int turns = job_style_turns(job), count = 1 + turns * job->style_count;
+    for (int i = 0; i < turns * job->style_count; ++i) {
+        sizes[i + 1] = job_style_size(job, i / turns, i % turns, size_px);
     }
-    nst_status status =
-        evaluation_reserve(objective, &buffers->plan, sizes, job->style_count + 1, &buffers->evaluation, error);
+    struct plan *plan = &buffers->plan;
+    nst_status status = evaluation_reserve(objective, plan, sizes, count, &buffers->evaluation, error);
     if (!status) {
-        size_t elements = 3 * (size_t)sizes[0].height * (size_t)sizes[0].width;
-        status = optimizer_reserve(job->optimizer, &buffers->plan, elements, &buffers->optimizer, error);
+        status = variables_reserve(job->variables, plan, buffers->evaluation, sizes[0], &buffers->variables, error);
+    }
+    if (!status) {
+        size_t elements = variables_count(job->variables, sizes[0]);
+        status = optimizer_reserve(job->optimizer, plan, elements, &buffers->optimizer, error);
     }
     return status ? status : plan_assign(&buffers->plan, error);
 }
 
 void job_buffers_free(nst_context *context, struct job_buffers *buffers) {
     evaluation_free(buffers->evaluation);
+    variables_run_free(buffers->variables);
     optimizer_run_free(buffers->optimizer);
     plan_free(&buffers->plan, context);
     *buffers = (struct job_buffers){0};
@@ -43,7 +48,7 @@ static int largest_size_that_fits(const nst_job *job, const struct objective *ob
 static bool styles_fit(const nst_job *job, const struct model *model, int size_px) {
     bool fit = true;
     for (int i = 0; i < job->style_count; ++i) {
-        struct image_size size = scales_style_size(job->recipe, job->settings.style_scale, &job->styles[i], size_px);
+        struct image_size size = job_style_size(job, i, 0, size_px);
         fit = fit && model_map_size(model, model_stage_count(model) - 1, size).height > 0;
     }
     return fit;

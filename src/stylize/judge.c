@@ -80,7 +80,7 @@ static nst_status upload(const struct judge *judge, const nst_picture *picture, 
 static nst_status measure(const struct judge *judge, const nst_judge_pictures *pictures, nst_error *error) {
     struct evaluation *evaluation = judge->evaluation;
     const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
-    nst_status status = evaluation_begin_targets(evaluation, error);
+    nst_status status = evaluation_begin_targets(evaluation, 0, error);
     status = status ? status : upload(judge, pictures->content, judge->size, error);
     status = status ? status : evaluation_add_target(evaluation, &content, judge->size, error);
     status = status ? status : upload(judge, pictures->style, judge->style_size, error);

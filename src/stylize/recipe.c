@@ -40,6 +40,7 @@ static const struct recipe builtin_recipes[] = {
         .filter = RESIZE_LANCZOS3,
         .random_mean = 127.5,
         .random_deviation = 30,
+        .smallest_scale_px = 128,
         .losses = {{.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}},
                    {.kind = "gram", .group = RECIPE_STYLE, .options = {.relative = true}},
                    {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.power = 2, .mean = true}}},
@@ -85,6 +86,7 @@ static const struct recipe builtin_recipes[] = {
         .centered = true,
         .random_mean = 0,
         .random_deviation = 1e-3,
+        .smallest_scale_px = 128,
         .losses = {{.kind = "content", .group = RECIPE_CONTENT},
                    {.kind = "gram", .group = RECIPE_STYLE, .options = {.gram_by_channels = true}},
                    {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.power = 1}}},
@@ -192,33 +194,47 @@ static double sum_of_weights(const nst_layer_list *list) {
     return sum > 0 ? sum : 1;
 }
 
-/* `layer` NULL: on the image. */
-static void add_term(struct objective_spec *spec, const struct recipe_loss *loss, double weight,
-                     const nst_layer_weight *layer) {
+/* On the image, until layers are added. */
+static struct objective_term *add_term(struct objective_spec *spec, const struct recipe_loss *loss, double weight,
+                                       uint64_t seed) {
     static const char *const groups[] = {"content", "style", "tv"};
     struct objective_term *term = &spec->terms[spec->term_count++];
-    *term = (struct objective_term){.loss = {.kind = loss->kind, .weight = weight, .options = loss->options}};
+    *term = (struct objective_term){.loss = {.kind = loss->kind, .weight = weight, .options = loss->options},
+                                    .phases = loss->phases};
+    term->loss.options.seed = seed;
     snprintf(term->group, sizeof term->group, "%s", groups[loss->group]);
-    snprintf(term->name, sizeof term->name, "%s", layer ? layer->name : groups[loss->group]);
-    if (layer) {
-        term->loss.layers[0] = layer->name;
-        term->loss.layer_count = 1;
+    snprintf(term->name, sizeof term->name, "%s", loss->joins_layers ? "all layers" : groups[loss->group]);
+    return term;
+}
+
+static void add_layers(struct objective_spec *spec, const struct recipe *recipe, const struct recipe_loss *loss,
+                       const nst_settings *settings) {
+    const nst_layer_list *list = layers_of(settings, loss->group);
+    double weight = weight_of(settings, loss->group);
+    double divisor = recipe->divides_layer_weights ? sum_of_weights(list) : 1;
+    struct objective_term *term = NULL;
+    for (int l = 0; l < list->count; ++l) {
+        const nst_layer_weight *layer = &list->layers[l];
+        if (!loss->joins_layers) {
+            term = add_term(spec, loss, weight * (layer->weight / divisor), settings->seed + (uint64_t)l);
+            snprintf(term->name, sizeof term->name, "%s", layer->name);
+        } else if (!term) {
+            term = add_term(spec, loss, weight, settings->seed);
+        }
+        term->loss.layers[term->loss.layer_count++] = layer->name;
     }
 }
 
 void recipe_objective(const struct recipe *recipe, const nst_settings *settings, struct objective_spec *spec) {
-    *spec = (struct objective_spec){
-        .pooling = settings->pooling, .half = settings->precision == NST_PRECISION_HALF, .centered = recipe->centered};
+    *spec = (struct objective_spec){.pooling = settings->pooling,
+                                    .half = settings->precision == NST_PRECISION_HALF,
+                                    .centered = recipe->centered};
     for (int i = 0; i < recipe->loss_count; ++i) {
         const struct recipe_loss *loss = &recipe->losses[i];
-        const nst_layer_list *list = layers_of(settings, loss->group);
-        double weight = weight_of(settings, loss->group);
-        double divisor = recipe->divides_layer_weights ? sum_of_weights(list) : 1;
-        for (int l = 0; l < list->count; ++l) {
-            add_term(spec, loss, weight * (list->layers[l].weight / divisor), &list->layers[l]);
-        }
-        if (loss->group == RECIPE_TOTAL_VARIATION && weight > 0) {
-            add_term(spec, loss, weight, NULL);
+        if (loss->group != RECIPE_TOTAL_VARIATION) {
+            add_layers(spec, recipe, loss, settings);
+        } else if (settings->tv_weight > 0) {
+            add_term(spec, loss, settings->tv_weight, settings->seed);
         }
     }
 }

@@ -17,6 +17,7 @@ struct recipe_loss {
     enum recipe_group group;
     struct loss_options options;
     bool joins_layers; /* one loss on all layers of the group; else one for each */
+    unsigned phases;   /* bit p: it counts in phase p; 0: in all */
 };
 
 enum { RECIPE_MOST_LOSSES = 8, RECIPE_OPTIMIZERS = NST_ADAM + 1 };
@@ -36,8 +37,15 @@ struct recipe {
     bool rounds_to_bytes; /* resized pictures are rounded to 8 bits, as by programs that work on them */
     bool rounds_sizes_down;
     bool enlarges_styles;                 /* else a style picture is never made larger than it is */
-    bool centered;                        /* see objective_spec */
+    bool turns_styles;  /* each style is shown turned by 0, 90, 180 and 270 degrees */
+    bool mixes_content; /* from the second scale on the target for the content is a mixture: of the content,
+                           content_weight of it, and of the image so far with the content's finest detail */
+    bool centered;      /* see objective_spec */
     double random_mean, random_deviation; /* of --init random, 0..255 minus the center */
+
+    /* From small to large. */
+    int smallest_scale_px; /* when the number of scales is chosen by the program */
+    int phases;            /* the last scale is run through that often, in phases 0, 1, ...; 0 stands for 1 */
 
     /* What is minimized. */
     struct recipe_loss losses[RECIPE_MOST_LOSSES];
@@ -45,6 +53,7 @@ struct recipe {
     bool divides_layer_weights; /* the weights of a group's layers are divided by their sum */
     double least_loss;          /* relative to the sum of the weights: what is below is rounding noise */
 
+    int pyramid_levels; /* what is optimized: coefficients of a pyramid of so many levels; 0: pixels */
     struct recipe_optimizer optimizers[RECIPE_OPTIMIZERS]; /* for each nst_optimizer */
 
     nst_settings defaults;

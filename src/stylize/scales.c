@@ -3,8 +3,6 @@
 
 #include "image/picture.h"
 
-enum { SMALLEST_AUTOMATIC_SCALE_PX = 128 };
-
 static int longer_side(const nst_picture *picture) {
     return picture->width > picture->height ? picture->width : picture->height;
 }
@@ -33,10 +31,10 @@ struct image_size scales_style_size(const struct recipe *recipe, double style_sc
 
 int scales_choose(const struct recipe *recipe, const nst_settings *settings, const struct model *model,
                   const nst_picture *content, struct scale scales[NST_MAX_SCALES]) {
-    int wanted = settings->scale_count, count = 0;
+    int wanted = settings->scale_count, count = 0, repeats = recipe->phases > 1 ? recipe->phases - 1 : 0;
     int sizes[NST_MAX_SCALES];
-    for (int px = settings->size_px; count < NST_MAX_SCALES; px = (px + 1) / 2) {
-        bool enough = wanted > 0 ? count == wanted : count > 0 && px < SMALLEST_AUTOMATIC_SCALE_PX;
+    for (int px = settings->size_px; count + repeats < NST_MAX_SCALES; px = (px + 1) / 2) {
+        bool enough = wanted > 0 ? count == wanted : count > 0 && px < recipe->smallest_scale_px;
         struct image_size size = scales_size(recipe, content, px);
         if (enough || size.height < 1 || size.width < 1 ||
             model_map_size(model, model_stage_count(model) - 1, size).height == 0) {
@@ -47,13 +45,15 @@ int scales_choose(const struct recipe *recipe, const nst_settings *settings, con
             break;
         }
     }
-    for (int i = 0; i < count; ++i) {
-        int last = settings->iteration_count - 1, px = sizes[count - 1 - i];
+    repeats = count > 0 ? repeats : 0;
+    for (int i = 0; i < count + repeats; ++i) {
+        int last = settings->iteration_count - 1, px = sizes[i < count ? count - 1 - i : 0];
         scales[i] = (struct scale){
             .size = scales_size(recipe, content, px),
             .size_px = px,
             .iterations = settings->iterations[i < last ? i : last],
+            .phase = i < count ? 0 : i - count + 1,
         };
     }
-    return count;
+    return count + repeats;
 }

@@ -9,10 +9,12 @@ struct scale {
     struct image_size size;
     int size_px; /* longer side */
     int iterations;
+    int phase; /* of the recipe */
 };
 
 /* Chooses the scales for a content: each half as large as the next, as many as settings ask for, or, for 0, down to
- * 128 pixels. Scales too small for the model are left out. The k-th number of iterations goes to the k-th scale;
+ * the recipe's smallest. Scales too small for the model are left out. A recipe of several phases has the last one again
+ * for each further phase. The k-th number of iterations goes to the k-th scale;
  * further scales get the last. Returns their number, 0 if even the largest is too small. */
 int scales_choose(const struct recipe *recipe, const nst_settings *settings, const struct model *model,
                   const nst_picture *content, struct scale scales[NST_MAX_SCALES]);

@@ -264,7 +264,7 @@ static nst_status upload(struct run *run, const nst_picture *picture, nst_error 
 static nst_status evaluate(struct run *run, nst_error *error) {
     const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
     struct evaluation *evaluation = run->evaluation;
-    nst_status status = evaluation_begin_targets(evaluation, error);
+    nst_status status = evaluation_begin_targets(evaluation, 0, error);
     status = status ? status : upload(run, &run->content, error);
     status = status ? status : evaluation_add_target(evaluation, &content, size_of(&run->content), error);
     status = status ? status : upload(run, &run->style, error);

@@ -1,0 +1,127 @@
+/* variables.c: pixels or coefficients of a pyramid as the vector that is optimized; see variables.h. */
+#include "evaluate/variables.h"
+
+#include "optimizer/pyramid.h"
+#include "support/error.h"
+
+#include <stdlib.h>
+
+struct variables {
+    nst_context *context;
+    int levels;
+    struct pyramid pyramid; /* no kernels without levels */
+};
+
+struct variables_run {
+    const struct variables *variables;
+    const struct plan *plan;
+    const struct evaluation *evaluation;
+    struct optimizer_shape image;
+    struct pyramid_shape shape;
+    int coefficients, gradient, scratch; /* plan entries, -1 without levels */
+};
+
+nst_status variables_create(nst_context *context, int levels, struct variables **result, nst_error *error) {
+    *result = NULL;
+    struct variables *variables = calloc(1, sizeof *variables);
+    if (!variables) {
+        return fail_memory(error, sizeof *variables, "the variables");
+    }
+    *variables = (struct variables){.context = context, .levels = levels};
+    nst_status status = levels > 0 ? pyramid_create(context, &variables->pyramid, error) : NST_OK;
+    if (status) {
+        variables_destroy(variables);
+        return status;
+    }
+    *result = variables;
+    return NST_OK;
+}
+
+void variables_destroy(struct variables *variables) {
+    if (variables) {
+        pyramid_release(&variables->pyramid);
+        free(variables);
+    }
+}
+
+static struct optimizer_shape image_shape(struct image_size size) {
+    return (struct optimizer_shape){3, size.height, size.width};
+}
+
+size_t variables_count(const struct variables *variables, struct image_size size) {
+    return pyramid_shape_of(image_shape(size), variables->levels).count;
+}
+
+nst_status variables_reserve(const struct variables *variables, struct plan *plan, const struct evaluation *evaluation,
+                             struct image_size size, struct variables_run **result, nst_error *error) {
+    struct variables_run *run = *result = calloc(1, sizeof *run);
+    if (!run) {
+        return fail_memory(error, sizeof *run, "the variables");
+    }
+    *run = (struct variables_run){.variables = variables,
+                                  .plan = plan,
+                                  .evaluation = evaluation,
+                                  .coefficients = -1,
+                                  .gradient = -1,
+                                  .scratch = -1};
+    if (variables->levels > 0) {
+        struct pyramid_shape shape = pyramid_shape_of(image_shape(size), variables->levels);
+        uint64_t bytes = (uint64_t)optimizer_padded(shape.count) * sizeof(float);
+        uint64_t scratch_bytes = pyramid_scratch_bytes(&shape);
+        run->coefficients = plan_add_always(plan, bytes, "coefficients of the image");
+        run->gradient = plan_add_always(plan, bytes, "gradient of the coefficients");
+        run->scratch = scratch_bytes ? plan_add_always(plan, scratch_bytes, "scratch of the pyramid") : -1;
+    }
+    return NST_OK;
+}
+
+void variables_run_free(struct variables_run *run) {
+    free(run);
+}
+
+static struct pyramid_buffers buffers_of(const struct variables_run *run, cl_mem image, int coefficients) {
+    return (struct pyramid_buffers){.image = image,
+                                    .coefficients = plan_buffer(run->plan, coefficients),
+                                    .scratch = run->scratch < 0 ? NULL : plan_buffer(run->plan, run->scratch)};
+}
+
+nst_status variables_begin(struct variables_run *run, struct image_size size, nst_error *error) {
+    const struct variables *variables = run->variables;
+    run->image = image_shape(size);
+    run->shape = pyramid_shape_of(run->image, variables->levels);
+    if (variables->levels == 0) {
+        return NST_OK;
+    }
+    struct pyramid_buffers buffers = buffers_of(run, evaluation_image(run->evaluation), run->coefficients);
+    return pyramid_decompose(variables->context, &variables->pyramid, &run->shape, &buffers, error);
+}
+
+cl_mem variables_vector(const struct variables_run *run) {
+    return run->coefficients < 0 ? evaluation_image(run->evaluation) : plan_buffer(run->plan, run->coefficients);
+}
+
+cl_mem variables_gradient(const struct variables_run *run) {
+    return run->gradient < 0 ? evaluation_gradient(run->evaluation) : plan_buffer(run->plan, run->gradient);
+}
+
+struct optimizer_shape variables_shape(const struct variables_run *run) {
+    return run->variables->levels == 0 ? run->image : (struct optimizer_shape){1, 1, (int)run->shape.count};
+}
+
+nst_status variables_to_image(const struct variables_run *run, nst_error *error) {
+    const struct variables *variables = run->variables;
+    if (variables->levels == 0) {
+        return NST_OK;
+    }
+    struct pyramid_buffers buffers = buffers_of(run, evaluation_image(run->evaluation), run->coefficients);
+    return pyramid_synthesize(variables->context, &variables->pyramid, &run->shape, &buffers, error);
+}
+
+nst_status variables_from_gradient(const struct variables_run *run, nst_error *error) {
+    const struct variables *variables = run->variables;
+    if (variables->levels == 0) {
+        return NST_OK;
+    }
+    struct pyramid_buffers buffers = buffers_of(run, evaluation_gradient(run->evaluation), run->gradient);
+    return pyramid_gradient(variables->context, &variables->pyramid, &run->shape, &buffers, error);
+}

@@ -1,0 +1,174 @@
+/* job_scale.c: how a scale begins: the targets of the losses, and what the image is at first; see job.h. */
+#include "image/orientation.h"
+#include "stylize/job.h"
+#include "stylize/transfer.h"
+#include "support/error.h"
+
+#include <math.h>
+
+/* Resizes a picture and puts it into the image buffer. */
+static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
+    struct transfer transfer = {.center = objective_center(job->objective),
+                                .filter = job->recipe->filter,
+                                .rounds_to_bytes = job->recipe->rounds_to_bytes};
+    return transfer_resized(job->context, picture, size, &transfer, evaluation_image(job->buffers.evaluation), error);
+}
+
+nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error) {
+    return transfer_from_device(job->context, evaluation_image(job->buffers.evaluation), job->scales[job->scale].size,
+                                objective_center(job->objective), picture, error);
+}
+
+/* ---- Styles ------------------------------------------------------------------------------------------------------ */
+
+static double blend_share(const nst_job *job, int style) {
+    const nst_settings *s = &job->settings;
+    if (s->style_blend_count == 0) {
+        return 1.0 / job->style_count;
+    }
+    double sum = 0;
+    for (int i = 0; i < s->style_blend_count; ++i) {
+        sum += s->style_blend[i];
+    }
+    return s->style_blend[style] / sum;
+}
+
+/* EXIF's numbers for pictures that lie on their sides or heads. */
+static const int turned_orientations[] = {1, 6, 3, 8};
+
+int job_style_turns(const nst_job *job) {
+    return job->recipe->turns_styles ? 4 : 1;
+}
+
+/* A style at a scale, turned, in the image buffer. */
+static nst_status upload_style(nst_job *job, int style, int turn, struct image_size size, nst_error *error) {
+    if (turn == 0) {
+        return upload(job, &job->styles[style], size, error);
+    }
+    nst_picture turned = {0};
+    struct image_size before = turn % 2 ? (struct image_size){size.width, size.height} : size;
+    struct orientation orientation = {.exif = turned_orientations[turn]};
+    nst_status status =
+        picture_resize(&job->styles[style], before.width, before.height, job->recipe->filter, &turned, error);
+    if (!status) {
+        status = orientation_apply(&orientation, &turned, error);
+    }
+    if (!status) {
+        status = upload(job, &turned, size, error);
+    }
+    nst_picture_free(&turned);
+    return status;
+}
+
+static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_picture picture, nst_error *error) {
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < job->style_count * job_style_turns(job); ++i) {
+        int style = i / job_style_turns(job), turn = i % job_style_turns(job);
+        struct image_size size = job_style_size(job, style, turn, scale->size_px);
+        struct loss_target target = {.picture = picture, .share = blend_share(job, style) / job_style_turns(job)};
+        status = upload_style(job, style, turn, size, error);
+        if (!status) {
+            status = evaluation_add_target(job->buffers.evaluation, &target, size, error);
+        }
+    }
+    return status;
+}
+
+struct image_size job_style_size(const nst_job *job, int style, int turn, int size_px) {
+    struct image_size size =
+        scales_style_size(job->recipe, job->settings.style_scale, &job->styles[style], size_px);
+    return turn % 2 ? (struct image_size){size.width, size.height} : size;
+}
+
+/* ---- Content ----------------------------------------------------------------------------------------------------- */
+
+/* Replaces the content at this scale by a mixture: so much of it, and for the rest the image so far with the finest
+ * level of the content's Laplacian pyramid (Kolkin et al. 2022, section 4.2). */
+static nst_status mix(const nst_job *job, const nst_picture *last, nst_picture *content, nst_error *error) {
+    int width = content->width, height = content->height, channels = content->channels;
+    nst_picture image = {0}, half = {0}, coarse = {0};
+    nst_status status = picture_resize(last, width, height, RESIZE_TRIANGLE, &image, error);
+    status = status ? status
+                    : picture_resize(content, width / 2 > 0 ? width / 2 : 1, height / 2 > 0 ? height / 2 : 1,
+                                     RESIZE_TRIANGLE, &half, error);
+    status = status ? status : picture_resize(&half, width, height, RESIZE_TRIANGLE, &coarse, error);
+    float share = (float)fmin(job->settings.content_weight, 1);
+    for (size_t i = 0; !status && i < (size_t)width * (size_t)height; ++i) {
+        for (size_t c = 0; c < 3; ++c) {
+            float *value = &content->values[i * (size_t)channels + c];
+            float detail = *value - coarse.values[i * (size_t)channels + c];
+            *value = share * *value + (1 - share) * (image.values[3 * i + c] + detail);
+        }
+    }
+    nst_picture_free(&image);
+    nst_picture_free(&half);
+    nst_picture_free(&coarse);
+    return status;
+}
+
+static nst_status add_content(nst_job *job, const struct scale *scale, const nst_picture *last, nst_error *error) {
+    struct loss_target target = {.picture = LOSS_CONTENT, .share = 1};
+    nst_picture content = {0};
+    nst_status status = NST_OK;
+    if (!last || !job->recipe->mixes_content) {
+        status = upload(job, &job->content, scale->size, error);
+    } else {
+        status = picture_resize(&job->content, scale->size.width, scale->size.height, job->recipe->filter, &content,
+                                error);
+        status = status ? status : mix(job, last, &content, error);
+        status = status ? status : upload(job, &content, scale->size, error);
+    }
+    nst_picture_free(&content);
+    return status ? status : evaluation_add_target(job->buffers.evaluation, &target, scale->size, error);
+}
+
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
+
+/* `last`: the image of the scale before, or NULL. */
+static nst_status set_targets(nst_job *job, const struct scale *scale, const nst_picture *last, nst_error *error) {
+    struct evaluation *evaluation = job->buffers.evaluation;
+    nst_status status = evaluation_begin_targets(evaluation, scale->phase, error);
+    if (!status && evaluation_wants(evaluation, LOSS_SURVEY)) {
+        status = add_styles(job, scale, LOSS_SURVEY, error);
+    }
+    status = status ? status : add_content(job, scale, last, error);
+    status = status ? status : add_styles(job, scale, LOSS_STYLE, error);
+    return status ? status : evaluation_end_targets(evaluation, error);
+}
+
+/* What the first scale begins with. */
+static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error *error) {
+    if (job->settings.init != NST_INIT_RANDOM) {
+        bool is_content = job->settings.init == NST_INIT_CONTENT;
+        return upload(job, is_content ? &job->content : &job->init, scale->size, error);
+    }
+    struct transfer_noise noise = {
+        .seed = job->settings.seed, .mean = job->recipe->random_mean, .deviation = job->recipe->random_deviation};
+    return transfer_random(job->context, &noise, scale->size, evaluation_image(job->buffers.evaluation), error);
+}
+
+static nst_status begin_optimizer(nst_job *job, const struct scale *scale, nst_error *error) {
+    struct job_buffers *buffers = &job->buffers;
+    size_t elements = optimizer_elements((struct optimizer_shape){3, scale->size.height, scale->size.width});
+    nst_status status = variables_begin(buffers->variables, scale->size, error);
+    if (!status) {
+        status = optimizer_begin(buffers->optimizer, variables_shape(buffers->variables), error);
+    }
+    /* What lies behind its end stays zero from now on, as the optimizer wants it. */
+    return status ? status
+                  : buffer_fill_zero(job->context, evaluation_gradient(buffers->evaluation),
+                                     optimizer_padded(elements) * sizeof(float), error);
+}
+
+nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
+    const struct scale *scale = &job->scales[number];
+    bool is_first = number == 0;
+    nst_picture last = {0};
+    nst_status status = is_first ? NST_OK : job_download(job, &last, error);
+    status = status ? status : set_targets(job, scale, is_first ? NULL : &last, error);
+    if (!status) {
+        status = is_first ? upload_init(job, scale, error) : upload(job, &last, scale->size, error);
+    }
+    nst_picture_free(&last);
+    return status ? status : begin_optimizer(job, scale, error);
+}
