@@ -4,7 +4,8 @@
 
 #include "loss/loss.h"
 
-extern const struct loss_methods content_loss, gram_loss, total_variation_loss, wasserstein_loss;
+extern const struct loss_methods content_loss, gram_loss, layer_neighbors_loss, neighbors_loss, total_variation_loss,
+    wasserstein_loss;
 
 /* A loss_methods' reference; in a file of its own. */
 double wasserstein_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);

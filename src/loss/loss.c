@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct loss_methods *const builtin_losses[] = {&content_loss, &gram_loss, &total_variation_loss,
-                                                            &wasserstein_loss, NULL};
+static const struct loss_methods *const builtin_losses[] = {
+    &content_loss, &gram_loss, &total_variation_loss, &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss, NULL,
+};
 
 const struct loss_methods *const *loss_table(const nst_context *context) {
     return context->tables.losses ? context->tables.losses : builtin_losses;
@@ -94,6 +95,9 @@ nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct
 
 void loss_run_free(struct loss_run *run) {
     if (run) {
+        if (run->loss->methods->run_free) {
+            run->loss->methods->run_free(run);
+        }
         free(run->state);
         free(run);
     }

@@ -92,7 +92,7 @@ struct loss_methods {
     bool on_image;
     /* The value comes with the gradient, in one pass over memory; `value` is for evaluations without one. */
     bool value_with_gradient;
-    bool replaces_map; /* it can put its gradient in the place of the map, see model_gradient_in_place */
+    bool replaces_map;             /* it can put its gradient in the place of the map, see model_gradient_in_place */
     size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
 
     nst_status (*create)(struct loss *loss, nst_error *error);
@@ -100,6 +100,7 @@ struct loss_methods {
     /* Adds the buffers for images of any of these sizes: that of the result, then each style's. NULL: none. */
     nst_status (*reserve)(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error);
+    void (*run_free)(struct loss_run *run); /* NULL: nothing but the state itself */
     /* NULL: nothing to do. target_end sets run->factor, where `targets` are not enough; may wait. */
     nst_status (*target_begin)(struct loss_run *run, nst_error *error);
     nst_status (*target_add)(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,

@@ -153,8 +153,7 @@ static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
             why);
     }
     snprintf(job->note, sizeof job->note, "%s: back to the last good image, with steps half as long", why);
-    nst_status status =
-        optimizer_retreat(job->buffers.optimizer, variables_vector(job->buffers.variables), error);
+    nst_status status = optimizer_retreat(job->buffers.optimizer, variables_vector(job->buffers.variables), error);
     return status ? status : variables_to_image(job->buffers.variables, error);
 }
 

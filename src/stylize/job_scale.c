@@ -75,8 +75,7 @@ static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_
 }
 
 struct image_size job_style_size(const nst_job *job, int style, int turn, int size_px) {
-    struct image_size size =
-        scales_style_size(job->recipe, job->settings.style_scale, &job->styles[style], size_px);
+    struct image_size size = scales_style_size(job->recipe, job->settings.style_scale, &job->styles[style], size_px);
     return turn % 2 ? (struct image_size){size.width, size.height} : size;
 }
 
@@ -113,8 +112,8 @@ static nst_status add_content(nst_job *job, const struct scale *scale, const nst
     if (!last || !job->recipe->mixes_content) {
         status = upload(job, &job->content, scale->size, error);
     } else {
-        status = picture_resize(&job->content, scale->size.width, scale->size.height, job->recipe->filter, &content,
-                                error);
+        status =
+            picture_resize(&job->content, scale->size.width, scale->size.height, job->recipe->filter, &content, error);
         status = status ? status : mix(job, last, &content, error);
         status = status ? status : upload(job, &content, scale->size, error);
     }

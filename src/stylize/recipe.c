@@ -30,6 +30,26 @@
         .explosion = 5                                                                                                 \
     }
 
+#define NEIGHBOR_LAYERS                                                                                                \
+    {                                                                                                                  \
+        .count = 10, .layers = {                                                                                       \
+            {"relu1_1", 1},                                                                                            \
+            {"relu1_2", 1},                                                                                            \
+            {"relu2_1", 1},                                                                                            \
+            {"relu2_2", 1},                                                                                            \
+            {"relu3_1", 1},                                                                                            \
+            {"relu3_2", 1},                                                                                            \
+            {"relu3_3", 1},                                                                                            \
+            {"relu4_1", 1},                                                                                            \
+            {"relu4_2", 1},                                                                                            \
+            {"relu4_3", 1}                                                                                             \
+        }                                                                                                              \
+    }
+#define NEIGHBORS_ADAM                                                                                                 \
+    {                                                                                                                  \
+        .settings = {.kind = NST_ADAM, .learning_rate = 0.51, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }          \
+    }
+
 static const struct recipe builtin_recipes[] = {
     /* the default one first */
     /* Our own: several scales, each layer's loss relative to its target's size, so that weights mean the same for every
@@ -116,6 +136,44 @@ static const struct recipe builtin_recipes[] = {
                      .style_scale = 1,
                      .content_layers = CONTENT_LAYERS,
                      .style_layers = STYLE_LAYERS,
+                     .pooling = NST_POOLING_MAX},
+    },
+    /* NNST in its optimized form. */
+    {
+        .name = "neighbors",
+        .summary = "the painter's own patches, by nearest neighbors of features",
+        .filter = RESIZE_TRIANGLE,
+        .random_mean = 127.5,
+        .random_deviation = 30,
+        .turns_styles = true,
+        .mixes_content = true,
+        .smallest_scale_px = 64,
+        .phases = 2,
+        .losses =
+            {{.kind = "neighbors", .group = RECIPE_STYLE, .joins_layers = true, .phases = 1 << 0},
+             {.kind = "layer neighbors", .group = RECIPE_STYLE, .options = {.match_every = 10}, .phases = 1 << 1}},
+        .loss_count = 2,
+        .pyramid_levels = 8,
+        .optimizers = {[NST_AUTO] = NEIGHBORS_ADAM,
+                       [NST_LBFGS] = {.settings = {.kind = NST_LBFGS,
+                                                   .learning_rate = 1,
+                                                   .first_step_rms = 2,
+                                                   .largest_step_rms = 40,
+                                                   .first_matrix = 1},
+                                      .explosion = 5},
+                       [NST_ADAM] = NEIGHBORS_ADAM},
+        .defaults = {.preset = "neighbors",
+                     .size_px = 512,
+                     .scale_count = 0,
+                     .iterations = {200},
+                     .iteration_count = 1,
+                     .optimizer = NST_AUTO,
+                     .history = 20,
+                     .init = NST_INIT_CONTENT,
+                     .content_weight = 0.75,
+                     .style_weight = 1,
+                     .style_scale = 1,
+                     .style_layers = NEIGHBOR_LAYERS,
                      .pooling = NST_POOLING_MAX},
     },
     {.name = NULL},
@@ -226,9 +284,8 @@ static void add_layers(struct objective_spec *spec, const struct recipe *recipe,
 }
 
 void recipe_objective(const struct recipe *recipe, const nst_settings *settings, struct objective_spec *spec) {
-    *spec = (struct objective_spec){.pooling = settings->pooling,
-                                    .half = settings->precision == NST_PRECISION_HALF,
-                                    .centered = recipe->centered};
+    *spec = (struct objective_spec){
+        .pooling = settings->pooling, .half = settings->precision == NST_PRECISION_HALF, .centered = recipe->centered};
     for (int i = 0; i < recipe->loss_count; ++i) {
         const struct recipe_loss *loss = &recipe->losses[i];
         if (loss->group != RECIPE_TOTAL_VARIATION) {

@@ -36,11 +36,11 @@ struct recipe {
     enum resize_filter filter;
     bool rounds_to_bytes; /* resized pictures are rounded to 8 bits, as by programs that work on them */
     bool rounds_sizes_down;
-    bool enlarges_styles;                 /* else a style picture is never made larger than it is */
-    bool turns_styles;  /* each style is shown turned by 0, 90, 180 and 270 degrees */
-    bool mixes_content; /* from the second scale on the target for the content is a mixture: of the content,
+    bool enlarges_styles; /* else a style picture is never made larger than it is */
+    bool turns_styles;    /* each style is shown turned by 0, 90, 180 and 270 degrees */
+    bool mixes_content;   /* from the second scale on the target for the content is a mixture: of the content,
                            content_weight of it, and of the image so far with the content's finest detail */
-    bool centered;      /* see objective_spec */
+    bool centered;        /* see objective_spec */
     double random_mean, random_deviation; /* of --init random, 0..255 minus the center */
 
     /* From small to large. */

@@ -1,0 +1,115 @@
+/* neighbor_search.c: features, targets and their cosine distance; see neighbor_search.h. */
+#include "loss/neighbor_search.h"
+
+#include <math.h>
+
+nst_status neighbor_kernels_create(nst_context *context, const struct model *model, struct neighbor_kernels *kernels,
+                                   nst_error *error) {
+    nst_status status = samples_create(context, model_has_half_maps(model), &kernels->samples, error);
+    status = status ? status : cosine_create(context, &kernels->cosine, error);
+    return status ? status : matching_create(context, &kernels->matching, error);
+}
+
+void neighbor_kernels_release(struct neighbor_kernels *kernels) {
+    samples_release(&kernels->samples);
+    cosine_release(&kernels->cosine);
+    matching_release(&kernels->matching);
+}
+
+void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, struct neighbor_positions most,
+                             int step) {
+    nst_context *context = search->context;
+    uint64_t stack_bytes = sample_stack_bytes(context, search->blocks, most.image);
+    uint64_t mean_bytes = sample_stack_bytes(context, search->blocks, 1), each = (uint64_t)most.image * sizeof(float);
+    struct matching_bytes scratch = matching_scratch_bytes(context, search->blocks, most.image, most.style);
+    search->features = plan_add_always(plan, stack_bytes, "features to match");
+    search->targets = plan_add_always(plan, stack_bytes, "nearest neighbors");
+    search->image_mean = plan_add_always(plan, mean_bytes, "mean of features to match");
+    search->style_mean = plan_add_always(plan, mean_bytes, "mean of style features");
+    search->dots = plan_add_always(plan, each, "products of features");
+    search->squares = plan_add_always(plan, each, "squares of features");
+    search->similarity = plan_add(plan, each, step, step, "similarity of neighbors");
+    search->index = plan_add(plan, each, step, step, "numbers of neighbors");
+    search->candidates =
+        scratch.candidates ? plan_add(plan, scratch.candidates, step, step, "candidates of matching") : -1;
+    search->panels = scratch.panels ? plan_add(plan, scratch.panels, step, step, "panels of matching") : -1;
+    search->rows = scratch.rows ? plan_add(plan, scratch.rows, step, step, "rows of matching") : -1;
+}
+
+cl_mem neighbor_search_buffer(const struct neighbor_search *search, int entry) {
+    return entry < 0 ? NULL : plan_buffer(search->plan, entry);
+}
+
+struct sample_stack neighbor_search_features(const struct neighbor_search *search, int first_block, int blocks) {
+    return (struct sample_stack){.samples = neighbor_search_buffer(search, search->features),
+                                 .first_block = first_block,
+                                 .blocks = blocks,
+                                 .positions = search->positions};
+}
+
+static struct matching_best best_of(const struct neighbor_search *search) {
+    return (struct matching_best){.similarity = neighbor_search_buffer(search, search->similarity),
+                                  .index = neighbor_search_buffer(search, search->index)};
+}
+
+nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *error) {
+    nst_context *context = search->context;
+    const struct neighbor_kernels *kernels = search->kernels;
+    struct sample_stack all = neighbor_search_features(search, 0, search->blocks);
+    struct matching_best best = best_of(search);
+    struct sample_squares squares = {.squares = neighbor_search_buffer(search, search->squares),
+                                     .mean = neighbor_search_buffer(search, search->image_mean)};
+    search->next_index = 0;
+    nst_status status = samples_mean(context, &kernels->samples, &all, squares.mean, error);
+    status = status ? status : samples_squares(context, &kernels->samples, &all, &squares, error);
+    return status ? status : matching_begin(context, &kernels->matching, &best, search->positions, error);
+}
+
+/* How much a style of twice its equal share is preferred, in cosine distance. */
+static const double preference = 0.05;
+
+nst_status neighbor_search_add(struct neighbor_search *search, const struct neighbor_part *part, nst_error *error) {
+    nst_context *context = search->context;
+    struct sample_stack features = {.samples = part->features, .blocks = search->blocks, .positions = part->positions};
+    cl_mem style_mean = neighbor_search_buffer(search, search->style_mean);
+    struct matching_best best = best_of(search);
+    struct matching_scratch scratch = {.candidates = neighbor_search_buffer(search, search->candidates),
+                                       .panels = neighbor_search_buffer(search, search->panels),
+                                       .rows = neighbor_search_buffer(search, search->rows)};
+    struct matching_part match = {
+        .content = {.stack = neighbor_search_features(search, 0, search->blocks),
+                    .mean = neighbor_search_buffer(search, search->image_mean),
+                    .squares = neighbor_search_buffer(search, search->squares)},
+        .style = {.stack = features, .mean = style_mean, .squares = part->squares},
+        .first_index = search->next_index,
+        .factor = 1,
+        .summand = preference * log2(part->share),
+    };
+    struct matching_targets targets = {
+        .style = {.stack = features,
+                  .mean = part->centered ? style_mean : NULL,
+                  .squares = part->centered ? part->squares : part->lengths},
+        .first_index = search->next_index,
+        .targets = {.samples = neighbor_search_buffer(search, search->targets),
+                    .blocks = search->blocks,
+                    .positions = search->positions},
+    };
+    search->next_index += part->positions;
+    nst_status status =
+        part->share > 0 ? matching_run(context, &search->kernels->matching, &match, &scratch, &best, error) : NST_OK;
+    return status || !(part->share > 0) ? status
+                                        : matching_gather(context, &search->kernels->matching, &targets, &best, error);
+}
+
+struct cosine_layer neighbor_search_layer(const struct neighbor_search *search, int first_block, int blocks,
+                                          bool centered) {
+    return (struct cosine_layer){.samples = neighbor_search_features(search, first_block, blocks),
+                                 .targets = neighbor_search_buffer(search, search->targets),
+                                 .first_target_block = first_block,
+                                 .mean = centered ? neighbor_search_buffer(search, search->image_mean) : NULL};
+}
+
+struct cosine_sums neighbor_search_sums(const struct neighbor_search *search) {
+    return (struct cosine_sums){.dots = neighbor_search_buffer(search, search->dots),
+                                .squares = neighbor_search_buffer(search, search->squares)};
+}

@@ -1,0 +1,66 @@
+/* neighbor_search.h: what the losses of nearest neighbors share: features of the image at a grid of positions, for each
+ * of them a target among the features of the styles, and the cosine distance between the two. */
+#ifndef LOSS_NEIGHBOR_SEARCH_H
+#define LOSS_NEIGHBOR_SEARCH_H
+
+#include "loss/cosine.h"
+#include "loss/loss.h"
+#include "loss/matching.h"
+#include "loss/samples.h"
+
+struct neighbor_kernels {
+    struct samples samples;
+    struct cosine cosine;
+    struct matching matching;
+};
+
+/* For feature maps of that model. Release with neighbor_kernels_release, also after a failure. */
+nst_status neighbor_kernels_create(nst_context *context, const struct model *model, struct neighbor_kernels *kernels,
+                                   nst_error *error);
+void neighbor_kernels_release(struct neighbor_kernels *kernels);
+
+/* One search; everything but the first five members is for neighbor_search.c. */
+struct neighbor_search {
+    nst_context *context;
+    const struct plan *plan;
+    const struct neighbor_kernels *kernels;
+    int blocks;    /* of all layers that are compared together */
+    int positions; /* of the image in hand */
+    int next_index;
+    /* Plan entries, -1 for none. */
+    int features, targets, image_mean, style_mean, dots, squares, similarity, index, candidates, panels, rows;
+};
+
+/* The most positions that image and styles have. */
+struct neighbor_positions {
+    int image, style;
+};
+/* Adds the buffers to the plan. The scratch memory of matching lives at step `step` alone, where targets are found. */
+void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, struct neighbor_positions most,
+                             int step);
+
+/* Features of the image, of all layers or of those from a block on. */
+struct sample_stack neighbor_search_features(const struct neighbor_search *search, int first_block, int blocks);
+
+/* The features of the content are complete: centers them on their mean, and begins to match. */
+nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *error);
+
+/* Features of one style picture: float [blocks][positions][B], and their squared lengths after style_mean is subtracted;
+ * and, where targets are not centered, without that. */
+struct neighbor_part {
+    cl_mem features, squares, lengths;
+    int positions;
+    double share; /* of the style, times their number: 1 for equal ones; above, it wins more positions */
+    bool centered;
+};
+nst_status neighbor_search_add(struct neighbor_search *search, const struct neighbor_part *part, nst_error *error);
+
+cl_mem neighbor_search_buffer(const struct neighbor_search *search, int entry);
+
+/* One layer of the search as the cosine distance sees it. `centered`: the image's features less their mean when the
+ * targets were found. */
+struct cosine_layer neighbor_search_layer(const struct neighbor_search *search, int first_block, int blocks,
+                                          bool centered);
+struct cosine_sums neighbor_search_sums(const struct neighbor_search *search);
+
+#endif
