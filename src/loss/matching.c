@@ -81,7 +81,9 @@ struct matching_bytes matching_scratch_bytes(const nst_context *context, int blo
     }
     struct tile_shape tile = tile_shape_of(context);
     uint64_t vector_bytes = (uint64_t)context->channel_block * sizeof(float), vectors = (uint64_t)blocks;
-    uint64_t tiles = (uint64_t)(context->work_items * group_tiles(context, positions));
+    /* Fewer positions may make larger groups, as large as these at most. */
+    int fair = ceiling_divide(ceiling_divide(positions, tile.rows), context->work_items);
+    uint64_t tiles = (uint64_t)(context->work_items * (fair < GROUP_TILES ? fair : GROUP_TILES));
     int width = tile.vectors * context->channel_block;
     bytes.panels = (uint64_t)(ceiling_divide(chunk, width) * width) * vectors * vector_bytes;
     bytes.rows = tiles * (uint64_t)tile.rows * (vectors + 2) * vector_bytes; /* 2: the best products, their columns */
