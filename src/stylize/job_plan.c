@@ -108,15 +108,18 @@ static nst_status try_half(nst_job *job, const nst_network *network, nst_precisi
     int single_px = largest_size_that_fits(job, job->objective), half_px = 0;
     struct job_buffers single;
     nst_status status = job_reserve(job, job->objective, job->settings.size_px, &single, error);
+    struct plan plan = single.plan; /* all that outlives the objective */
+    single.plan = (struct plan){0};
+    job_buffers_free(job->context, &single);
     job->settings.precision = NST_PRECISION_HALF;
     if (!status && !plan_in_precision(job, network, NULL)) { /* else a device that cannot */
         half_px = plan_fits(&job->buffers.plan, job->context) ? job->settings.size_px
                                                               : largest_size_that_fits(job, job->objective);
     }
     if (!status && (half_px < job->settings.size_px || wanted == NST_PRECISION_SINGLE)) {
-        status = fail_too_large(job, &single.plan, single_px, half_px, error);
+        status = fail_too_large(job, &plan, single_px, half_px, error);
     }
-    job_buffers_free(job->context, &single);
+    plan_free(&plan, job->context);
     return status;
 }
 
