@@ -60,6 +60,24 @@ static void what_is_written_is_read(void **state) {
     assert_int_equal(folder_count("new/cache"), 0);
 }
 
+static void every_key_has_its_file(void **state) {
+    (void)state;
+    enum { PROGRAMS = 40 };
+    char text[8];
+    for (int pass = 0; pass < 2; ++pass) {
+        for (int i = 0; i < PROGRAMS; ++i) {
+            snprintf(text, sizeof text, "%d", i);
+            struct program_cache_key key = key_of(text);
+            if (pass == 0) {
+                assert_true(program_cache_write(folder_path("many"), &key, (unsigned char *)text, strlen(text)));
+            } else {
+                assert_true(reads(folder_path("many"), &key, text));
+            }
+        }
+    }
+    assert_int_equal(folder_count("many"), PROGRAMS);
+}
+
 static void every_damage_is_noticed(void **state) {
     (void)state;
     struct program_cache_key key = key_of("damage");
@@ -281,11 +299,12 @@ static void an_unwritable_cache_does_no_harm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read),   cmocka_unit_test(every_damage_is_noticed),
-        cmocka_unit_test(foreign_files_are_refused), cmocka_unit_test(unwritable_folders_are_no_error),
-        cmocka_unit_test(keys_tell_texts_apart),     cmocka_unit_test(folders_in_their_order),
-        cmocka_unit_test(programs_are_kept),         cmocka_unit_test(refused_binaries_are_replaced),
-        cmocka_unit_test(binaries_are_used),         cmocka_unit_test(an_unwritable_cache_does_no_harm),
+        cmocka_unit_test(what_is_written_is_read),          cmocka_unit_test(every_key_has_its_file),
+        cmocka_unit_test(every_damage_is_noticed),          cmocka_unit_test(foreign_files_are_refused),
+        cmocka_unit_test(unwritable_folders_are_no_error),  cmocka_unit_test(keys_tell_texts_apart),
+        cmocka_unit_test(folders_in_their_order),           cmocka_unit_test(programs_are_kept),
+        cmocka_unit_test(refused_binaries_are_replaced),    cmocka_unit_test(binaries_are_used),
+        cmocka_unit_test(an_unwritable_cache_does_no_harm),
     };
     return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }

@@ -103,6 +103,11 @@ static void measured_speeds_count(void **state) {
     expect(devices, COUNT, "auto", 5);
     devices[5].measured_gflops = 500;
     expect(devices, COUNT, "auto", 4);
+    devices[5].measured_gflops = 900; /* the first among equals */
+    expect(devices, COUNT, "auto", 5);
+    devices[4].measured_gflops = 901;
+    devices[7].measured_gflops = 901;
+    expect(devices, COUNT, "auto", 4);
     devices[2].measured_gflops = 1000; /* even a processor */
     expect(devices, COUNT, "auto", 2);
     expect(devices, COUNT, "gpu", 4);
@@ -175,6 +180,10 @@ static void long_lists_and_names_fit(void **state) {
     memset(spec, 'n', sizeof spec - 1);
     spec[sizeof spec - 1] = 0;
     expect_failure(devices, MANY, spec, "no device matches", "0:0");
+    spec[256] = 0; /* one character more than the name has, and than is compared */
+    expect_failure(devices, 1, spec, "no device matches", "0:0");
+    spec[255] = 0;
+    expect(devices, 1, spec, 0);
 }
 
 static void positions(void **state) {

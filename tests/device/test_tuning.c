@@ -83,6 +83,18 @@ static void doubtful_texts_are_ignored(void **state) {
         assert_true(findings_write(&card, FINDINGS_TUNING, texts[i]));
         expect_nothing(&card);
     }
+    char row[TUNING_KEY_LENGTH + TUNING_CHOICE_LENGTH + 16], key[TUNING_KEY_LENGTH + 1],
+        choice[TUNING_CHOICE_LENGTH + 1];
+    for (int longer = 0; longer < 3; ++longer) { /* as long as may be, then one of them by one character */
+        snprintf(key, sizeof key, "%0*d", TUNING_KEY_LENGTH - 1 + (longer == 1), 0);
+        snprintf(choice, sizeof choice, "%0*d", TUNING_CHOICE_LENGTH - 1 + (longer == 2), 0);
+        snprintf(row, sizeof row, "%s\t%s\t1\t2\n", key, choice);
+        assert_true(findings_write(&card, FINDINGS_TUNING, row));
+        struct tuning_table read;
+        tuning_read(&card, &read);
+        assert_int_equal(read.count, longer == 0);
+        tuning_free(&read);
+    }
     char long_line[400];
     memset(long_line, 'x', sizeof long_line);
     strcpy(long_line + 300, "\ty\t1\t2\n");
