@@ -1,17 +1,16 @@
 /* winograd_product.cl: Winograd F(4x4, 3x3) on GPUs, between winograd_input.cl and winograd_output.cl:
  *
- *     M[s] = U[s]^T V[s] for the 36 slices s
+ *     M[s] = U[s]^T V[s] for the BATCHES slices s (36)
  *
- * U: float [36][in_channels][out_channels], filled up to fours; V: float [36][in_channels][tiles]; M: float
- * [parts][36][out_channels][tiles], from parts of `span` input channels each, which winograd_output adds up. V lies at
- * the beginning of the scratch buffer, M from m_start on.
+ * U: float [BATCHES][in_channels][out_channels], filled up to fours; V: float [BATCHES][in_channels][tiles]; M: float
+ * [parts][BATCHES][out_channels][tiles], from parts of `span` input channels each, which winograd_output adds up. V lies
+ * at the beginning of the scratch buffer, M from m_start on.
  *
  * A work-group computes GROUP_CHANNELS output channels x GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of
  * them: sums in registers, for which it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local
  * memory; while one half of it is multiplied, the other is filled.
  */
 #include "common.h"
-#include "winograd.h"
 
 #define ROWS      (GROUP_CHANNELS / 8) /* work-items side by side; each has a four here and one ROWS fours later */
 #define COLUMNS   (GROUP_TILES / 8)    /* in tiles, likewise */
@@ -48,7 +47,7 @@ winograd_product(__global const float4 *u, __global float4 *scratch, int in_chan
     __local float4 tiles[2][DEPTH][V_FOURS];
     int x = get_local_id(0), y = get_local_id(1), item = y * COLUMNS + x;
     int first_u = get_group_id(1) * U_FOURS, first_v = get_group_id(0) * V_FOURS;
-    int slice = get_group_id(2) % SLICES, first_channel = get_group_id(2) / SLICES * span;
+    int slice = get_group_id(2) % BATCHES, first_channel = get_group_id(2) / BATCHES * span;
     int channels = min(span, in_channels - first_channel);
     __global const float4 *v = scratch + ((size_t)slice * in_channels + first_channel) * v_width;
     u += ((size_t)slice * in_channels + first_channel) * u_width;

@@ -8,7 +8,8 @@
  *     PRODUCT_SQUARE   C = A B, each float [side][side], of which rows x rows count; side is product_layout's rows
  *
  * One side follows the size of the map, the product's extent: of a Gram matrix the pixels, which are summed up; of
- * batches the columns; square matrices have none. The rest is fixed when the product is created, so that one serves every scale.
+ * batches the columns; square matrices have none. The rest is fixed when the product is created, so that one serves
+ * every scale.
  *
  * Which engine does it: what the caller names, else what the device's table (device/tuning.h) has for the shape, else
  * what is built in: of the engines that can do it, the first that expects to be the fastest (product_engine.h).
@@ -56,7 +57,8 @@ void product_destroy(struct product *product);
 /* Bytes of the scratch buffer for that extent (may be 0). */
 uint64_t product_scratch_bytes(const struct product *product, int extent);
 
-/* Of a batched product of so many columns, or of a square one: how its matrices are to lie, and how many parts C is left in. */
+/* Of a batched product of so many columns, or of a square one: how its matrices are to lie, and how many parts C is
+ * left in. */
 struct product_layout {
     int rows;    /* of A, that is floats from one of its lines to the next; those of C are not filled up */
     int columns; /* of B and C */

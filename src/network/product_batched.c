@@ -32,9 +32,9 @@ static bool supports(const nst_context *context, const struct product_shape *sha
 }
 
 static nst_status create_kernel(const struct product *product, int columns, cl_kernel *kernel, nst_error *error) {
-    char options[64];
-    snprintf(options, sizeof options, "-D GROUP_CHANNELS=%d -D GROUP_TILES=%d -D DEPTH=%d", GROUP_ROWS, columns,
-             product->parameters[DEPTH]);
+    char options[96];
+    snprintf(options, sizeof options, "-D BATCHES=%d -D GROUP_CHANNELS=%d -D GROUP_TILES=%d -D DEPTH=%d",
+             product->shape.batches, GROUP_ROWS, columns, product->parameters[DEPTH]);
     return kernel_create(product->context, "winograd_product.cl", options, "winograd_product", kernel, error);
 }
 

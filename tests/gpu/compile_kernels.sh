@@ -25,7 +25,7 @@ local_limit=32768 # bytes, what the full profile of OpenCL promises
 macros="-DBLOCK=1 -DLOOPS=0 -DWORK_GROUP=256"
 # Sizes that the engines do not change: of gram_tiles.cl (network/product_tiles.c), winograd_product.cl
 # (network/product_batched.c) and convolution_direct_gpu.cl.
-macros="$macros -DTILE=64 -DSIDE=8 -DPARTS=8 -DGROUP_CHANNELS=64 -DGROUP_PANELS=16 -DNARROW_GROUP=64"
+macros="$macros -DTILE=64 -DSIDE=8 -DPARTS=8 -DBATCHES=36 -DGROUP_CHANNELS=64 -DGROUP_PANELS=16 -DNARROW_GROUP=64"
 common="-x cl -cl-std=CL1.2 -cl-mad-enable -Xclang -finclude-default-header -O3 -w -I$cl $macros"
 failures=0
 quick=no
