@@ -8,9 +8,9 @@
  *          channels
  *
  * A work-item takes one area of AREA_ROWS x AREA_COLUMNS output pixels after the other: whole tiles of the mask, and of
- * TILE_ROWS x TILE_COLUMNS pixels. It first copies the input under the area, borders resolved, to its patch, so that the
- * inner loop knows no borders and reads from the cache. Then, for each panel of VECTORS vectors of output channels and
- * each tile, all sums of the tile are kept in registers over the whole loop. Registers must suffice for TILE_ROWS *
+ * TILE_ROWS x TILE_COLUMNS pixels. It first copies the input under the area, borders resolved, to its patch, so that
+ * the inner loop knows no borders and reads from the cache. Then, for each panel of VECTORS vectors of output channels
+ * and each tile, all sums of the tile are kept in registers over the whole loop. Registers must suffice for TILE_ROWS *
  * TILE_COLUMNS * VECTORS sums, VECTORS weights and one pixel: 6 x 2 for AVX2.
  *
  * OUTPUTS is not 0 where there are only so many output channels (see few_sums); of floats, the input is then copied at

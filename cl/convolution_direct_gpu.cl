@@ -1,5 +1,5 @@
-/* convolution_direct_gpu.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels of
- * one tile of 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows
+/* convolution_direct_gpu.cl: direct 3x3 and 1x1 convolution on GPUs, in tiles. A work-item computes 4 output channels
+ * of one tile of 4x4 pixels, 64 sums in registers; it alone writes that tile's masks. Tiles are numbered along the rows
  * of the map, so that small maps fill work-groups too. Launches cover the tiles from first_tile on.
  *
  * convolution_direct: the implicit product of matrices [output channels][in_channels * taps] x

@@ -1,11 +1,12 @@
 /* gram_packed.cl: the Gram matrix G = F F^T of a feature map F, channels x pixels, on CPUs. Dense, float
  * [channels][channels], of the real channels.
  *
- * gram_partial: each work-item adds up the products of its own range of pixels into its own matrix, [channels][channels]
- * with channels padded to whole blocks. It takes `chunk` pixels at a time, few enough for their features to stay in its
- * cache, and within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in registers: lanes are
- * columns, rows are broadcast. G is symmetric: what is left of the block on the diagonal is left out. Of maps in halves,
- * each chunk is first copied as floats to the work-item's scratch memory behind all matrices, [blocks][chunk].
+ * gram_partial: each work-item adds up the products of its own range of pixels into its own matrix,
+ * [channels][channels] with channels padded to whole blocks. It takes `chunk` pixels at a time, few enough for their
+ * features to stay in its cache, and within a chunk computes tiles of ROWS channels x COLUMNS blocks of channels in
+ * registers: lanes are columns, rows are broadcast. G is symmetric: what is left of the block on the diagonal is left
+ * out. Of maps in halves, each chunk is first copied as floats to the work-item's scratch memory behind all matrices,
+ * [blocks][chunk].
  */
 #include "common.h"
 #include "features.h"

@@ -3,12 +3,12 @@
  *     M[s] = U[s]^T V[s] for the BATCHES slices s (36)
  *
  * U: float [BATCHES][in_channels][out_channels], filled up to fours; V: float [BATCHES][in_channels][tiles]; M: float
- * [parts][BATCHES][out_channels][tiles], from parts of `span` input channels each, which winograd_output adds up. V lies
- * at the beginning of the scratch buffer, M from m_start on.
+ * [parts][BATCHES][out_channels][tiles], from parts of `span` input channels each, which winograd_output adds up. V
+ * lies at the beginning of the scratch buffer, M from m_start on.
  *
  * A work-group computes GROUP_CHANNELS output channels x GROUP_TILES tiles of one slice and part, a work-item 8 x 8 of
- * them: sums in registers, for which it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through local
- * memory; while one half of it is multiplied, the other is filled.
+ * them: sums in registers, for which it reads 16 numbers of a row of U and V. DEPTH such rows at a time go through
+ * local memory; while one half of it is multiplied, the other is filled.
  */
 #include "common.h"
 

@@ -62,8 +62,8 @@ struct convolution;
 
 /* Builds the kernels and puts the transformed weights on the device. `engine` NULL: the one of convolution_choose.
  * `weights` NULL: they are set later, on the device, by convolution_set_weights (1x1 only). Free with
- * convolution_destroy, which accepts NULL. Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the engine cannot do this
- * shape. */
+ * convolution_destroy, which accepts NULL. Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY; NST_ERROR_ARGUMENT when the
+ * engine cannot do this shape. */
 nst_status convolution_create(nst_context *context, const struct convolution_shape *shape,
                               const struct convolution_engine *engine, const struct convolution_weights *weights,
                               struct convolution **convolution, nst_error *error);

@@ -1,5 +1,5 @@
-/* convolution_direct_cpu.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct_cpu.cl and
- * cl/convolution_pointwise.cl. */
+/* convolution_direct_cpu.c: direct convolution in register tiles on CPUs, 3x3 and 1x1. See cl/convolution_direct_cpu.cl
+ * and cl/convolution_pointwise.cl. */
 #include "network/convolution_engine.h"
 #include "support/error.h"
 

@@ -1,6 +1,6 @@
-/* convolution_winograd_gpu.c: Winograd F(4x4, 3x3) on GPUs, around 36 products of matrices at once, by our own engine or
- * CLBlast's (network/product.h). See cl/winograd_input.cl, also for the order of U, V and M, cl/winograd_product.cl and
- * cl/winograd_output.cl.
+/* convolution_winograd_gpu.c: Winograd F(4x4, 3x3) on GPUs, around 36 products of matrices at once, by our own engine
+ * or CLBlast's (network/product.h). See cl/winograd_input.cl, also for the order of U, V and M, cl/winograd_product.cl
+ * and cl/winograd_output.cl.
  *
  * Large maps are done in batches of tiles, so that scratch memory and the time of a dispatch stay bounded.
  */

@@ -2,9 +2,9 @@
  *
  *     PRODUCT_GRAM     C = F F^T of a feature map F, channels x pixels (network/feature_map.h); C is dense, float
  *                      [rows][rows]
- *     PRODUCT_BATCHED  C[i] = A[i]^T B[i], A: float [batches][inner][rows], B: float [batches][inner][columns], C: float
- *                      [parts][batches][rows][columns], of which the parts are still to be added up; how many there are,
- *                      and to what rows and columns are filled up, product_layout says
+ *     PRODUCT_BATCHED  C[i] = A[i]^T B[i], A: float [batches][inner][rows], B: float [batches][inner][columns], C:
+ *                      float [parts][batches][rows][columns], of which the parts are still to be added up; how many
+ *                      there are, and to what rows and columns are filled up, product_layout says
  *     PRODUCT_SQUARE   C = A B, each float [side][side], of which rows x rows count; side is product_layout's rows
  *
  * One side follows the size of the map, the product's extent: of a Gram matrix the pixels, which are summed up; of

@@ -2,8 +2,8 @@
 #include "device/blas.h"
 #include "network/product_engine.h"
 
-/* CLBlast copies nothing when its own tiles, of up to 128, divide the columns; up to 64 are filled up to 64, which suits
- * most devices. */
+/* CLBlast copies nothing when its own tiles, of up to 128, divide the columns; up to 64 are filled up to 64, which
+ * suits most devices. */
 enum { TILE = 128, FEW_COLUMNS = 64 };
 
 /* CLBlast reads maps itself, as floats. */
