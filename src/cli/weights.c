@@ -143,7 +143,7 @@ const struct command command_weights = {
     .summary = "list networks, show what is in one, or convert one",
     .details =
         "  nst weights list             the networks that --network takes by name, and where they are looked for\n"
-        "  nst weights info NAME|FILE   its layers, input convention, licence and checksum, and what looks broken\n"
+        "  nst weights info NAME|FILE   its layers, input convention, license and checksum, and what looks broken\n"
         "  nst weights convert IN OUT   writes any network that nst reads as OUT.safetensors",
     .table = &weights_table,
     .values_size = sizeof(struct weights_options),

@@ -71,12 +71,12 @@ nst_status workload_network(nst_network **network, nst_error *error) {
     snprintf(made->name, sizeof made->name, "vgg19-random");
     made->path = strdup("");
     made->origin = strdup("");
-    made->licence = strdup("");
+    made->license = strdup("");
     made->input = (struct input_convention){
         .name = "caffe", .order = {2, 1, 0}, .scale = {1, 1, 1}, .offset = {-103.939f, -116.779f, -123.68f}};
     made->layers = calloc(MOST_LAYERS, sizeof *made->layers);
     nst_status status = NST_OK;
-    if (!made->layers || !made->path || !made->origin || !made->licence) {
+    if (!made->layers || !made->path || !made->origin || !made->license) {
         status = fail_memory(error, MOST_LAYERS * sizeof *made->layers, "the layers of a network");
     }
     if (!status) {

@@ -14,7 +14,7 @@ const struct tensor_suffixes tensor_suffixes_default = {".weight", ".bias", ".we
 const char *const padding_mode_names[] = {"zero", "reflect", "replicate"};
 
 void description_free(struct description *description) {
-    free(description->licence);
+    free(description->license);
     free(description->origin);
     free(description->layers);
     *description = (struct description){0};
@@ -241,7 +241,8 @@ nst_status description_parse(const char *source, const char *text, size_t length
         status = read_text(&reader, object, "input", description->input, sizeof description->input, error);
     }
     if (!status) {
-        status = read_free_text(&reader, object, "licence", &description->licence, error);
+        bool is_older = json_object_get(object, "license") == NULL; /* nst once spelled it "licence" */
+        status = read_free_text(&reader, object, is_older ? "licence" : "license", &description->license, error);
     }
     if (!status) {
         status = read_free_text(&reader, object, "origin", &description->origin, error);
@@ -322,13 +323,13 @@ nst_status description_find(const struct tensor_list *list, struct description *
         return status;
     }
     read_plain_metadata(list, description);
-    if (description->licence == NULL) {
-        description->licence = strdup("");
+    if (description->license == NULL) {
+        description->license = strdup("");
     }
     if (description->origin == NULL) {
         description->origin = strdup("");
     }
-    return description->licence == NULL || description->origin == NULL
+    return description->license == NULL || description->origin == NULL
                ? fail_memory(error, 1, "the description of a network")
                : NST_OK;
 }
@@ -353,8 +354,8 @@ char *description_text(const nst_network *network, const char *name, const char 
     if (object != NULL && name[0] != 0) {
         json_object_set_new(object, "name", json_string(name));
     }
-    if (object != NULL && network->licence[0] != 0) {
-        json_object_set_new(object, "licence", json_string(network->licence));
+    if (object != NULL && network->license[0] != 0) {
+        json_object_set_new(object, "license", json_string(network->license));
     }
     if (object != NULL && network->origin[0] != 0) {
         json_object_set_new(object, "origin", json_string(network->origin));

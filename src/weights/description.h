@@ -1,9 +1,9 @@
 /* description.h: what a weight file does not say by its tensors alone: the layers in order, the input it expects, its
- * name, licence and origin. It comes from the file's metadata, from a JSON file next to it, or from a known
+ * name, license and origin. It comes from the file's metadata, from a JSON file next to it, or from a known
  * architecture.
  *
  * As JSON, under the key "nst.network" of a safetensors file's __metadata__, or alone in NAME.json beside NAME.ENDING:
- *     {"format": 1, "name": "...", "input": "...", "licence": "...", "origin": "...", "layers": [LAYER, ...]}
+ *     {"format": 1, "name": "...", "input": "...", "license": "...", "origin": "...", "layers": [LAYER, ...]}
  * with LAYER one of
  *     {"convolution": "conv1_1", "tensor": "conv1_1", "channels": 64, "kernel": 3, "padding": 1,
  *      "padding_mode": "zero", "bias": true}             only the first key is needed
@@ -45,7 +45,7 @@ struct description {
     char name[64];            /* of the network, "" if not told */
     char architecture[32];    /* "vgg19", "vgg16", or "" for one given by its layers */
     char input[INPUT_LENGTH]; /* the input convention as text (convention.h), "" if not told */
-    char *licence, *origin;   /* never NULL after a successful read */
+    char *license, *origin;   /* never NULL after a successful read */
     const struct tensor_suffixes *suffixes;
     struct described_layer *layers;
     int layer_count;    /* of the architecture */

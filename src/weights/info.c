@@ -149,8 +149,8 @@ static struct findings print_network(const nst_network *network, FILE *stream) {
         fprintf(stream, "%s %c x %g %+g", i == 0 ? "" : ",", channels[input->order[i]], (double)input->scale[i],
                 (double)input->offset[i]);
     }
-    fprintf(stream, " of pixels 0..255\nlicence  %s\norigin   %s\nlayers   %d\n",
-            network->licence[0] == 0 ? "not told" : network->licence,
+    fprintf(stream, " of pixels 0..255\nlicense  %s\norigin   %s\nlayers   %d\n",
+            network->license[0] == 0 ? "not told" : network->license,
             network->origin[0] == 0 ? "not told" : network->origin, network->layer_count);
     struct findings findings = {0};
     for (int i = 0; i < network->layer_count; i++) {

@@ -9,7 +9,7 @@ struct known_file {
     const char *sha256_start; /* as many hexadecimal digits as are known */
     const char *name;         /* of the network */
     const char *input;        /* the input convention as text */
-    const char *origin, *licence;
+    const char *origin, *license;
 };
 
 /* A name that may only stand for one network. */

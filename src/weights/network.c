@@ -52,7 +52,7 @@ void nst_network_destroy(nst_network *network) {
     free(network->layers);
     free(network->path);
     free(network->origin);
-    free(network->licence);
+    free(network->license);
     free(network);
 }
 
@@ -175,7 +175,7 @@ static void name_from_file(nst_network *network, const struct description *descr
     }
 }
 
-/* Name, origin and licence, from the description or the known file. */
+/* Name, origin and license, from the description or the known file. */
 static nst_status identify(nst_network *network, const struct known_file *known, const char *asked_name,
                            struct description *description, nst_error *error) {
     if (description->name[0] == 0 && known != NULL) {
@@ -190,9 +190,9 @@ static nst_status identify(nst_network *network, const struct known_file *known,
     }
     bool told = known != NULL && description->origin[0] == 0;
     network->origin = strdup(told ? known->origin : description->origin);
-    told = known != NULL && description->licence[0] == 0;
-    network->licence = strdup(told ? known->licence : description->licence);
-    return network->origin == NULL || network->licence == NULL ? fail_memory(error, 1, "a network") : NST_OK;
+    told = known != NULL && description->license[0] == 0;
+    network->license = strdup(told ? known->license : description->license);
+    return network->origin == NULL || network->license == NULL ? fail_memory(error, 1, "a network") : NST_OK;
 }
 
 /* ---- The layers ------------------------------------------------------------------------------------------------ */

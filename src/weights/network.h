@@ -40,7 +40,7 @@ struct nst_network {
     char name[64];
     char *path;
     char sha256[65];
-    char *origin, *licence; /* free text from the metadata, "" if none */
+    char *origin, *license; /* free text from the metadata, "" if none */
     struct input_convention input;
     int layer_count;
     struct layer *layers;

@@ -36,7 +36,7 @@ void weights_list_free(struct weights_list *list);
 void weights_list_print(const struct weights_list *list, FILE *stream);
 
 /* Opens a network (name or path; `options` as for nst_network_open) and prints name, file, checksum, input convention,
- * licence and origin, and for each layer its shape, the bits of a stored weight and its weights' minimum, maximum, mean
+ * license and origin, and for each layer its shape, the bits of a stored weight and its weights' minimum, maximum, mean
  * and deviation; what looks broken (channels of zeros, one value for all, absurd sizes) is marked. Errors: as
  * nst_network_open, but values that are not finite are an error only once all has been printed. */
 nst_status weights_info(const char *name_or_path, const nst_network_options *options, FILE *stream, nst_error *error);

@@ -52,7 +52,7 @@ static size_t elements(const struct reference_map *map) {
     return (size_t)map->channels * (size_t)map->height * (size_t)map->width;
 }
 
-static void the_file_is_small_and_tells_its_licence(void **state) {
+static void the_file_is_small_and_tells_its_license(void **state) {
     struct stat status;
     (void)state;
     assert_int_equal(stat(PATH, &status), 0);
@@ -60,7 +60,7 @@ static void the_file_is_small_and_tells_its_licence(void **state) {
     nst_network *network = open_at(PATH);
     assert_string_equal(nst_network_name(network), WEIGHTS_DEFAULT_NAME);
     assert_string_equal(network->input.name, "caffe");
-    assert_non_null(strstr(network->licence, "CC BY 4.0"));
+    assert_non_null(strstr(network->license, "CC BY 4.0"));
     assert_non_null(strstr(network->origin, "Simonyan"));
     assert_non_null(strstr(network->origin, "changed"));
     for (int block = 1; block < 5; ++block) {
@@ -133,7 +133,7 @@ static void the_style_distance_falls_to_a_third(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_file_is_small_and_tells_its_licence),
+        cmocka_unit_test(the_file_is_small_and_tells_its_license),
         cmocka_unit_test(the_taps_compute_what_they_did),
         cmocka_unit_test(the_features_are_those_of_the_original),
         cmocka_unit_test(the_style_distance_falls_to_a_third),

@@ -93,7 +93,7 @@ static void test_known_file(void **state) {
     assert_string_equal(nst_network_name(network), "vgg19-torchvision");
     assert_string_equal(network->input.name, "torchvision");
     assert_string_equal(network->origin, "torchvision, trained anew on ImageNet; vgg19-dcbb9e9d.pth");
-    assert_string_equal(network->licence, "BSD 3-Clause (torchvision)");
+    assert_string_equal(network->license, "BSD 3-Clause (torchvision)");
     nst_network_destroy(network);
 }
 

@@ -143,6 +143,7 @@ static void test_missing_layer(void **state) {
 static void test_description(void **state) {
     (void)state;
     const char *path = write_safetensors("small.safetensors", "{" SMALL "}", NULL, 24);
+    /* "licence", as older versions of nst wrote it. */
     write_text("small.json",
                "{\"format\":1,\"name\":\"tiny\",\"input\":\"RGB, 0..1\",\"licence\":\"MIT\",\"origin\":\"here\","
                "\"layers\":[{\"convolution\":\"first\",\"tensor\":\"a\",\"kernel\":1,\"channels\":1,"
@@ -150,7 +151,7 @@ static void test_description(void **state) {
                "{\"convolution\":\"b\",\"kernel\":1,\"bias\":false}]}");
     nst_network *network = open_network(path, NULL);
     assert_string_equal(nst_network_name(network), "tiny");
-    assert_string_equal(network->licence, "MIT");
+    assert_string_equal(network->license, "MIT");
     assert_string_equal(network->origin, "here");
     assert_int_equal(network->layer_count, 4);
     assert_int_equal(network->layers[0].padding_mode, PADDING_REFLECT);
@@ -450,7 +451,7 @@ static void test_real_distilled(void **state) {
         nst_network *network = open_network(i == 0 ? path : out, NULL);
         assert_int_equal(network->layer_count, 31);
         assert_string_equal(network->name, "vgg19-16x");
-        assert_string_equal(network->licence, "MIT (Wang et al. 2020)");
+        assert_string_equal(network->license, "MIT (Wang et al. 2020)");
         assert_int_equal(network->layers[0].kernel_size, 1);
         assert_int_equal(network->layers[1].padding_mode, PADDING_REFLECT);
         assert_int_equal(network->layers[network_find_layer(network, "conv5_1")].out_channels, 128);

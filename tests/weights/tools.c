@@ -41,7 +41,7 @@ static const char *write_convolution(const float weights[COUNT]) {
     assert_int_equal(safetensors_write(path, items, 2, NULL, &error), NST_OK);
     write_text(
         "in.json",
-        "{\"format\":1,\"name\":\"n\",\"input\":\"RGB, 0..1, over (2, 3, 4)\",\"licence\":\"L \\\"q\\\"\","
+        "{\"format\":1,\"name\":\"n\",\"input\":\"RGB, 0..1, over (2, 3, 4)\",\"license\":\"L \\\"q\\\"\","
         "\"origin\":\"O\","
         "\"layers\":[{\"convolution\":\"c\",\"padding_mode\":\"replicate\",\"padding\":2},{\"pooling\":\"p\"}]}");
     return path;
@@ -72,7 +72,7 @@ static void check_conversion(int distinct, enum weights_storage storage, off_t l
     for (int i = 0; i < before->layer_count; i++)
         assert_same_layer(before, after, i);
     assert_string_equal(after->name, "n");
-    assert_string_equal(after->licence, "L \"q\"");
+    assert_string_equal(after->license, "L \"q\"");
     assert_string_equal(after->origin, "O");
     assert_true(convention_equal(&before->input, &after->input));
     nst_network_destroy(before);
@@ -98,7 +98,7 @@ static void test_conversion(void **state) {
     assert_non_null(strstr(error.message, "must end in .safetensors"));
 }
 
-/* Without bias, licence and origin there is none afterwards either, not even an empty one. The description lies beside a
+/* Without bias, license and origin there is none afterwards either, not even an empty one. The description lies beside a
  * file without an ending, in a folder with a dot; then beside one whose name begins with the only dot. */
 static void test_conversion_of_little(void **state) {
     static const char *const names[] = {"v1.0/plain", "v1.0/.hidden"};
@@ -122,7 +122,7 @@ static void test_conversion_of_little(void **state) {
         assert_int_equal(tensor_list_open(out, &list, NULL), NST_OK);
         const char *description = json_string_value(json_object_get(list.metadata, "nst.network"));
         assert_non_null(strstr(description, "\"bias\":false"));
-        assert_null(strstr(description, "licence"));
+        assert_null(strstr(description, "license"));
         assert_null(strstr(description, "origin"));
         tensor_list_close(&list);
     }
@@ -229,7 +229,7 @@ static void test_info(void **state) {
         char *text = info_text(write_convolution(weights), cases[i].status);
         if (strstr(text, cases[i].part) == NULL)
             fail_msg("case %zu: expected \"%s\", found: %s", i, cases[i].part, text);
-        assert_non_null(strstr(text, "licence  L \"q\""));
+        assert_non_null(strstr(text, "license  L \"q\""));
         assert_non_null(strstr(text, "   3 ->   40  3x3  pad 2 replicate 32 bits"));
         free(text);
     }

@@ -3,7 +3,7 @@
 
 Needs apt-get (Debian, Ubuntu) and Python with Pillow; downloads 270 MB of packages, installs nothing. Every picture goes to
 FOLDER/photographs or FOLDER/styles, as PNG of at most 1024 pixels wide or high. The pictures are for making the network only, and are not part of it; each
-has the licence of its package. Left out are paintings and places that the evaluation in tests/quality uses.
+has the license of its package. Left out are paintings and places that the evaluation in tests/quality uses.
 """
 
 import io
