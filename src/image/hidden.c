@@ -53,8 +53,11 @@ static nst_status halve(const nst_picture *fine, nst_picture *coarse, nst_error 
     }
     size_t pixels = (size_t)coarse->width * (size_t)coarse->height;
     for (float *pixel = coarse->values; pixels > 0; pixels--, pixel += 4) {
+        if (is_hidden(pixel)) {
+            continue;
+        }
         for (int channel = 0; channel < 3; channel++) {
-            pixel[channel] = is_hidden(pixel) ? 0 : pixel[channel] / pixel[3];
+            pixel[channel] /= pixel[3];
         }
         pixel[3] = pixel[3] < 1 ? pixel[3] : 1;
     }

@@ -45,7 +45,7 @@ struct png_reader {
 static size_t find_end(const struct picture_source *source) {
     const size_t signature_bytes = 8, frame_bytes = 12; /* of a chunk: length, type, checksum */
     size_t position = signature_bytes;
-    while (position < source->bytes && source->bytes - position >= frame_bytes) {
+    while (position + frame_bytes <= source->bytes) {
         size_t length = png_get_uint_32(source->data + position);
         if (length > source->bytes - position - frame_bytes) {
             return position;

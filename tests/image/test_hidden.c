@@ -139,13 +139,17 @@ static void alpha_is_the_weight(void **state) {
     assert_memory_equal(twice + 8, twice + 12, 4 * sizeof *twice);
 }
 
-/* Two visible pixels tell no more of a place than one: far away, red and blue weigh the same. */
+/* Two visible pixels tell no more of a place than one, and one that is half transparent tells half as much: far away,
+ * red weighs as much as blue, or twice as much. */
 static void known_places_weigh_the_same(void **state) {
     (void)state;
-    float values[8 * 4] = {1, 0, 0, 1, 1, 0, 0, 1, 0, 0, 1, 1};
-    nst_picture picture = {8, 1, 4, values};
-    assert_int_equal(picture_fill_hidden(&picture, "content", NULL), NST_OK);
-    assert_true(fabsf(values[7 * 4] - 0.5f) < 1e-6f && fabsf(values[7 * 4 + 2] - 0.5f) < 1e-6f);
+    static const float alphas[] = {1, 0.5f}, reds[] = {1 / 2.0f, 2 / 3.0f};
+    for (size_t i = 0; i < 2; i++) {
+        float values[8 * 4] = {1, 0, 0, 1, 1, 0, 0, 1, 0, 0, 1, alphas[i]};
+        nst_picture picture = {8, 1, 4, values};
+        assert_int_equal(picture_fill_hidden(&picture, "content", NULL), NST_OK);
+        assert_true(fabsf(values[7 * 4] - reds[i]) < 1e-6f && fabsf(values[7 * 4 + 2] - (1 - reds[i])) < 1e-6f);
+    }
 }
 
 /* A gap in a gradient is bridged: no step at its ends is larger than the whole height of the gap, and none within it

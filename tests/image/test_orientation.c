@@ -177,6 +177,7 @@ static void xmp_is_read_in_both_forms(void **state) {
         {"tiff:Orientation=\"0\">", 0},
         {"tiff:Orientation=\"9\">", 0},
         {"tiff:Orientation=\"66\">", 0},
+        {"tiff:Orientation=\"6th\">", 6},
         {"tiff:Orientation=\"\">", 0},
         {"tiff:Orientation>", 0},
         {"tiff:Orientation:\"6\">", 0},

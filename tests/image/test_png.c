@@ -129,10 +129,11 @@ static void texts_are_kept(void **state) {
     (void)state;
     static const nst_picture_text texts[] = {{"Software", "nst"},
                                              {"Title", "Gr\xc3\xbc\xc3\x9f"
-                                                       "e \xe2\x98\x83"},
-                                             {"Comment", "name in Latin-1: \xfc.jpg"}};
+                                                       "e \xe2\x98\x83 \xdf\xbf"},
+                                             {"Comment", "name in Latin-1: \xfc.jpg"},
+                                             {"x", "the shortest keyword"}};
     nst_picture picture = fixture_picture(3, 5, 3, 255);
-    nst_picture_format format = {.depth_bits = 8, .texts = texts, .text_count = 3};
+    nst_picture_format format = {.depth_bits = 8, .texts = texts, .text_count = 4};
     assert_int_equal(nst_picture_write(&picture, fixture_path("texts.png"), &format, NULL), NST_OK);
     nst_picture_free(&picture);
 
@@ -142,8 +143,8 @@ static void texts_are_kept(void **state) {
     png_init_io(png, stream);
     png_read_info(png, info);
     png_textp found;
-    assert_int_equal(png_get_text(png, info, &found, NULL), 3);
-    for (int i = 0; i < 3; i++) {
+    assert_int_equal(png_get_text(png, info, &found, NULL), 4);
+    for (int i = 0; i < 4; i++) {
         assert_string_equal(found[i].key, texts[i].keyword);
         assert_string_equal(found[i].text, texts[i].value);
         assert_int_equal(found[i].compression, i == 1 ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE);
@@ -162,9 +163,14 @@ static void wrong_formats_are_refused(void **state) {
     int files = fixture_count_files();
     assert_int_equal(nst_picture_write(&picture, fixture_path("new.png"), &format, &error), NST_ERROR_ARGUMENT);
     assert_non_null(strstr(error.message, "12"));
-    const nst_picture_text text = {"", "value"};
-    format = (nst_picture_format){.depth_bits = 8, .texts = &text, .text_count = 1};
-    assert_int_equal(nst_picture_write(&picture, fixture_path("new.png"), &format, &error), NST_ERROR_ARGUMENT);
+    char longest[81];
+    memset(longest, 'k', 80);
+    longest[80] = '\0';
+    const nst_picture_text texts[] = {{"", "value"}, {longest, "value"}, {"\xc3\xa9", "value"}};
+    for (size_t i = 0; i < 3; i++) {
+        format = (nst_picture_format){.depth_bits = 8, .texts = &texts[i], .text_count = 1};
+        assert_int_equal(nst_picture_write(&picture, fixture_path("new.png"), &format, &error), NST_ERROR_ARGUMENT);
+    }
     assert_int_equal(fixture_count_files(), files);
     nst_picture_free(&picture);
 }
