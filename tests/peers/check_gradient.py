@@ -90,11 +90,11 @@ def cases(path, sizes):
     usual_style = {name: weight for name, weight in peer.STYLE_LAYERS.items() if name in names}
     for size in sizes:
         yield "neural-style", "max", size, usual_content, usual_style
-        yield "normalized", "max", size, usual_content, usual_style
-        yield "normalized", "average", size, usual_content, usual_style
+        yield "gram", "max", size, usual_content, usual_style
+        yield "gram", "average", size, usual_content, usual_style
     other_content = {"relu2_2": 1.0, "relu3_3": 0.25}
     other_style = {"relu1_2": 1.0, "relu2_2": 0.5, "relu3_1": 2.0, "relu3_3": 1.0}
-    yield "normalized", "max", sizes[-1], other_content, other_style
+    yield "gram", "max", sizes[-1], other_content, other_style
 
 
 def text_of(layers):
@@ -129,7 +129,7 @@ def evaluate_nst(program, engine, path, files, case, folder):
     objective_kind, pooling, _, content_layers, style_layers = case
     content, style, image = files
     output = os.path.join(folder, "gradient")
-    command = [program, "--image", image, "--objective", objective_kind, "--pooling", pooling, "--engine", engine,
+    command = [program, "--image", image, "--preset", objective_kind, "--pooling", pooling, "--engine", engine,
                "--content-layers", text_of(content_layers), "--style-layers", text_of(style_layers), content, style, path,
                output]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout

@@ -21,7 +21,7 @@ CONTENT_LAYERS = {"relu4_2": 1.0}
 STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0}
 
 # Content, style and total variation, as the two presets of nst weigh them.
-WEIGHTS = {"neural-style": (5.0, 100.0, 1e-3), "normalized": (0.05, 1.0, 0.08)}
+WEIGHTS = {"neural-style": (5.0, 100.0, 1e-3), "gram": (0.05, 1.0, 0.08)}
 
 INPUTS = {
     "caffe": "BGR, 0..255, minus (103.939, 116.779, 123.68)",
@@ -233,7 +233,7 @@ class Objective:
     """Losses of a network input against the content and style pictures, which are given as images of 0..255.
 
     neural-style: neural-style-pt's losses: MSELoss of features, of Gram / (C H W); TV as a sum of absolute differences.
-    normalized:   nst's own, see src/stylize/recipe.c.
+    gram:         nst's own, see src/stylize/recipe.c.
     """
 
     def __init__(self, kind, network, content, style, weights=None, content_layers=None, style_layers=None):
@@ -249,22 +249,22 @@ class Objective:
             self.style_targets = {name: self._gram(found[name]) for name in self.style_layers}
 
     def _layer_weights(self, layers):
-        total = sum(layers.values()) if self.kind == "normalized" else 1
+        total = sum(layers.values()) if self.kind == "gram" else 1
         return {name: weight / total for name, weight in layers.items()}
 
     def _gram(self, features):
         pixels = features.shape[2] * features.shape[3]
-        return gram(features, pixels if self.kind == "normalized" else features.numel())
+        return gram(features, pixels if self.kind == "gram" else features.numel())
 
     def _distance(self, value, target):
-        if self.kind == "normalized":
+        if self.kind == "gram":
             return (value - target).square().sum() / target.square().sum()
         return functional.mse_loss(value, target)
 
     def _total_variation(self, x):
         x = x * self.network.image_differences_scale() if self._is_scaled() else x
         down, right = x[:, :, 1:] - x[:, :, :-1], x[:, :, :, 1:] - x[:, :, :, :-1]
-        if self.kind == "normalized":
+        if self.kind == "gram":
             return (down.square().sum() + right.square().sum()) / 255**2 / x.numel()
         return down.abs().sum() + right.abs().sum()
 

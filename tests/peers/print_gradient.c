@@ -11,7 +11,7 @@
  * Options:
  *
  *     --image FILE          where the objective is evaluated, a picture of the content's size [CONTENT]
- *     --objective NAME      normalized or neural-style [neural-style]
+ *     --preset NAME         gram or neural-style [neural-style]
  *     --pooling NAME        max or average [max]
  *     --engine NAME         plain, direct, winograd: for the convolutions that it can do [auto]
  *     --content-layers A,B  --style-layers A,B:0.5,...
@@ -175,7 +175,7 @@ static bool read_option(struct options *options, const char *name, const char *v
     } else if (strcmp(name, "--style-layers") == 0) {
         return read_layers(value, &options->settings.style_layers);
     } else {
-        return strcmp(name, "--objective") == 0; /* read before the others */
+        return strcmp(name, "--preset") == 0; /* read before the others */
     }
     return index >= 0;
 }
@@ -183,8 +183,8 @@ static bool read_option(struct options *options, const char *name, const char *v
 static bool read_options(struct options *options, int count, char **words) {
     const char *preset = "neural-style";
     for (int i = 1; i + 1 < count; ++i) {
-        if (strcmp(words[i], "--objective") == 0) {
-            preset = strcmp(words[i + 1], "normalized") == 0 ? "gram" : words[i + 1];
+        if (strcmp(words[i], "--preset") == 0) {
+            preset = words[i + 1];
         }
     }
     if (nst_settings_init(&options->settings, preset, NULL)) {
@@ -321,7 +321,7 @@ static void print_losses(const struct run *run) {
 int main(int count, char **words) {
     struct options options = {0};
     if (!read_options(&options, count, words)) {
-        fprintf(stderr, "usage: print_gradient [--image FILE] [--objective normalized|neural-style] "
+        fprintf(stderr, "usage: print_gradient [--image FILE] [--preset gram|neural-style] "
                         "[--pooling max|average] [--engine auto|plain|direct|winograd] [--content-layers LAYERS] "
                         "[--style-layers LAYERS] CONTENT STYLE NETWORK GRADIENT\n");
         return 2;
