@@ -55,6 +55,9 @@ static void sizes_follow_the_layers(void **state) {
         assert_int_equal(size.height, heights[s]);
         assert_int_equal(size.width, widths[s]);
     }
+    /* A multiplication and an addition for each weight at each place, forward and backward. */
+    double multiply_adds = 9.0 * (37 * 29 * 3 * 5 + 16 * 12 * 5 * 4 + 8 * 6 * 4 * 3);
+    assert_true(fabs(model_gflop(model, image) - 4e-9 * multiply_adds) < 1e-12);
     assert_int_equal(model_smallest_side(model), 8);
     assert_int_equal(model_map_size(model, 4, (struct image_size){8, 7}).width, 0);
     assert_int_equal(model_map_size(model, 4, (struct image_size){8, 8}).width, 1);
