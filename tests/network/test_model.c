@@ -157,6 +157,11 @@ static void pictures_beyond_counting_are_refused(void **state) {
     }
     model_destroy(model);
     random_network_free(network);
+    const nst_context *context = *state;
+    struct image_size most = {1, 0x7fffffff - (1 << 16)};
+    assert_true(feature_map_is_countable(context, context->channel_block, most));
+    most.width += 1;
+    assert_false(feature_map_is_countable(context, context->channel_block, most));
 }
 
 /* ---- Passes ---------------------------------------------------------------------------------------------------- */
