@@ -97,10 +97,10 @@ static nst_status fill_fixture(nst_context *context, const struct convolution_sh
         .shape = *shape,
         .in = layout_of(context, shape, shape->from_image, shape->in_channels, height, width),
         .out = layout_of(context, shape, shape->to_image, shape->out_channels, height, width),
-        .input = malloc(in * pixels * sizeof(float)),
-        .weights = malloc(weights * sizeof(float)),
-        .bias = malloc(out * sizeof(float)),
-        .sums = malloc(out * pixels * sizeof(double)),
+        .input = calloc(in * pixels, sizeof(float)),
+        .weights = calloc(weights, sizeof(float)),
+        .bias = calloc(out, sizeof(float)),
+        .sums = calloc(out * pixels, sizeof(double)),
     };
     fixture->selection = unpools ? calloc(check_mask_elements(&fixture->in), sizeof(uint16_t)) : NULL;
     if (!fixture->input || !fixture->weights || !fixture->bias || !fixture->sums || (unpools && !fixture->selection)) {
