@@ -213,7 +213,7 @@ const char *nst_network_sha256(const nst_network *network); /* of that file, 64 
 /* ---- Stylizing ------------------------------------------------------------------------------------------------- */
 
 typedef enum nst_optimizer {
-    NST_AUTO,  /* what was measured to be fastest with the preset: L-BFGS, in a metric where that helps */
+    NST_AUTO,  /* what was measured to be best with the preset */
     NST_LBFGS, /* as PyTorch's */
     NST_ADAM
 } nst_optimizer;

@@ -15,13 +15,18 @@ struct two_jobs {
     nst_settings settings[JOBS];
 };
 
-static void set_up(struct two_jobs *two, nst_optimizer optimizer) {
+static void set_up(struct two_jobs *two, const char *preset, nst_optimizer optimizer) {
+    nst_error error;
     two->network = random_network(SMALL_NETWORK, 31);
     two->hills = make_hills(60, 45, 3);
     two->stripes = make_stripes(64, 56);
     for (int i = 0; i < JOBS; ++i) {
-        nst_settings *settings = &two->settings[i];
-        *settings = small_settings(5);
+        nst_settings *settings = &two->settings[i], small = small_settings(5);
+        check(nst_settings_init(settings, preset, &error), &error);
+        settings->style_layers = small.style_layers;
+        settings->content_layers = settings->content_layers.count > 0 ? small.content_layers : settings->content_layers;
+        settings->iterations[0] = 5;
+        settings->iteration_count = 1;
         settings->optimizer = optimizer;
         settings->scale_count = 2;
         settings->size_px = i == 0 ? 48 : SMALLER_PX;
@@ -133,11 +138,11 @@ static void free_results(struct result *results) {
 
 /* ---- In turns ---------------------------------------------------------------------------------------------------- */
 
-static void check_turns(nst_context *context, nst_optimizer optimizer) {
+static void check_turns(nst_context *context, const char *preset, nst_optimizer optimizer) {
     struct two_jobs two;
     struct result own[JOBS] = {{0}}, after[JOBS] = {{0}}, turns[JOBS] = {{0}};
     uint64_t before = context->allocated_bytes;
-    set_up(&two, optimizer);
+    set_up(&two, preset, optimizer);
     run_one_after_the_other(context, &two, false, own);
     run_one_after_the_other(context, &two, true, after);
     run_in_turns(context, &two, NULL, turns);
@@ -153,11 +158,19 @@ static void check_turns(nst_context *context, nst_optimizer optimizer) {
 }
 
 static void turns_with_lbfgs_change_nothing(void **state) {
-    check_turns(*state, NST_LBFGS);
+    check_turns(*state, "gram", NST_LBFGS);
 }
 
 static void turns_with_adam_change_nothing(void **state) {
-    check_turns(*state, NST_ADAM);
+    check_turns(*state, "gram", NST_ADAM);
+}
+
+/* Every preset, as it is optimized by default. */
+static void turns_with_any_preset_change_nothing(void **state) {
+    nst_preset preset;
+    for (int i = 0; nst_preset_at(i, &preset); ++i) {
+        check_turns(*state, preset.name, NST_AUTO);
+    }
 }
 
 /* ---- Questions --------------------------------------------------------------------------------------------------- */
@@ -196,7 +209,7 @@ static void ask(nst_context *context, const struct two_jobs *two, struct objecti
 static void questions_change_nothing(void **state) {
     struct two_jobs two;
     struct result asked[JOBS] = {{0}}, left_alone[JOBS] = {{0}};
-    set_up(&two, NST_LBFGS);
+    set_up(&two, "gram", NST_LBFGS);
     run_one_after_the_other(*state, &two, false, left_alone);
     run_in_turns(*state, &two, ask, asked);
     assert_same(asked, left_alone);
@@ -209,6 +222,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_with_lbfgs_change_nothing),
         cmocka_unit_test(turns_with_adam_change_nothing),
+        cmocka_unit_test(turns_with_any_preset_change_nothing),
         cmocka_unit_test(questions_change_nothing),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
