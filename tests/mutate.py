@@ -2,8 +2,9 @@
 """mutate.py FOLDER-OR-FILE...: would the tests notice a wrong token?
 
 Changes one token of a source at a time (a comparison, a sign, a constant, "and" and "or", a negation, a truth value),
-builds, and runs the suites of that room, those of that file and the fastest first, until one fails. What no suite notices has survived: it asks
-for a test, or, where it changes nothing that can be seen, for an entry with a reason in tests/equal_mutants.txt.
+builds, and runs the suites of that room, those of that file first, then the fastest, until one fails. What no suite
+notices has survived: it asks for a test, or, where it changes nothing that can be seen, for an entry with a reason in
+tests/equal_mutants.txt.
 
     tests/mutate.py src/weights --count 40 --seed 1
 
