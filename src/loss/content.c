@@ -21,13 +21,12 @@ struct content_run {
 static nst_status create(struct loss *loss, nst_error *error) {
     struct content *content = loss->state;
     const char *option = feature_map_option(model_has_half_maps(loss->model));
-    nst_status status = kernel_create(loss->context, "passes.cl", option, "content_loss", &content->loss, error);
+    nst_status status = kernel_create(loss->context, "job.cl", option, "content_loss", &content->loss, error);
     if (!status) {
-        status = kernel_create(loss->context, "passes.cl", option, "content_value", &content->value, error);
+        status = kernel_create(loss->context, "job.cl", option, "content_value", &content->value, error);
     }
-    return status
-               ? status
-               : kernel_create(loss->context, "passes.cl", option, "sum_of_squares", &content->sum_of_squares, error);
+    return status ? status
+                  : kernel_create(loss->context, "job.cl", option, "sum_of_squares", &content->sum_of_squares, error);
 }
 
 static void destroy(struct loss *loss) {

@@ -41,10 +41,10 @@ static nst_status create(struct loss *loss, nst_error *error) {
     const char *option = feature_map_option(half_maps); /* of the program that the model has anyway */
     nst_status status = product_create(loss->context, &product, NULL, &gram->product, error);
     if (!status) {
-        status = kernel_create(loss->context, "passes.cl", option, "gram_blend", &gram->blend, error);
+        status = kernel_create(loss->context, "job.cl", option, "gram_blend", &gram->blend, error);
     }
     if (!status) {
-        status = kernel_create(loss->context, "passes.cl", option, "gram_difference", &gram->difference, error);
+        status = kernel_create(loss->context, "job.cl", option, "gram_difference", &gram->difference, error);
     }
     return status ? status : convolution_create(loss->context, &shape, NULL, NULL, &gram->gradient, error);
 }

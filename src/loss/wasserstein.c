@@ -53,7 +53,7 @@ static nst_status create_kernels(struct loss *loss, nst_error *error) {
     } kernels[] = {{"map_mean", &own->mean},           {"covariance", &own->covariance},
                    {"diagonal", &own->diagonal},       {"scale_root", &own->scale_root},
                    {"wasserstein_value", &own->value}, {"wasserstein_slope", &own->slope}};
-    nst_status status = kernel_create(context, "passes.cl", option, "gram_blend", &own->blend, error);
+    nst_status status = kernel_create(context, "job.cl", option, "gram_blend", &own->blend, error);
     for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
         status = kernel_create(context, "wasserstein.cl", option, kernels[i].name, kernels[i].kernel, error);
     }

@@ -74,7 +74,7 @@ nst_status convolution_pack_weights(struct convolution *convolution, const float
     if (!weights) {
         /* Of the program that the model has anyway. */
         nst_status status =
-            kernel_create(convolution->context, "passes.cl", feature_map_option(convolution->shape.half_maps),
+            kernel_create(convolution->context, "job.cl", feature_map_option(convolution->shape.half_maps),
                           "pack_matrix", &convolution->pack_kernel, error);
         return status ? status : convolution_upload_weights(convolution, NULL, count, error);
     }

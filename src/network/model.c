@@ -129,10 +129,10 @@ static nst_status create_kernels(struct model *model, nst_error *error) {
         status = model->stages[s].methods->create(model, s, error);
     }
     if (!status) {
-        status = kernel_create(model->context, "passes.cl", option, "image_to_input", &model->image_to_input, error);
+        status = kernel_create(model->context, "job.cl", option, "image_to_input", &model->image_to_input, error);
     }
     return status ? status
-                  : kernel_create(model->context, "passes.cl", option, "input_gradient_to_image",
+                  : kernel_create(model->context, "job.cl", option, "input_gradient_to_image",
                                   &model->input_gradient_to_image, error);
 }
 

@@ -183,7 +183,7 @@ static nst_status create(struct model *model, int s, nst_error *error) {
     struct shapes shapes = {forward_shape(model, stage), backward_shape(model, s)};
     nst_status status = NST_OK;
     if (folds(state)) {
-        status = kernel_create(model->context, "passes.cl", feature_map_option(model->half), "fold_padding",
+        status = kernel_create(model->context, "job.cl", feature_map_option(model->half), "fold_padding",
                                &state->fold_padding, error);
     }
     if (status) {

@@ -26,9 +26,9 @@ static nst_status create(struct model *model, int stage, nst_error *error) {
         return fail_memory(error, sizeof *pooling, "a pooling");
     }
     const char *options = feature_map_option(model->half), *name = is_average(model) ? "pool_average" : "pool_maximum";
-    nst_status status = kernel_create(model->context, "passes.cl", options, name, &pooling->forward, error);
+    nst_status status = kernel_create(model->context, "job.cl", options, name, &pooling->forward, error);
     return status ? status
-                  : kernel_create(model->context, "passes.cl", options, "pool_backward", &pooling->backward, error);
+                  : kernel_create(model->context, "job.cl", options, "pool_backward", &pooling->backward, error);
 }
 
 static void destroy(struct stage *stage) {

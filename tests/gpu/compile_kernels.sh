@@ -77,7 +77,7 @@ programs() {
 }
 
 # Files of the engines for CPUs, and the one that is several of the others together.
-not_for_gpus="convolution_direct_cpu.cl convolution_pointwise.cl convolution_winograd_cpu.cl gram_packed.cl matrix_product.cl passes.cl"
+not_for_gpus="convolution_direct_cpu.cl convolution_pointwise.cl convolution_winograd_cpu.cl gram_packed.cl matrix_product.cl job.cl"
 
 fail() {
     echo "FAILED: $*" >&2

@@ -1,4 +1,4 @@
-/* passes.cl: the kernels that nearly every job needs beside its convolutions, as one program: at each start a compiler
+/* job.cl: the kernels that nearly every job needs beside its convolutions, as one program: at each start a compiler
  * takes far longer to begin with a program than to go through these. */
 #include "content.cl"
 #include "gram.cl"
