@@ -8,7 +8,7 @@
  *     nst_job_create         everything planned and allocated      -> nst_job
  *     nst_job_run            the optimization loop of Gatys et al.
  *     nst_job_picture        the result                            -> nst_picture
- *     nst_judge              its distances from content and style  -> nst_judgement
+ *     nst_judge              its distances from content and style  -> nst_judgment
  *
  * Conventions
  * - Every function that can fail returns an nst_status, and takes an nst_error as its last argument, in which it
@@ -44,7 +44,7 @@ extern "C" {
 
 typedef enum nst_status {
     NST_OK = 0,
-    NST_CANCELLED,      /* the caller's cancel flag was set; the job holds the picture as it is */
+    NST_CANCELED,       /* the caller's cancel flag was set; the job holds the picture as it is */
     NST_ERROR_ARGUMENT, /* a value out of range, or values that contradict each other */
     NST_ERROR_FILE,     /* a file could not be opened, read or written */
     NST_ERROR_FORMAT,   /* a file was read, but is not what it should be */
@@ -332,7 +332,7 @@ void nst_job_destroy(nst_job *job);
 nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error);
 
 /* Runs to the end. `callback` may be NULL. `cancel` may be NULL; when the caller sets what it points to (from another
- * thread or a signal handler), the iteration in hand is finished and NST_CANCELLED returned. */
+ * thread or a signal handler), the iteration in hand is finished and NST_CANCELED returned. */
 nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user, const volatile int *cancel,
                        nst_error *error);
 
@@ -361,12 +361,12 @@ typedef struct nst_layer_distance {
 /* How far a picture is from the style and from the content that it should have. F are the features of a layer as a
  * matrix, channels x pixels, G = F F^T / pixels its Gram matrix, and * marks those of the style or the content:
  *     style    |G - G*|^2 / |G*|^2        content    |F - F*|^2 / |F*|^2 */
-typedef struct nst_judgement {
+typedef struct nst_judgment {
     int width, height;     /* of the picture */
     double style, content; /* means over the layers */
     int style_count, content_count;
     nst_layer_distance style_layers[NST_MAX_LAYERS], content_layers[NST_MAX_LAYERS];
-} nst_judgement;
+} nst_judgment;
 
 typedef struct nst_judge_pictures {
     const nst_picture *picture; /* to be judged */
@@ -378,7 +378,7 @@ typedef struct nst_judge_pictures {
  * everything is in single precision. Errors: NST_ERROR_ARGUMENT (no layers, settings out of range), NST_ERROR_NETWORK
  * (a layer that is not there, a picture too small for the network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
-                     const nst_judge_pictures *pictures, nst_judgement *judgement, nst_error *error);
+                     const nst_judge_pictures *pictures, nst_judgment *judgment, nst_error *error);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

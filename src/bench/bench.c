@@ -50,7 +50,7 @@ static nst_status run_stoppable(void *user, int count, nst_error *error) {
     struct stoppable_job *stoppable = user;
     nst_status status = NST_OK;
     for (int i = 0; !status && i < count; ++i) {
-        status = is_stopped(stoppable->options) ? fail(error, NST_CANCELLED, "stopped")
+        status = is_stopped(stoppable->options) ? fail(error, NST_CANCELED, "stopped")
                                                 : workload_steps(stoppable->job, 1, error);
     }
     return status;
@@ -125,7 +125,7 @@ static void measure_row(struct device_run *run, int rows_left, struct bench_row 
     set_key(run, row); /* the job chose its precision */
     if (status) {
         outcome_from_error(&row->outcome, &error);
-        row->outcome.state = error.status == NST_CANCELLED ? OUTCOME_SKIPPED : OUTCOME_FAILED;
+        row->outcome.state = error.status == NST_CANCELED ? OUTCOME_SKIPPED : OUTCOME_FAILED;
         return;
     }
     run->seconds_per_gflop = row->iteration.median_ms * 1e-3 / row->gflop;
@@ -165,7 +165,7 @@ static void list_sizes(struct device_run *run) {
 
 static void fail_rows(struct device_run *run, const nst_error *error) {
     outcome_from_error(&run->device->outcome, error);
-    run->device->outcome.state = error->status == NST_CANCELLED ? OUTCOME_SKIPPED : OUTCOME_FAILED;
+    run->device->outcome.state = error->status == NST_CANCELED ? OUTCOME_SKIPPED : OUTCOME_FAILED;
     for (int i = 0; i < run->device->row_count; ++i) {
         run->device->rows[i].outcome = run->device->outcome;
         set_key(run, &run->device->rows[i]);
@@ -199,7 +199,7 @@ static void measure_device(struct device_run *run) {
     list_sizes(run);
     nst_status status = NST_OK;
     if (is_stopped(run->options)) {
-        status = fail(&error, NST_CANCELLED, "stopped");
+        status = fail(&error, NST_CANCELED, "stopped");
     } else {
         tell(run->options, "%s: peak and bandwidth", run->name);
         status = nst_context_create(&options, &run->context, &error);

@@ -54,11 +54,11 @@ static void add_rows(struct table *table, const char *kind, double mean, const n
     }
 }
 
-static void print_text(const nst_judgement *judgement) {
+static void print_text(const nst_judgment *judgment) {
     struct table table;
     table_begin(&table, "<|<layer|distance");
-    add_rows(&table, "style", judgement->style, judgement->style_layers, judgement->style_count);
-    add_rows(&table, "content", judgement->content, judgement->content_layers, judgement->content_count);
+    add_rows(&table, "style", judgment->style, judgment->style_layers, judgment->style_count);
+    add_rows(&table, "content", judgment->content, judgment->content_layers, judgment->content_count);
     table_print_text(&table, 0, stdout);
     table_free(&table);
 }
@@ -71,15 +71,15 @@ static json_t *distance_json(double mean, const nst_layer_distance *layers, int 
     return json_pack("{s:o, s:o}", "distance", real_json(mean), "layers", distances);
 }
 
-static nst_status print_judgement_json(const char *picture, const struct judge_options *values,
-                                       const nst_network *network, const nst_judgement *judgement, nst_error *error) {
+static nst_status print_judgment_json(const char *picture, const struct judge_options *values,
+                                      const nst_network *network, const nst_judgment *judgment, nst_error *error) {
     json_t *whole =
         json_pack("{s:s, s:s, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o, s:o}", "kind", "nst judge", "version",
-                  NST_VERSION, "picture", text_json(picture), "width", judgement->width, "height", judgement->height,
+                  NST_VERSION, "picture", text_json(picture), "width", judgment->width, "height", judgment->height,
                   "content_picture", text_json(values->content), "style_picture", text_json(values->style), "network",
                   text_json(nst_network_name(network)), "network_sha256", nst_network_sha256(network), "style",
-                  distance_json(judgement->style, judgement->style_layers, judgement->style_count), "content",
-                  distance_json(judgement->content, judgement->content_layers, judgement->content_count));
+                  distance_json(judgment->style, judgment->style_layers, judgment->style_count), "content",
+                  distance_json(judgment->content, judgment->content_layers, judgment->content_count));
     return print_json(whole, "the distances", stdout, error);
 }
 
@@ -105,7 +105,7 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
     nst_context *context = NULL;
     nst_network *network = NULL;
     nst_picture picture = {0}, content = {0}, style = {0};
-    nst_judgement judgement;
+    nst_judgment judgment;
     nst_status status = picture_open(path, false, &picture, error);
     if (!status) {
         status = picture_open(values->content, false, &content, error);
@@ -121,12 +121,12 @@ static nst_status run(const char *path, const struct judge_options *values, nst_
     }
     if (!status) {
         nst_judge_pictures pictures = {.picture = &picture, .content = &content, .style = &style};
-        status = nst_judge(context, network, &values->settings, &pictures, &judgement, error);
+        status = nst_judge(context, network, &values->settings, &pictures, &judgment, error);
     }
     if (!status && values->json) {
-        status = print_judgement_json(path, values, network, &judgement, error);
+        status = print_judgment_json(path, values, network, &judgment, error);
     } else if (!status) {
-        print_text(&judgement);
+        print_text(&judgment);
     }
     nst_network_destroy(network);
     nst_context_destroy(context);

@@ -227,7 +227,7 @@ static int paint(struct run *run) {
         run->side_error.status = NST_ERROR_FILE;
     }
 
-    bool interrupted = status == NST_CANCELLED;
+    bool interrupted = status == NST_CANCELED;
     nst_picture picture = {0};
     if (!status || interrupted) {
         status = write_picture(run, run->options.output, &picture, &error);

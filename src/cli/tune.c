@@ -152,7 +152,7 @@ static nst_status tune_device(const struct tune_command_options *values, const n
     struct tune_report report;
     nst_status status = tune_run(device, &wanted, &report, error);
     progress_clear(&view.display);
-    if (status == NST_CANCELLED) {
+    if (status == NST_CANCELED) {
         fail(error, status,
              report.is_kept ? "stopped; what was found is kept: the same command goes on from there"
                             : "stopped; what was found is kept nowhere, for the folder of the cache cannot be written");
@@ -204,7 +204,7 @@ static int tune(const struct arguments *arguments) {
         return EXIT_FINE;
     }
     int exit_status = command_error(&error);
-    return status == NST_CANCELLED ? 128 + *interrupt_flag() : exit_status;
+    return status == NST_CANCELED ? 128 + *interrupt_flag() : exit_status;
 }
 
 const struct command command_tune = {

@@ -256,7 +256,7 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
             callback(&progress, user);
         }
         if (cancel && *cancel && !progress.finished) {
-            return fail(error, NST_CANCELLED, "stopped after %d evaluations", job->evaluation_count);
+            return fail(error, NST_CANCELED, "stopped after %d evaluations", job->evaluation_count);
         }
     }
     return NST_OK;

@@ -102,7 +102,7 @@ static double copy_distances(const nst_layer_loss *losses, int count, nst_layer_
 }
 
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
-                     const nst_judge_pictures *pictures, nst_judgement *judgement, nst_error *error) {
+                     const nst_judge_pictures *pictures, nst_judgment *judgment, nst_error *error) {
     int content_count = settings->content_layers.count, style_count = settings->style_layers.count;
     if (content_count < 1 || content_count > NST_MAX_LAYERS || style_count < 1 || style_count > NST_MAX_LAYERS) {
         return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d layers of each kind, found %d of content, %d of style",
@@ -130,12 +130,12 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
     if (!status) {
         int loss_count;
         const nst_layer_loss *losses = evaluation_losses(judge.evaluation, &loss_count);
-        *judgement = (nst_judgement){.width = picture->width,
-                                     .height = picture->height,
-                                     .content_count = content_count,
-                                     .style_count = style_count};
-        judgement->content = copy_distances(losses, content_count, judgement->content_layers);
-        judgement->style = copy_distances(losses + content_count, style_count, judgement->style_layers);
+        *judgment = (nst_judgment){.width = picture->width,
+                                   .height = picture->height,
+                                   .content_count = content_count,
+                                   .style_count = style_count};
+        judgment->content = copy_distances(losses, content_count, judgment->content_layers);
+        judgment->style = copy_distances(losses + content_count, style_count, judgment->style_layers);
     }
     evaluation_free(judge.evaluation);
     plan_free(&judge.plan, context);

@@ -83,7 +83,7 @@ nst_status tune_blas(const char *device, const struct layer_case *layer, const s
     double default_ms = measure(&trial), best_ms = default_ms;
     for (int i = 0; i < CANDIDATES; ++i) {
         if (how->tell(how->user, (double)i / CANDIDATES, candidates[i])) {
-            return fail(error, NST_CANCELLED, "stopped");
+            return fail(error, NST_CANCELED, "stopped");
         }
         trial.parameters = candidates[i];
         double ms = measure(&trial);

@@ -98,7 +98,7 @@ nst_status tune_block(const char *device, const nst_network *network, int size_p
     struct contender best;
     nst_status status = NST_OK;
     if (how->tell(how->user, 0, "built in")) {
-        return fail(error, NST_CANCELLED, "stopped");
+        return fail(error, NST_CANCELED, "stopped");
     }
     open_contender(&search, 0, &best);
     int built_in = best.context ? best.context->channel_block : 0;
@@ -107,7 +107,7 @@ nst_status tune_block(const char *device, const nst_network *network, int size_p
         char name[8];
         snprintf(name, sizeof name, "%d", blocks[i]);
         if (how->tell(how->user, (double)(i + 1) / (BLOCKS + 1), name)) {
-            status = fail(error, NST_CANCELLED, "stopped");
+            status = fail(error, NST_CANCELED, "stopped");
         } else if (best.context && blocks[i] != built_in && is_worth_trying(best.context, blocks[i])) {
             struct contender challenger;
             open_contender(&search, blocks[i], &challenger);

@@ -66,7 +66,7 @@ static nst_status try_choice(struct search *search, const struct convolution_cho
     convolution_choice_format(choice, text, sizeof text);
     double share = search->expected ? (double)line->tried / search->expected : 0, found;
     if (search->how->tell(search->how->user, share < 1 ? share : 1, text)) {
-        return fail(error, NST_CANCELLED, "stopped");
+        return fail(error, NST_CANCELED, "stopped");
     }
     /* One that fails is passed over like one that computes wrongly: *ms stays infinite. */
     if (!check_convolution_run(search->check, choice, &found, error) &&

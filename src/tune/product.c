@@ -89,7 +89,7 @@ nst_status tune_product(nst_context *context, int channels, struct image_size si
             continue;
         }
         if (how->tell(how->user, (double)i / count, product_engine_name(engines[i]))) {
-            return fail(error, NST_CANCELLED, "stopped");
+            return fail(error, NST_CANCELED, "stopped");
         }
         double ms = try_product(context, engines[i], channels, size, how->seconds, line);
         default_ms = engines[i] == built_in ? ms : default_ms;

@@ -27,7 +27,7 @@ static inline int64_t tune_nanoseconds(double ms) {
 }
 
 /* convolution.c: all engines and parameters for one convolution. Engines that compute wrongly get a row of their
- * own in the context's table. A line without a right choice says so in its outcome. Errors: NST_CANCELLED, and those of
+ * own in the context's table. A line without a right choice says so in its outcome. Errors: NST_CANCELED, and those of
  * the host. */
 nst_status tune_convolution(nst_context *context, const struct layer_case *layer, const struct tune_search *how,
                             struct tune_line *line, nst_error *error);
@@ -37,7 +37,7 @@ nst_status tune_product(nst_context *context, int channels, struct image_size si
                         struct tune_line *line, nst_error *error);
 
 /* block.c: the channel block of the feature maps, by whole iterations with the built-in engines. Times are 0 where the
- * built-in block computes wrongly. Errors: NST_CANCELLED. */
+ * built-in block computes wrongly. Errors: NST_CANCELED. */
 nst_status tune_block(const char *device, const nst_network *network, int size_px, const struct tune_search *how,
                       struct tune_line *line, nst_error *error);
 /* Whether the device has good engines for more than one block, and the environment does not set it. */

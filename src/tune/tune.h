@@ -34,7 +34,7 @@ struct tune_options {
 
 /* Tunes a device given as P:D. The report also tells after a failure what was found before it. Best called before the
  * process has opened a device, because CLBlast's parameters are tried in a child. Free with tune_report_free. Errors:
- * NST_CANCELLED, NST_ERROR_DEVICE, NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
+ * NST_CANCELED, NST_ERROR_DEVICE, NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
 nst_status tune_run(const char *device, const struct tune_options *options, struct tune_report *report,
                     nst_error *error);
 void tune_report_free(struct tune_report *report);

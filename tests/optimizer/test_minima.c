@@ -135,8 +135,8 @@ static double chain(const double *x, size_t count, double *gradient, const void 
 }
 
 /* At a minimum within bounds the gradient is zero inside, and pulls outwards at a bound (Karush, Kuhn, Tucker). Returns
- * the largest offence. */
-static double offence(const double *x, const double *gradient, size_t count, double low, double high, int *held) {
+ * the largest offense. */
+static double offense(const double *x, const double *gradient, size_t count, double low, double high, int *held) {
     double worst = 0;
     *held = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -162,7 +162,7 @@ static void check_bounded(nst_context *context, struct optimizer_settings settin
     settings.high = 255;
     minimize(context, &settings, chain, wanted, start, COUNT, iterations, &x);
     chain(x, COUNT, gradient, wanted);
-    double worst = offence(x, gradient, COUNT, 0, 255, &held);
+    double worst = offense(x, gradient, COUNT, 0, 255, &held);
     if (!(worst < bound)) {
         fail_msg("the projected gradient is still %g", worst);
     }

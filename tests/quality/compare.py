@@ -61,14 +61,14 @@ def run(command):
 def paint_and_judge(options, content, style, network):
     """The path of the result and its distances under the original: (path, style, content)."""
     stem = f"{content.stem}-{style.stem}-{options.size}-{pathlib.Path(network).stem}"
-    picture, judgement = options.out / (stem + ".png"), options.out / (stem + ".json")
+    picture, judgment = options.out / (stem + ".png"), options.out / (stem + ".json")
     if not picture.exists():
         run([options.nst, content, style, "-o", picture, "--size", options.size, "--network", network, "--quiet",
              *shlex.split(options.option)])
-    if not judgement.exists():
-        judgement.write_bytes(run([options.nst, "judge", picture, "--content", content, "--style", style, "--network",
+    if not judgment.exists():
+        judgment.write_bytes(run([options.nst, "judge", picture, "--content", content, "--style", style, "--network",
                                    options.original, "--json"]))
-    distances = json.loads(judgement.read_text())
+    distances = json.loads(judgment.read_text())
     return picture, distances["style"]["distance"], distances["content"]["distance"]
 
 

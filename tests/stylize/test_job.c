@@ -187,18 +187,18 @@ static void another_seed_gives_another_picture(void **state) {
 
 /* ---- Cancel ---------------------------------------------------------------------------------------------------- */
 
-static void cancelling_keeps_the_picture_as_it_is(void **state) {
+static void canceling_keeps_the_picture_as_it_is(void **state) {
     nst_settings settings = small_settings(50);
-    struct job_record cancelled = {.cancel_after = 3}, short_run = {0};
-    run_small(*state, &settings, NULL, &cancelled);
-    assert_int_equal(cancelled.status, NST_CANCELLED);
-    assert_non_null(strstr(cancelled.error.message, "3 evaluations"));
-    assert_int_equal(cancelled.evaluations, 3);
+    struct job_record canceled = {.cancel_after = 3}, short_run = {0};
+    run_small(*state, &settings, NULL, &canceled);
+    assert_int_equal(canceled.status, NST_CANCELED);
+    assert_non_null(strstr(canceled.error.message, "3 evaluations"));
+    assert_int_equal(canceled.evaluations, 3);
     settings.iterations[0] = 3;
     run_small(*state, &settings, NULL, &short_run);
     check(short_run.status, &short_run.error);
-    assert_true(same_pixels(&cancelled.picture, &short_run.picture));
-    record_free(&cancelled);
+    assert_true(same_pixels(&canceled.picture, &short_run.picture));
+    record_free(&canceled);
     record_free(&short_run);
     /* In the last evaluation it comes too late. */
     struct job_record late = {.cancel_after = 3};
@@ -388,7 +388,7 @@ int main(void) {
         cmocka_unit_test(scales_without_iterations_change_nothing),
         cmocka_unit_test(the_same_command_gives_the_same_bytes),
         cmocka_unit_test(another_seed_gives_another_picture),
-        cmocka_unit_test(cancelling_keeps_the_picture_as_it_is),
+        cmocka_unit_test(canceling_keeps_the_picture_as_it_is),
         cmocka_unit_test(alpha_of_the_content_is_kept),
         cmocka_unit_test(original_colors_keep_the_chroma),
         cmocka_unit_test(it_can_begin_with_a_picture),

@@ -46,24 +46,24 @@ static void check_distances(nst_context *context, nst_picture style) {
     reference_objective_init(&reference, network, &plain, &references[0], &references[1], &share, 1);
     reference_objective_evaluate(&reference, references[2].image, losses, NULL);
 
-    nst_judgement judgement;
+    nst_judgment judgment;
     nst_error error;
-    check(nst_judge(context, network, &settings, &(nst_judge_pictures){&picture, &content, &style}, &judgement, &error),
+    check(nst_judge(context, network, &settings, &(nst_judge_pictures){&picture, &content, &style}, &judgment, &error),
           &error);
-    assert_int_equal(judgement.width, 41);
-    assert_int_equal(judgement.height, 30);
-    assert_int_equal(judgement.content_count, 1);
-    assert_int_equal(judgement.style_count, 3);
-    assert_string_equal(judgement.content_layers[0].name, "relu2_2");
-    assert_close("content", judgement.content, losses[0], 5e-5);
-    assert_close("relu2_2", judgement.content_layers[0].distance, losses[0], 5e-5);
+    assert_int_equal(judgment.width, 41);
+    assert_int_equal(judgment.height, 30);
+    assert_int_equal(judgment.content_count, 1);
+    assert_int_equal(judgment.style_count, 3);
+    assert_string_equal(judgment.content_layers[0].name, "relu2_2");
+    assert_close("content", judgment.content, losses[0], 5e-5);
+    assert_close("relu2_2", judgment.content_layers[0].distance, losses[0], 5e-5);
     double sum = 0;
     for (int i = 0; i < 3; ++i) { /* the reference divides each by the number of layers */
-        assert_string_equal(judgement.style_layers[i].name, settings.style_layers.layers[i].name);
-        assert_close(judgement.style_layers[i].name, judgement.style_layers[i].distance, 3 * losses[1 + i], 5e-5);
+        assert_string_equal(judgment.style_layers[i].name, settings.style_layers.layers[i].name);
+        assert_close(judgment.style_layers[i].name, judgment.style_layers[i].distance, 3 * losses[1 + i], 5e-5);
         sum += losses[1 + i];
     }
-    assert_close("style", judgement.style, sum, 5e-5);
+    assert_close("style", judgment.style, sum, 5e-5);
 
     reference_objective_free(&reference);
     for (int i = 0; i < 3; ++i) {
@@ -87,18 +87,17 @@ static void nothing_is_far_from_itself(void **state) {
     nst_network *network = random_network(SMALL_NETWORK, 31);
     nst_settings settings = small_settings(1);
     nst_picture picture = make_hills(48, 36, 4), large = make_hills(96, 72, 3);
-    nst_judgement judgement;
+    nst_judgment judgment;
     nst_error error;
-    check(
-        nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
-        &error);
-    assert_true(judgement.content >= 0 && judgement.content < 1e-9);
-    assert_true(judgement.style >= 0 && judgement.style < 1e-9);
-    check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &large, &large}, &judgement, &error),
+    check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &picture, &picture}, &judgment, &error),
           &error);
-    assert_int_equal(judgement.width, 48);
-    assert_true(judgement.content < 0.01);
-    assert_true(judgement.style < 0.01);
+    assert_true(judgment.content >= 0 && judgment.content < 1e-9);
+    assert_true(judgment.style >= 0 && judgment.style < 1e-9);
+    check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &large, &large}, &judgment, &error),
+          &error);
+    assert_int_equal(judgment.width, 48);
+    assert_true(judgment.content < 0.01);
+    assert_true(judgment.style < 0.01);
     nst_picture_free(&picture);
     nst_picture_free(&large);
     random_network_free(network);
@@ -110,34 +109,34 @@ static void what_cannot_be_judged(void **state) {
     nst_network *network = random_network(SMALL_NETWORK, 31);
     nst_settings settings = small_settings(1), without = settings, unknown = settings;
     nst_picture picture = make_hills(48, 36, 3), tiny = make_hills(3, 3, 3);
-    nst_judgement judgement;
+    nst_judgment judgment;
     nst_error error;
     without.content_layers.count = 0;
     assert_int_equal(
-        nst_judge(context, network, &without, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        nst_judge(context, network, &without, &(nst_judge_pictures){&picture, &picture, &picture}, &judgment, &error),
         NST_ERROR_ARGUMENT);
     const double scales[] = {NAN, 0, -1, 1e9};
     for (size_t i = 0; i < COUNT_OF(scales); ++i) {
         nst_settings bad = settings;
         bad.style_scale = scales[i];
         assert_int_equal(
-            nst_judge(context, network, &bad, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+            nst_judge(context, network, &bad, &(nst_judge_pictures){&picture, &picture, &picture}, &judgment, &error),
             NST_ERROR_ARGUMENT);
     }
     nst_settings bad = settings;
     bad.pooling = (nst_pooling)2;
     assert_int_equal(
-        nst_judge(context, network, &bad, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        nst_judge(context, network, &bad, &(nst_judge_pictures){&picture, &picture, &picture}, &judgment, &error),
         NST_ERROR_ARGUMENT);
     snprintf(unknown.style_layers.layers[0].name, sizeof unknown.style_layers.layers[0].name, "relu7_1");
     assert_int_equal(
-        nst_judge(context, network, &unknown, &(nst_judge_pictures){&picture, &picture, &picture}, &judgement, &error),
+        nst_judge(context, network, &unknown, &(nst_judge_pictures){&picture, &picture, &picture}, &judgment, &error),
         NST_ERROR_NETWORK);
     assert_int_equal(
-        nst_judge(context, network, &settings, &(nst_judge_pictures){&tiny, &picture, &picture}, &judgement, &error),
+        nst_judge(context, network, &settings, &(nst_judge_pictures){&tiny, &picture, &picture}, &judgment, &error),
         NST_ERROR_NETWORK);
     assert_int_equal(
-        nst_judge(context, network, &settings, &(nst_judge_pictures){&picture, &picture, &tiny}, &judgement, &error),
+        nst_judge(context, network, &settings, &(nst_judge_pictures){&picture, &picture, &tiny}, &judgment, &error),
         NST_ERROR_NETWORK);
     assert_true(context->allocated_bytes == before);
     nst_picture_free(&picture);
@@ -153,15 +152,15 @@ static void what_is_too_large_in_one_piece_is_refused(void **state) {
     nst_settings settings = small_settings(1);
     nst_picture picture = make_hills(128, 96, 3);
     nst_judge_pictures pictures = {&picture, &picture, &picture};
-    nst_judgement judgement;
+    nst_judgment judgment;
     nst_error error;
     context->info.largest_allocation_bytes = 128 * 96 * 8 * sizeof(float) - 1; /* a map of relu1_1 */
-    nst_status status = nst_judge(context, network, &settings, &pictures, &judgement, &error);
+    nst_status status = nst_judge(context, network, &settings, &pictures, &judgment, &error);
     context->info.largest_allocation_bytes = largest;
     assert_int_equal(status, NST_ERROR_MEMORY);
     assert_int_equal(strncmp(error.message, "128x96 pixels need ", 19), 0); /* the plan's words, not an allocation's */
     assert_true(context->allocated_bytes == before);
-    check(nst_judge(context, network, &settings, &pictures, &judgement, &error), &error);
+    check(nst_judge(context, network, &settings, &pictures, &judgment, &error), &error);
     nst_picture_free(&picture);
     random_network_free(network);
 }

@@ -141,7 +141,7 @@ static void it_stops_between_choices(void **state) {
     for (stop_before = 0; stop_before < 2; ++stop_before) {
         struct tune_line line;
         nst_error error;
-        assert_int_equal(tune(*state, &line, &error), NST_CANCELLED);
+        assert_int_equal(tune(*state, &line, &error), NST_CANCELED);
         assert_int_equal(line.tried, stop_before);
     }
 }
