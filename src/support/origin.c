@@ -10,16 +10,19 @@
 
 /* What lies at `way` as seen from the folder of `file`, or NULL. */
 static char *beside(const char *file, const char *way) {
-    char *path = realpath(file, NULL), *found = NULL;
-    size_t size = path ? strlen(path) + strlen(way) + 2 : 0;
-    char *joined = path ? malloc(size) : NULL;
-    if (joined) {
-        *strrchr(path, '/') = '\0';
-        snprintf(joined, size, "%s/%s", path, way);
-        found = realpath(joined, NULL);
+    char *folder = realpath(file, NULL), *found = NULL;
+    if (!folder) {
+        return NULL;
     }
-    free(joined);
+    *strrchr(folder, '/') = '\0';
+    size_t size = strlen(folder) + 1 + strlen(way) + 1;
+    char *path = malloc(size);
+    if (path) {
+        snprintf(path, size, "%s/%s", folder, way);
+        found = realpath(path, NULL);
+    }
     free(path);
+    free(folder);
     return found;
 }
 

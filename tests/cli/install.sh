@@ -48,6 +48,10 @@ expect_network "$network" "$program" weights info vgg19-reduced
 expect_network "$network" env PATH="$(dirname "$program"):$PATH" nst weights info vgg19-reduced
 expect_network "$network" "$root/linked" weights info vgg19-reduced
 
+# It is one folder, though found by two ways: as that of the code and as that of the program.
+[ "$("$program" weights list | grep -cF "  $(dirname "$network")  (installed)")" = 1 ] ||
+    die "the folder of the networks is not listed once"
+
 # Nothing but the place of nst.pc says where header and libraries are.
 grep -q "$root" "$pc" && die "nst.pc names the folder that it was installed into"
 PKG_CONFIG_PATH="$(dirname "$pc")"

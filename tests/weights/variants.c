@@ -315,12 +315,14 @@ static void test_foreign_files(void **state) {
         FILE_OF("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a picture"),
         FILE_OF("\xff\xd8\xff\xe0\0\x10JFIF", "is a picture"),
         FILE_OF("\x1f\x8b\x08\0\0\0\0\0\0\3", "compressed with gzip"),
+        FILE_OF("\x1f\x8b\x07\0\0\0\0\0\0\3", "is not a network"),
         FILE_OF("\x28\xb5\x2f\xfd\x04\x58", "compressed with zstd"),
         FILE_OF("\xfd"
                 "7zXZ\0\0\4",
                 "compressed with xz"),
         FILE_OF("\x80\x04\x95\x1d\0\0\0\0\0\0\0}", "a Python pickle that torch.save did not write"),
         FILE_OF("\x80\2}q\0.", "a Python pickle that torch.save did not write"),
+        FILE_OF("\x80\5}\x94.", "a Python pickle that torch.save did not write"),
         FILE_OF("\x80\6}q\0.", "is not a network"),
         FILE_OF("hello", "is not a network"),
         FILE_OF("\xef\xbb\xbf", "is not a network"),
@@ -333,10 +335,12 @@ static void test_foreign_files(void **state) {
         for (size_t k = 0; k < COUNT(names); k++)
             assert_open_fails(write_bytes(names[k], cases[i].data, cases[i].bytes), NULL, NST_ERROR_FORMAT,
                               cases[i].part);
-    static unsigned char tar[1024];
-    memcpy(tar, "sys_info", 8);
-    memcpy(tar + 257, "ustar", 5);
-    assert_open_fails(write_bytes("old.pth", tar, sizeof tar), NULL, NST_ERROR_FORMAT, "is a tar file");
+    static const char *const tars[] = {"ustar", "ustar  "}; /* POSIX's and GNU's */
+    for (size_t i = 0; i < COUNT(tars); i++) {
+        unsigned char tar[1024] = "sys_info";
+        memcpy(tar + 257, tars[i], strlen(tars[i]));
+        assert_open_fails(write_bytes("old.pth", tar, sizeof tar), NULL, NST_ERROR_FORMAT, "is a tar file");
+    }
 }
 
 int main(void) {
