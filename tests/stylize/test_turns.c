@@ -8,7 +8,7 @@
 
 enum { JOBS = 2, SMALLER_PX = 40 };
 
-/* Two jobs: of different sizes, pictures and seeds. */
+/* Two jobs with different sizes and pictures, which start differently. */
 struct two_jobs {
     nst_network *network;
     nst_picture hills, stripes;
@@ -24,7 +24,9 @@ static void set_up(struct two_jobs *two, const char *preset, nst_optimizer optim
         nst_settings *settings = &two->settings[i], small = small_settings(5);
         check(nst_settings_init(settings, preset, &error), &error);
         settings->style_layers = small.style_layers;
-        settings->content_layers = settings->content_layers.count > 0 ? small.content_layers : settings->content_layers;
+        if (settings->content_layers.count > 0) {
+            settings->content_layers = small.content_layers;
+        }
         settings->iterations[0] = 5;
         settings->iteration_count = 1;
         settings->optimizer = optimizer;
