@@ -63,15 +63,16 @@ static nst_status create_model(struct fixture *fixture, nst_error *error) {
 
 static nst_status plan_fixture(struct fixture *fixture, nst_error *error) {
     struct plan *plan = &fixture->plan;
+    const struct image_size sizes[] = {fixture->size, fixture->size}; /* of the picture and its style */
     size_t elements = 3 * (size_t)fixture->size.height * (size_t)fixture->size.width;
     fixture->image = plan_add_always(plan, elements * sizeof(float), "image");
     fixture->gradient = plan_add_always(plan, check_map_elements(&fixture->layout) * sizeof(float), "gradient");
     nst_status status = NST_OK;
     if (fixture->model) {
-        status = model_reserve(fixture->model, plan, &fixture->size, 1, &fixture->model_run, error);
+        status = model_reserve(fixture->model, plan, sizes, 2, &fixture->model_run, error);
     }
     if (!status) {
-        status = loss_reserve(fixture->loss, plan, &fixture->size, 1, &fixture->run, error);
+        status = loss_reserve(fixture->loss, plan, sizes, 2, &fixture->run, error);
     }
     int partials = plan_add_always(plan, reduction_bytes(fixture->context, 1), "losses");
     if (!status) {
@@ -116,12 +117,13 @@ static void release_fixture(struct fixture *fixture) {
 
 static struct loss_map map_of(const struct fixture *fixture) {
     if (fixture->model) {
-        return (struct loss_map){.map = model_feature_map(fixture->model_run, 0)};
+        return (struct loss_map){.map = model_feature_map(fixture->model_run, 0), .image = fixture->size};
     }
     return (struct loss_map){.map = {.values = plan_buffer(&fixture->plan, fixture->image),
                                      .channels = 3,
                                      .height = fixture->size.height,
-                                     .width = fixture->size.width}};
+                                     .width = fixture->size.width},
+                             .image = fixture->size};
 }
 
 /* A map or gradient on the device as a plain array. */
@@ -164,9 +166,14 @@ static nst_status make_map(struct fixture *fixture, uint64_t seed, double most, 
 
 /* The targets come from other noise; the style's is darker, so that the statistics differ too. */
 static nst_status set_targets(struct fixture *fixture, nst_error *error) {
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1}, survey = {LOSS_SURVEY, 1};
     nst_status status = loss_target_begin(fixture->run, error);
     struct loss_map at;
+    status = status ? status : make_map(fixture, 6, 200, fixture->style, error);
+    if (!status) {
+        at = map_of(fixture);
+        status = loss_target_add(fixture->run, &at, &survey, error);
+    }
     status = status ? status : make_map(fixture, 5, 255, fixture->content, error);
     if (!status) {
         at = map_of(fixture);

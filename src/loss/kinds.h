@@ -7,7 +7,9 @@
 extern const struct loss_methods content_loss, gram_loss, layer_neighbors_loss, neighbors_loss, total_variation_loss,
     wasserstein_loss;
 
-/* A loss_methods' reference; in a file of its own. */
+/* The reference of a loss_methods, in a file of its own. */
+double layer_neighbors_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);
+double neighbors_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);
 double wasserstein_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);
 
 #endif

@@ -258,4 +258,6 @@ const struct loss_methods layer_neighbors_loss = {
     .gather = gather,
     .value = value,
     .add_gradient = add_gradient,
+    .reference = layer_neighbors_reference,
+    .rarely_used = true,
 };

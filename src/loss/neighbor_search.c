@@ -60,7 +60,10 @@ nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *erro
     struct sample_squares squares = {.squares = neighbor_search_buffer(search, search->squares),
                                      .mean = neighbor_search_buffer(search, search->image_mean)};
     search->next_index = 0;
-    nst_status status = samples_mean(context, &kernels->samples, &all, squares.mean, error);
+    /* Where nothing is found, as in a style of one color, there is no target, and no slope. */
+    nst_status status = buffer_fill_zero(context, neighbor_search_buffer(search, search->targets),
+                                         (size_t)sample_stack_bytes(context, search->blocks, search->positions), error);
+    status = status ? status : samples_mean(context, &kernels->samples, &all, squares.mean, error);
     status = status ? status : samples_squares(context, &kernels->samples, &all, &squares, error);
     return status ? status : matching_begin(context, &kernels->matching, &best, search->positions, error);
 }

@@ -283,4 +283,6 @@ const struct loss_methods neighbors_loss = {
     .gather = gather,
     .value = value,
     .add_gradient = add_gradient,
+    .reference = neighbors_reference,
+    .rarely_used = true,
 };

@@ -17,8 +17,9 @@ void loss_case_open(struct loss_case *test, nst_context *context, struct map_siz
     struct model_options options = {.taps = &tap, .tap_count = 1, .half = size.half, .losses_in_place = in_place};
     check(model_create(context, test->network, &options, &test->model, &error), &error);
     check(loss_create(context, test->model, spec, &test->loss, &error), &error);
-    check(model_reserve(test->model, &test->plan, &planned, 1, &test->model_run, &error), &error);
-    check(loss_reserve(test->loss, &test->plan, &planned, 1, &test->run, &error), &error);
+    const struct image_size sizes[] = {planned, planned}; /* of the picture and its style */
+    check(model_reserve(test->model, &test->plan, sizes, 2, &test->model_run, &error), &error);
+    check(loss_reserve(test->loss, &test->plan, sizes, 2, &test->run, &error), &error);
     loss_run_set_partials(test->run, plan_add_always(&test->plan, reduction_bytes(context, 2), "partials"), SLOT);
     check(plan_assign(&test->plan, &error), &error);
     check(plan_allocate(&test->plan, context, &error), &error);
