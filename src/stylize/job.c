@@ -12,17 +12,29 @@ enum { MOST_RETREATS = 12 };
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
 
-static nst_status copy_picture(const nst_picture *source, nst_picture *copy, nst_error *error) {
-    return picture_resize(source, source->width, source->height, RESIZE_LANCZOS3, copy, error);
+/* A copy in which what cannot be seen continues what can; `name` is for messages. On failure `copy` is empty. */
+static nst_status copy_picture(const nst_picture *source, const char *name, nst_picture *copy, nst_error *error) {
+    nst_status status = picture_resize(source, source->width, source->height, RESIZE_LANCZOS3, copy, error);
+    if (!status) {
+        status = picture_fill_hidden(copy, name, error);
+    }
+    if (status) {
+        nst_picture_free(copy);
+    }
+    return status;
 }
 
 static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, nst_error *error) {
-    nst_status status = copy_picture(pictures->content, &job->content, error);
+    nst_status status = copy_picture(pictures->content, "content", &job->content, error);
     if (!status && job->settings.init == NST_INIT_PICTURE) {
-        status = copy_picture(pictures->init, &job->init, error);
+        status = copy_picture(pictures->init, "init", &job->init, error);
     }
     for (int i = 0; !status && i < pictures->style_count; ++i) {
-        status = copy_picture(&pictures->styles[i], &job->styles[i], error);
+        char name[32] = "style";
+        if (pictures->style_count > 1) {
+            snprintf(name, sizeof name, "style number %d", i + 1);
+        }
+        status = copy_picture(&pictures->styles[i], name, &job->styles[i], error);
         job->style_count += !status;
     }
     return status;

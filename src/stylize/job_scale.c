@@ -8,7 +8,8 @@
 
 /* Resizes a picture and puts it into the image buffer. */
 static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
-    struct transfer transfer = {.center = objective_center(job->objective),
+    struct transfer transfer = {.name = "picture",
+                                .center = objective_center(job->objective),
                                 .filter = job->recipe->filter,
                                 .rounds_to_bytes = job->recipe->rounds_to_bytes};
     return transfer_resized(job->context, picture, size, &transfer, evaluation_image(job->buffers.evaluation), error);

@@ -71,9 +71,9 @@ static nst_status plan_and_allocate(struct judge *judge, nst_error *error) {
 }
 
 /* Resizes a picture and puts it into the image buffer. */
-static nst_status upload(const struct judge *judge, const nst_picture *picture, struct image_size size,
-                         nst_error *error) {
-    struct transfer transfer = {.center = objective_center(judge->objective), .filter = distances.filter};
+static nst_status upload(const struct judge *judge, const char *name, const nst_picture *picture,
+                         struct image_size size, nst_error *error) {
+    struct transfer transfer = {.name = name, .center = objective_center(judge->objective), .filter = distances.filter};
     return transfer_resized(judge->context, picture, size, &transfer, evaluation_image(judge->evaluation), error);
 }
 
@@ -81,12 +81,12 @@ static nst_status measure(const struct judge *judge, const nst_judge_pictures *p
     struct evaluation *evaluation = judge->evaluation;
     const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
     nst_status status = evaluation_begin_targets(evaluation, 0, error);
-    status = status ? status : upload(judge, pictures->content, judge->size, error);
+    status = status ? status : upload(judge, "content", pictures->content, judge->size, error);
     status = status ? status : evaluation_add_target(evaluation, &content, judge->size, error);
-    status = status ? status : upload(judge, pictures->style, judge->style_size, error);
+    status = status ? status : upload(judge, "style", pictures->style, judge->style_size, error);
     status = status ? status : evaluation_add_target(evaluation, &style, judge->style_size, error);
     status = status ? status : evaluation_end_targets(evaluation, error);
-    status = status ? status : upload(judge, pictures->picture, judge->size, error);
+    status = status ? status : upload(judge, "judged", pictures->picture, judge->size, error);
     return status ? status : evaluation_run(evaluation, EVALUATE_LOSSES, error);
 }
 

@@ -40,6 +40,9 @@ nst_status transfer_resized(nst_context *context, const nst_picture *picture, st
     nst_picture resized = {0};
     nst_status status = picture_resize(picture, size.width, size.height, transfer->filter, &resized, error);
     if (!status) {
+        status = picture_fill_hidden(&resized, transfer->name, error);
+    }
+    if (!status) {
         status = transfer_to_device(context, &resized, transfer, image, error);
     }
     nst_picture_free(&resized);

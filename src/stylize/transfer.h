@@ -10,6 +10,7 @@
 
 /* How a picture becomes an image. */
 struct transfer {
+    const char *name; /* of the picture, for messages */
     const float *center;
     enum resize_filter filter;
     bool rounds_to_bytes; /* to whole numbers first, as programs do that resize 8-bit pictures */
@@ -18,7 +19,7 @@ struct transfer {
 /* A picture of the image's size. Waits. */
 nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const struct transfer *transfer,
                               cl_mem image, nst_error *error);
-/* A picture that is resized first. Waits. */
+/* A picture that is resized first; what cannot be seen of it continues what can (picture_fill_hidden). Waits. */
 nst_status transfer_resized(nst_context *context, const nst_picture *picture, struct image_size size,
                             const struct transfer *transfer, cl_mem image, nst_error *error);
 /* A picture of 3 channels, clamped to 0..1. Waits. */
