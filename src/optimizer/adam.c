@@ -1,6 +1,7 @@
 /* adam.c: Adam on the device; the arithmetic is in cl/adam.cl. */
 #include "optimizer/optimizer_internal.h"
 
+#include "optimizer/resample.h"
 #include "support/error.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@
 /* What does not change. */
 struct adam_kernels {
     cl_kernel squares, step;
+    struct resample resample; /* where moments are carried over */
 };
 
 /* What a run owns. */
@@ -20,6 +22,9 @@ struct adam {
 static nst_status adam_create(struct optimizer *optimizer, nst_error *error) {
     struct adam_kernels *kernels = optimizer->state;
     nst_status status = kernel_create(optimizer->context, "adam.cl", "", "adam_squares", &kernels->squares, error);
+    if (!status && optimizer->settings.carries) {
+        status = resample_create(optimizer->context, &kernels->resample, error);
+    }
     return status ? status : kernel_create(optimizer->context, "adam.cl", "", "adam_step", &kernels->step, error);
 }
 
@@ -27,6 +32,7 @@ static void adam_destroy(struct optimizer *optimizer) {
     struct adam_kernels *kernels = optimizer->state;
     kernel_release(&kernels->squares);
     kernel_release(&kernels->step);
+    resample_release(&kernels->resample);
 }
 
 static nst_status adam_reserve(struct optimizer_run *run, struct plan *plan, uint64_t vector_bytes, nst_error *error) {
@@ -45,6 +51,32 @@ static nst_status forget(struct optimizer_run *run, nst_error *error) {
     adam->steps = 0;
     nst_status status = buffer_fill_zero(context, optimizer_buffer(run, adam->mean), bytes, error);
     return status ? status : buffer_fill_zero(context, optimizer_buffer(run, adam->square), bytes, error);
+}
+
+/* A moment at the new size; the vector before the last step is not needed any more. */
+static nst_status resize_moment(struct optimizer_run *run, int moment, bool is_square, nst_error *error) {
+    const struct adam_kernels *kernels = run->optimizer->state;
+    nst_context *context = run->optimizer->context;
+    cl_mem buffer = optimizer_buffer(run, moment), copy = optimizer_buffer(run, run->last_vector);
+    const struct resample_call call = {.from = run->last_shape,
+                                       .to = run->shape,
+                                       .is_cubic = !is_square, /* a cubic one might become negative */
+                                       .low = is_square ? 0 : -INFINITY,
+                                       .high = INFINITY,
+                                       .input = copy,
+                                       .output = buffer};
+    nst_status status = buffer_copy(context, buffer, copy, optimizer_elements(run->last_shape) * sizeof(float), error);
+    status = status ? status : buffer_fill_zero(context, buffer, run->elements * sizeof(float), error);
+    return status ? status : resample_run(context, &kernels->resample, &call, error);
+}
+
+static nst_status adam_begin(struct optimizer_run *run, nst_error *error) {
+    const struct adam *adam = run->state;
+    if (!run->optimizer->settings.carries || run->last_shape.planes != run->shape.planes) {
+        return forget(run, error);
+    }
+    nst_status status = resize_moment(run, adam->mean, false, error);
+    return status ? status : resize_moment(run, adam->square, true, error);
 }
 
 static nst_status is_finite(struct optimizer_run *run, cl_mem gradient, bool *finite, nst_error *error) {
@@ -89,7 +121,7 @@ const struct optimizer_method adam_method = {
     .create = adam_create,
     .destroy = adam_destroy,
     .reserve = adam_reserve,
-    .begin = forget,
+    .begin = adam_begin,
     .step = adam_step,
     .retreat = forget,
 };

@@ -75,6 +75,7 @@ void optimizer_run_free(struct optimizer_run *run) {
 }
 
 nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape shape, nst_error *error) {
+    run->last_shape = run->shape;
     run->shape = shape;
     run->elements = optimizer_padded(optimizer_elements(shape));
     run->shortening = 1;

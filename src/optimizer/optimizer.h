@@ -20,10 +20,11 @@
 
 struct optimizer_settings {
     nst_optimizer kind;
-    int history;             /* L-BFGS: pairs kept */
-    double learning_rate;    /* L-BFGS: the step along its direction, 1 as a rule; Adam: per element */
-    double beta1, beta2;     /* Adam */
-    double epsilon;          /* Adam */
+    int history;          /* L-BFGS: pairs kept */
+    double learning_rate; /* L-BFGS: the step along its direction, 1 as a rule; Adam: per element */
+    double beta1, beta2;  /* Adam */
+    double epsilon;       /* Adam */
+    bool carries;         /* Adam: beginning on a vector of another shape, it keeps its moments, resized, and goes on */
     double first_step_rms;   /* L-BFGS: RMS change of the first step; 0: min(1, 1 / |g|_1) * g, as PyTorch's */
     double largest_step_rms; /* L-BFGS: longer steps are shortened; 0: never */
     double correlation;      /* L-BFGS: r of the metric; 0: the plain method */
@@ -56,7 +57,8 @@ nst_status optimizer_reserve(const struct optimizer *optimizer, struct plan *pla
                              struct optimizer_run **run, nst_error *error);
 void optimizer_run_free(struct optimizer_run *run);
 
-/* Forgets everything and begins on a vector of that shape. */
+/* Begins on a vector of that shape. What was learned of another one is forgotten, unless the settings say that it is
+ * carried over. */
 nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape shape, nst_error *error);
 
 /* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells

@@ -26,12 +26,12 @@ struct optimizer {
 struct optimizer_run {
     const struct optimizer *optimizer;
     const struct plan *plan;
-    void *state; /* the method's own */
-    struct optimizer_shape shape;
-    size_t elements;   /* of the vector, padded */
-    double shortening; /* 1, halved by each retreat; L-BFGS doubles it again */
-    bool has_last;     /* last_vector holds a vector to go back to */
-    int last_vector;   /* plan entries */
+    void *state;                              /* the method's own */
+    struct optimizer_shape shape, last_shape; /* the latter: before it began anew; no planes: there was none */
+    size_t elements;                          /* of the vector, padded */
+    double shortening;                        /* 1, halved by each retreat; L-BFGS doubles it again */
+    bool has_last;                            /* last_vector holds a vector to go back to */
+    int last_vector;                          /* plan entries */
     int partials;
 };
 
