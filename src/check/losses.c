@@ -12,8 +12,10 @@ static const double sum_bound = 1e-5;
 
 /* Both sides of every option. */
 static const struct loss_options option_sets[] = {{.relative = true, .epsilon = 1e-2, .power = 2, .mean = true},
-                                                  {.epsilon = 1e-2, .gram_by_channels = true, .power = 1}};
-enum { OPTION_SETS = sizeof option_sets / sizeof *option_sets };
+                                                  {.epsilon = 1e-2, .gram_by_channels = true, .power = 1},
+                                                  {.epsilon = 1e-2, .power = 2, .nine_points = true}};
+static const char *const option_names[] = {"", ", other options", ", nine points"};
+enum { LAYER_SETS = 2, IMAGE_SETS = sizeof option_sets / sizeof *option_sets };
 
 /* One loss at the map that the device itself makes of noise: of a network of one convolution and ReLU, or, for losses on
  * the image, of the noise. */
@@ -237,7 +239,7 @@ static nst_status check_loss(struct fixture *fixture, const struct loss_methods 
     char name[40], gradient_name[64], detail[64];
     double loss_error = NAN, gradient_error = NAN;
     nst_error why;
-    snprintf(name, sizeof name, "%s loss%s", methods->kind, option_set ? ", other options" : "");
+    snprintf(name, sizeof name, "%s loss%s", methods->kind, option_names[option_set]);
     snprintf(gradient_name, sizeof gradient_name, "gradient of the %s", name);
     snprintf(detail, sizeof detail, "%d channels, %d x %d%s", fixture->layout.channels, fixture->size.width,
              fixture->size.height, fixture->half ? ", 16 bits" : "");
@@ -258,7 +260,8 @@ nst_status check_losses(nst_context *context, const struct check_losses_at *at, 
                         nst_error *error) {
     nst_status status = NST_OK;
     for (const struct loss_methods *const *methods = loss_table(context); !status && *methods; ++methods) {
-        for (int set = 0; !status && set < (at->brief ? 1 : OPTION_SETS); ++set) {
+        int sets = at->brief ? 1 : (*methods)->on_image ? IMAGE_SETS : LAYER_SETS;
+        for (int set = 0; !status && set < sets; ++set) {
             bool on_image = (*methods)->on_image;
             struct fixture fixture = {.context = context, .half = at->half, .size = at->size};
             fixture.layout =

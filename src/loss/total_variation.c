@@ -3,17 +3,25 @@
  *     power 1: loss = a sum |dx| + |dy|        power 2: loss = a sum dx^2 + dy^2
  *
  * over neighboring pixels. a = weight, or, for a mean of the image in 0..1, weight / (elements 255^power).
+ *
+ *     nine points: loss = weight (2/3 mean dx^2 + 2/3 mean dy^2 + 1/6 mean dd^2 + 1/6 mean de^2)
+ *
+ * of the image in 0..1, d and e being the diagonals of the image with one more pixel around, as style-transfer-pytorch
+ * has it: means over the image's elements, and over 3 (height + 1) (width + 1).
  */
 #include "loss/kinds.h"
 
 #include <math.h>
 
 struct total_variation {
-    cl_kernel loss, value;
+    cl_kernel loss, value; /* the latter not of nine points */
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
     struct total_variation *tv = loss->state;
+    if (loss->options.nine_points) {
+        return kernel_create(loss->context, "total_variation_nine.cl", "", "total_variation_nine", &tv->loss, error);
+    }
     const char *option = loss->options.power == 1 ? "-D POWER=1" : "-D POWER=2";
     nst_status status = kernel_create(loss->context, "total_variation.cl", option, "total_variation", &tv->loss, error);
     return status
@@ -35,9 +43,33 @@ static float weight_of(const struct loss_run *run, const struct feature_map *ima
     return (float)(run->loss->weight / divisor_of(&run->loss->options, 3.0 * image->height * image->width));
 }
 
+/* What a squared difference of the image in 0..255 counts: along rows and columns, and along diagonals. */
+static void nine_point_factors(int height, int width, double *straight, double *diagonal) {
+    const double range = 255 * 255;
+    *straight = 2.0 / 3 / (3.0 * height * width * range);
+    *diagonal = 1.0 / 6 / (3.0 * (height + 1) * (width + 1) * range);
+}
+
+/* `gradient` NULL: the value alone. */
+static nst_status run_nine_points(struct loss_run *run, const struct feature_map *image, cl_mem gradient,
+                                  nst_error *error) {
+    const struct total_variation *tv = run->loss->state;
+    double straight, diagonal, weight = run->loss->weight;
+    nine_point_factors(image->height, image->width, &straight, &diagonal);
+    return kernel_run(run->loss->context, tv->loss, reduction_work(run->loss->context),
+                      ARGUMENTS(arg_buffer(image->values), arg_buffer(gradient), arg_int(gradient != NULL),
+                                arg_buffer(loss_partials(run)), arg_int(run->slot), arg_int(image->height),
+                                arg_int(image->width), arg_float((float)(weight * straight)),
+                                arg_float((float)(weight * diagonal))),
+                      error);
+}
+
 static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
     const struct total_variation *tv = run->loss->state;
     const struct feature_map *image = &at->map;
+    if (run->loss->options.nine_points) {
+        return run_nine_points(run, image, NULL, error);
+    }
     return kernel_run(run->loss->context, tv->value, reduction_work(run->loss->context),
                       ARGUMENTS(arg_buffer(image->values), arg_buffer(loss_partials(run)), arg_int(run->slot),
                                 arg_int(image->height), arg_int(image->width), arg_float(weight_of(run, image))),
@@ -47,6 +79,9 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
 static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct total_variation *tv = run->loss->state;
     const struct feature_map *image = &at->map;
+    if (run->loss->options.nine_points) {
+        return run_nine_points(run, image, gradient, error);
+    }
     return kernel_run(run->loss->context, tv->loss, reduction_work(run->loss->context),
                       ARGUMENTS(arg_buffer(image->values), arg_buffer(gradient), arg_buffer(loss_partials(run)),
                                 arg_int(run->slot), arg_int(image->height), arg_int(image->width),
@@ -58,11 +93,41 @@ static double slope(double difference, int power) {
     return power == 2 ? 2 * difference : (difference > 0) - (difference < 0);
 }
 
+static int clamp(int i, int count) {
+    return i < 0 ? 0 : i < count ? i : count - 1;
+}
+
+/* By pairs: of the image with a frame of one pixel, of which the straight ones are the image's own. */
+static double reference_nine(const struct loss_reference *in, double *gradient) {
+    static const int steps[][2] = {{0, 1}, {1, 0}, {1, 1}, {1, -1}};
+    int height = in->height, width = in->width;
+    double loss = 0, straight, diagonal;
+    nine_point_factors(height, width, &straight, &diagonal);
+    for (int i = 0; i < 3 * 4 * (height + 2) * (width + 2); ++i) {
+        int x = i % (width + 2) - 1, y = i / (width + 2) % (height + 2) - 1;
+        int step = i / (width + 2) / (height + 2) % 4, plane = i / (width + 2) / (height + 2) / 4;
+        int to_y = y + steps[step][0], to_x = x + steps[step][1];
+        bool is_straight = step < 2, is_inside = y >= 0 && x >= 0 && to_y < height && to_x < width;
+        bool is_pair = is_straight ? is_inside : to_y <= height && to_x <= width && to_x >= -1;
+        double factor = !is_pair ? 0 : is_straight ? straight : diagonal;
+        int from = (plane * height + clamp(y, height)) * width + clamp(x, width);
+        int to = (plane * height + clamp(to_y, height)) * width + clamp(to_x, width);
+        double difference = in->map[to] - in->map[from];
+        loss += factor * difference * difference;
+        gradient[to] += 2 * factor * difference;
+        gradient[from] -= 2 * factor * difference;
+    }
+    return loss;
+}
+
 static double reference(const struct loss_options *options, const struct loss_reference *in, double *gradient) {
     int elements = in->channels * in->height * in->width;
     double loss = 0, factor = 1 / divisor_of(options, elements);
     for (int i = 0; i < elements; ++i) {
         gradient[i] = 0;
+    }
+    if (options->nine_points) {
+        return reference_nine(in, gradient);
     }
     for (int i = 0; i < elements; ++i) {
         int x = i % in->width, y = i / in->width % in->height;

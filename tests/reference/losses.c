@@ -85,3 +85,26 @@ double reference_squares(const double *values, size_t count) {
     }
     return sum;
 }
+
+static double framed(const double *plane, int height, int width, int y, int x) {
+    y = y < 0 ? 0 : y < height ? y : height - 1;
+    x = x < 0 ? 0 : x < width ? x : width - 1;
+    return plane[(size_t)y * (size_t)width + (size_t)x];
+}
+
+double reference_tv_nine_loss(const double *image, int height, int width, double weight) {
+    double along = 0, across = 0;
+    for (int plane = 0; plane < 3; ++plane) {
+        const double *values = image + (size_t)plane * (size_t)height * (size_t)width;
+        for (int y = -1; y < height; ++y) {
+            for (int x = -1; x < width; ++x) {
+                double here = framed(values, height, width, y, x), right = framed(values, height, width, y, x + 1);
+                double below = framed(values, height, width, y + 1, x),
+                       corner = framed(values, height, width, y + 1, x + 1);
+                along += y < 0 || x < 0 ? 0 : (right - here) * (right - here) + (below - here) * (below - here);
+                across += (corner - here) * (corner - here) + (below - right) * (below - right);
+            }
+        }
+    }
+    return weight * (2.0 / 3 * along / (3.0 * height * width) + across / 6 / (3.0 * (height + 1) * (width + 1)));
+}

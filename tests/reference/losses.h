@@ -20,6 +20,10 @@ double reference_style_loss(const double *map, const double *target, int channel
 double reference_tv_loss(const double *image, int planes, int height, int width, int power, double weight,
                          double *gradient);
 
+/* Of nine points: weight (2/3 of the mean squared difference along rows and columns + 1/6 of that along diagonals), of
+ * image[3][height][width] in 0..1 with a frame of one more pixel, as its edge. The value only. */
+double reference_tv_nine_loss(const double *image, int height, int width, double weight);
+
 double reference_squares(const double *values, size_t count);
 
 #endif
