@@ -20,6 +20,28 @@ struct objective {
     struct term terms[OBJECTIVE_MOST_TERMS];
 };
 
+/* Of the network with another first border. */
+static nst_status create_replicating_model(struct objective *objective, const nst_network *network,
+                                           const struct model_options *options, nst_error *error) {
+    size_t bytes = (size_t)network->layer_count * sizeof *network->layers;
+    nst_network changed = *network;
+    changed.layers = malloc(bytes);
+    if (!changed.layers) {
+        return fail_memory(error, bytes, "the layers of the network");
+    }
+    memcpy(changed.layers, network->layers, bytes);
+    struct layer *first = changed.layers;
+    while (first < changed.layers + changed.layer_count && first->padding == 0) {
+        ++first;
+    }
+    if (first < changed.layers + changed.layer_count && first->padding_mode == PADDING_ZERO) {
+        first->padding_mode = PADDING_REPLICATE;
+    }
+    nst_status status = model_create(objective->context, &changed, options, &objective->model, error);
+    free(changed.layers);
+    return status;
+}
+
 static nst_status create_model(struct objective *objective, const nst_network *network,
                                const struct objective_spec *spec, nst_error *error) {
     const char *taps[OBJECTIVE_MOST_TERMS * LOSS_MOST_SITES];
@@ -39,7 +61,8 @@ static nst_status create_model(struct objective *objective, const nst_network *n
     for (int c = 0; spec->centered && c < 3; ++c) {
         objective->center[network->input.order[c]] = -network->input.offset[c] / network->input.scale[c];
     }
-    return model_create(objective->context, network, &options, &objective->model, error);
+    return spec->replicates_border ? create_replicating_model(objective, network, &options, error)
+                                   : model_create(objective->context, network, &options, &objective->model, error);
 }
 
 static nst_status create_terms(struct objective *objective, const struct objective_spec *spec, nst_error *error) {

@@ -24,6 +24,7 @@ struct objective_spec {
     int term_count;
     nst_pooling pooling;
     bool half;                               /* feature maps and filters in 16 bits */
+    bool replicates_border;                  /* the first convolution that has a border of zeros repeats the image's */
     bool centered;                           /* images are relative to the mean that the network subtracts */
     const struct convolution_engine *engine; /* NULL, but where engines are compared */
 };

@@ -6,6 +6,7 @@
 
 enum resize_filter {
     RESIZE_TRIANGLE, /* antialiased bilinear, as PIL's BILINEAR and torchvision's Resize: support grows when reducing */
+    RESIZE_CUBIC,    /* antialiased bicubic, as PIL's BICUBIC (Keys 1981, a = -1/2) */
     RESIZE_LANCZOS3
 };
 

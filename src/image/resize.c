@@ -23,6 +23,17 @@ static double lanczos3(double x) {
     return fabs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
 }
 
+static double cubic(double x) {
+    const double a = -0.5;
+    x = fabs(x);
+    return x < 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+static const struct {
+    double (*function)(double x);
+    double support; /* the function is zero from there on */
+} filters[] = {[RESIZE_TRIANGLE] = {triangle, 1}, [RESIZE_CUBIC] = {cubic, 2}, [RESIZE_LANCZOS3] = {lanczos3, 3}};
+
 /* How one side is resized: result[i] = sum over k < counts[i] of weights[i * taps + k] * source[firsts[i] + k]. */
 struct kernel {
     int size; /* of the result */
@@ -39,9 +50,9 @@ static void kernel_free(struct kernel *kernel) {
 
 /* Weights of the result's value i; at the edges the filter is cut off and what is left of it normalized. */
 static void compute_weights(struct kernel *kernel, int i, int source_size, enum resize_filter filter) {
-    double (*function)(double) = filter == RESIZE_LANCZOS3 ? lanczos3 : triangle;
+    double (*function)(double) = filters[filter].function;
     double scale = (double)source_size / kernel->size, filter_scale = scale > 1 ? scale : 1;
-    double support = (filter == RESIZE_LANCZOS3 ? 3 : 1) * filter_scale;
+    double support = filters[filter].support * filter_scale;
     double center = (i + 0.5) * scale;
     int first = (int)fmax(0, floor(center - support + 0.5));
     int end = (int)fmin(source_size, floor(center + support + 0.5));
@@ -61,7 +72,7 @@ static void compute_weights(struct kernel *kernel, int i, int source_size, enum 
 static nst_status kernel_create(int source_size, int size, enum resize_filter filter, struct kernel *kernel,
                                 nst_error *error) {
     double scale = (double)source_size / size;
-    double support = (filter == RESIZE_LANCZOS3 ? 3 : 1) * (scale > 1 ? scale : 1);
+    double support = filters[filter].support * (scale > 1 ? scale : 1);
     size_t count = (size_t)size;
     kernel->size = size;
     kernel->taps = 2 * (int)ceil(support) + 1;

@@ -65,6 +65,10 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
     if (!status) {
         status = variables_create(context, recipe->pyramid_levels, &job->variables, error);
     }
+    if (!status && recipe->average_decay > 0) {
+        status = average_create(context, recipe->average_decay, &job->average, error);
+        status = status ? status : resample_create(context, &job->resample, error);
+    }
     if (status) {
         nst_job_destroy(job);
         return status;
@@ -110,6 +114,8 @@ void nst_job_destroy(nst_job *job) {
     job_buffers_free(job->context, &job->buffers);
     optimizer_destroy(job->optimizer);
     variables_destroy(job->variables);
+    average_release(&job->average);
+    resample_release(&job->resample);
     if (!job->shares_objective) {
         objective_destroy(job->objective);
     }
@@ -198,7 +204,8 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     }
     job->last_good_loss = loss;
     job->retreats = 0;
-    return status ? status : variables_to_image(variables, error);
+    status = status ? status : variables_to_image(variables, error);
+    return status ? status : job_average(job, error);
 }
 
 /* Time for what is left, taking time as proportional to pixels. */

@@ -4,7 +4,9 @@
 
 #include "evaluate/evaluation.h"
 #include "evaluate/variables.h"
+#include "optimizer/average.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/resample.h"
 #include "stylize/recipe.h"
 #include "stylize/scales.h"
 
@@ -16,6 +18,7 @@ struct job_buffers {
     struct evaluation *evaluation;
     struct variables_run *variables;
     struct optimizer_run *optimizer;
+    int average; /* plan entry of the averaged image, -1 for none */
 };
 
 struct nst_job {
@@ -30,6 +33,8 @@ struct nst_job {
     bool shares_objective; /* with other jobs: it is not this one's to destroy */
     struct variables *variables;
     struct optimizer *optimizer;
+    struct average average; /* where the recipe has one, */
+    struct resample resample;
     struct job_buffers buffers;
 
     int scale_count;
@@ -71,7 +76,10 @@ void job_buffers_free(nst_context *context, struct job_buffers *buffers);
  * the one before. */
 nst_status job_begin_scale(nst_job *job, int number, nst_error *error);
 
-/* The image as it is, as a picture. */
+/* Takes the image into the average, if the recipe has one. */
+nst_status job_average(nst_job *job, nst_error *error);
+
+/* The image as it is, or its average, as a picture. */
 nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error);
 
 /* How many turned copies of each style are shown, and the size of one when the longer side of the result is size_px. */

@@ -20,6 +20,11 @@ nst_status job_reserve(const nst_job *job, const struct objective *objective, in
         size_t elements = variables_count(job->variables, sizes[0]);
         status = optimizer_reserve(job->optimizer, plan, elements, &buffers->optimizer, error);
     }
+    buffers->average = -1;
+    if (job->recipe->average_decay > 0) {
+        size_t elements = optimizer_padded(3 * (size_t)sizes[0].height * (size_t)sizes[0].width);
+        buffers->average = plan_add_always(plan, elements * sizeof(float), "average image");
+    }
     return status ? status : plan_assign(&buffers->plan, error);
 }
 

@@ -15,9 +15,48 @@ static nst_status upload(nst_job *job, const nst_picture *picture, struct image_
     return transfer_resized(job->context, picture, size, &transfer, evaluation_image(job->buffers.evaluation), error);
 }
 
+/* ---- What it leads to -------------------------------------------------------------------------------------------- */
+
+static bool averages(const nst_job *job) {
+    return job->recipe->average_decay > 0;
+}
+static cl_mem average_image(const nst_job *job) {
+    return plan_buffer(&job->buffers.plan, job->buffers.average);
+}
+static struct optimizer_shape shape_of(struct image_size size) {
+    return (struct optimizer_shape){3, size.height, size.width};
+}
+
 nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error) {
-    return transfer_from_device(job->context, evaluation_image(job->buffers.evaluation), job->scales[job->scale].size,
-                                objective_center(job->objective), picture, error);
+    cl_mem image = averages(job) ? average_image(job) : evaluation_image(job->buffers.evaluation);
+    return transfer_from_device(job->context, image, job->scales[job->scale].size, objective_center(job->objective),
+                                picture, error);
+}
+
+nst_status job_average(nst_job *job, nst_error *error) {
+    if (!averages(job)) {
+        return NST_OK;
+    }
+    size_t count = optimizer_elements(shape_of(job->scales[job->scale].size));
+    return average_add(&job->average, evaluation_image(job->buffers.evaluation), average_image(job), count, error);
+}
+
+/* The image of a scale from that of the one before, `last` as a picture. */
+static nst_status continue_image(nst_job *job, int number, const nst_picture *last, nst_error *error) {
+    if (!averages(job)) {
+        return upload(job, last, job->scales[number].size, error);
+    }
+    struct optimizer_shape to = shape_of(job->scales[number].size);
+    cl_mem image = evaluation_image(job->buffers.evaluation);
+    const struct resample_call call = {.from = shape_of(job->scales[number - 1].size),
+                                       .to = to,
+                                       .is_cubic = true,
+                                       .high = 255,
+                                       .input = average_image(job),
+                                       .output = image};
+    nst_status status =
+        buffer_fill_zero(job->context, image, optimizer_padded(optimizer_elements(to)) * sizeof(float), error);
+    return status ? status : resample_run(job->context, &job->resample, &call, error);
 }
 
 /* ---- Styles ------------------------------------------------------------------------------------------------------ */
@@ -167,8 +206,13 @@ nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
     nst_status status = is_first ? NST_OK : job_download(job, &last, error);
     status = status ? status : set_targets(job, scale, is_first ? NULL : &last, error);
     if (!status) {
-        status = is_first ? upload_init(job, scale, error) : upload(job, &last, scale->size, error);
+        status = is_first ? upload_init(job, scale, error) : continue_image(job, number, &last, error);
     }
     nst_picture_free(&last);
-    return status ? status : begin_optimizer(job, scale, error);
+    status = status ? status : begin_optimizer(job, scale, error);
+    if (status || !averages(job)) {
+        return status;
+    }
+    return average_begin(&job->average, evaluation_image(job->buffers.evaluation), average_image(job),
+                         optimizer_elements(shape_of(scale->size)), error);
 }

@@ -50,6 +50,25 @@
         .settings = {.kind = NST_ADAM, .learning_rate = 0.51, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }          \
     }
 
+#define WASSERSTEIN_LAYERS                                                                                             \
+    {                                                                                                                  \
+        .count = 5, .layers = { {"relu1_1", 256}, {"relu2_1", 64}, {"relu3_1", 16}, {"relu4_1", 4}, {"relu5_1", 1} }   \
+    }
+/* 0.02, and its epsilon, are for an image in 0..1. */
+#define WASSERSTEIN_ADAM                                                                                               \
+    {                                                                                                                  \
+        .settings = {                                                                                                  \
+            .kind = NST_ADAM,                                                                                          \
+            .learning_rate = 0.02 * 255,                                                                               \
+            .beta1 = 0.9,                                                                                              \
+            .beta2 = 0.99,                                                                                             \
+            .epsilon = 1e-8 / 255,                                                                                     \
+            .carries = true,                                                                                           \
+            .bounded = true,                                                                                           \
+            .high = 255                                                                                                \
+        }                                                                                                              \
+    }
+
 static const struct recipe builtin_recipes[] = {
     /* the default one first */
     /* Our own: several scales, each layer's loss relative to its target's size, so that weights mean the same for every
@@ -101,7 +120,7 @@ static const struct recipe builtin_recipes[] = {
         .network = "vgg19",
         .filter = RESIZE_TRIANGLE,
         .rounds_to_bytes = true,
-        .rounds_sizes_down = true,
+        .rounding = ROUND_DOWN,
         .enlarges_styles = true,
         .centered = true,
         .random_mean = 0,
@@ -174,6 +193,42 @@ static const struct recipe builtin_recipes[] = {
                      .style_weight = 1,
                      .style_scale = 1,
                      .style_layers = NEIGHBOR_LAYERS,
+                     .pooling = NST_POOLING_MAX},
+    },
+    /* style-transfer-pytorch, commit e7e2c71, whose weights are for torchvision's VGG-19: its losses, scales and steps, of
+     * which it makes three times as many. */
+    {
+        .name = "wasserstein",
+        .summary = "means and covariances of features, by the losses and steps of style-transfer-pytorch",
+        .filter = RESIZE_CUBIC,
+        .rounding = ROUND_HALF_TO_EVEN,
+        .random_mean = 127.5,
+        .random_deviation = 63.75,
+        .smallest_scale_px = 128,
+        .scales_per_octave = 2,
+        .losses = {{.kind = "content", .group = RECIPE_CONTENT},
+                   {.kind = "wasserstein", .group = RECIPE_STYLE, .options = {.epsilon = 1e-4}},
+                   {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.nine_points = true}}},
+        .loss_count = 3,
+        .input_scale = (1 / 0.229 + 1 / 0.224 + 1 / 0.225) / 3 / 255,
+        .replicates_border = true,
+        .divides_layer_weights = true,
+        .average_decay = 0.99,
+        .optimizers = {[NST_AUTO] = WASSERSTEIN_ADAM, [NST_LBFGS] = BOUNDED_LBFGS, [NST_ADAM] = WASSERSTEIN_ADAM},
+        .defaults = {.preset = "wasserstein",
+                     .size_px = 512,
+                     .scale_count = 0,
+                     .iterations = {333, 167},
+                     .iteration_count = 2,
+                     .optimizer = NST_AUTO,
+                     .history = 20,
+                     .init = NST_INIT_CONTENT,
+                     .content_weight = 0.015,
+                     .style_weight = 1,
+                     .tv_weight = 2,
+                     .style_scale = 1,
+                     .content_layers = CONTENT_LAYERS,
+                     .style_layers = WASSERSTEIN_LAYERS,
                      .pooling = NST_POOLING_MAX},
     },
     {.name = NULL},
@@ -284,14 +339,29 @@ static void add_layers(struct objective_spec *spec, const struct recipe *recipe,
 }
 
 void recipe_objective(const struct recipe *recipe, const nst_settings *settings, struct objective_spec *spec) {
-    *spec = (struct objective_spec){
-        .pooling = settings->pooling, .half = settings->precision == NST_PRECISION_HALF, .centered = recipe->centered};
+    *spec = (struct objective_spec){.pooling = settings->pooling,
+                                    .half = settings->precision == NST_PRECISION_HALF,
+                                    .replicates_border = recipe->replicates_border,
+                                    .centered = recipe->centered};
     for (int i = 0; i < recipe->loss_count; ++i) {
         const struct recipe_loss *loss = &recipe->losses[i];
         if (loss->group != RECIPE_TOTAL_VARIATION) {
             add_layers(spec, recipe, loss, settings);
         } else if (settings->tv_weight > 0) {
             add_term(spec, loss, settings->tv_weight, settings->seed);
+        }
+    }
+}
+
+/* Losses are squares of features. */
+static void count_features_as(double input_scale, const nst_network *network, struct objective_spec *spec) {
+    const float *scale = network->input.scale;
+    double factor = input_scale / (((double)scale[0] + scale[1] + scale[2]) / 3), square = factor * factor;
+    for (int i = 0; i < spec->term_count; ++i) {
+        struct loss_spec *loss = &spec->terms[i].loss;
+        if (loss->layer_count > 0) {
+            loss->weight *= square;
+            loss->options.epsilon /= square;
         }
     }
 }
@@ -307,6 +377,9 @@ nst_status recipe_create_objective(nst_context *context, const nst_network *netw
         return status;
     }
     recipe_objective(recipe, settings, &spec);
+    if (recipe->input_scale > 0) {
+        count_features_as(recipe->input_scale, network, &spec);
+    }
     spec.engine = engine;
     return objective_create(context, network, &spec, objective, error);
 }

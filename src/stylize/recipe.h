@@ -27,6 +27,9 @@ struct recipe_optimizer {
     double explosion; /* a loss that many times the last good one is gone back from; 0: only one that is not finite */
 };
 
+/* How sizes are rounded that are no whole numbers. */
+enum recipe_rounding { ROUND_TO_NEAREST, ROUND_DOWN, ROUND_HALF_TO_EVEN };
+
 struct recipe {
     const char *name; /* NULL behind the last row of a table */
     const char *summary;
@@ -35,7 +38,7 @@ struct recipe {
     /* Pictures to images. */
     enum resize_filter filter;
     bool rounds_to_bytes; /* resized pictures are rounded to 8 bits, as by programs that work on them */
-    bool rounds_sizes_down;
+    enum recipe_rounding rounding;
     bool enlarges_styles; /* else a style picture is never made larger than it is */
     bool turns_styles;    /* each style is shown turned by 0, 90, 180 and 270 degrees */
     bool mixes_content;   /* from the second scale on the target for the content is a mixture: of the content,
@@ -45,15 +48,24 @@ struct recipe {
 
     /* From small to large. */
     int smallest_scale_px; /* when the number of scales is chosen by the program */
+    int scales_per_octave; /* 1: each is half of the next; 0 stands for 1 */
     int phases;            /* the last scale is run through that often, in phases 0, 1, ...; 0 stands for 1 */
 
     /* What is minimized. */
     struct recipe_loss losses[RECIPE_MOST_LOSSES];
     int loss_count;
+    /* Features count as those of a network whose input has this scale (mean of weights/network.h's scale), which is the
+     * only one for which weights and epsilons of losses that are not relative mean what they are meant to; 0: as they
+     * are. */
+    double input_scale;
+    bool replicates_border;     /* see objective_spec */
     bool divides_layer_weights; /* the weights of a group's layers are divided by their sum */
     double least_loss;          /* relative to the sum of the weights: what is below is rounding noise */
 
     int pyramid_levels; /* what is optimized: coefficients of a pyramid of so many levels; 0: pixels */
+    /* The result is the average of a scale's images with this decay (optimizer/average.h), and goes on to the next scale
+     * by optimizer/resample.h; 0: it is the last image, and goes on by `filter`. */
+    double average_decay;
     struct recipe_optimizer optimizers[RECIPE_OPTIMIZERS]; /* for each nst_optimizer */
 
     nst_settings defaults;

@@ -3,16 +3,22 @@
 
 #include "image/picture.h"
 
+#include <math.h>
+
 static int longer_side(const nst_picture *picture) {
     return picture->width > picture->height ? picture->width : picture->height;
 }
 
 struct image_size scales_size(const struct recipe *recipe, const nst_picture *picture, int size_px) {
     struct image_size size;
-    if (recipe->rounds_sizes_down) {
+    if (recipe->rounding == ROUND_DOWN) {
         /* int((float(image_size) / max(image.size)) * x), computed as Python does, in double. */
         double factor = (double)size_px / longer_side(picture);
         size = (struct image_size){.height = (int)(factor * picture->height), .width = (int)(factor * picture->width)};
+    } else if (recipe->rounding == ROUND_HALF_TO_EVEN) {
+        double width = (double)size_px * picture->width / longer_side(picture);
+        double height = (double)size_px * picture->height / longer_side(picture);
+        size = (struct image_size){.height = (int)fmax(rint(height), 1), .width = (int)fmax(rint(width), 1)};
     } else {
         picture_fit(picture, size_px, &size.width, &size.height);
     }
@@ -25,15 +31,22 @@ struct image_size scales_style_size(const struct recipe *recipe, double style_sc
     if (!recipe->enlarges_styles && wanted > longer_side(style)) {
         wanted = longer_side(style);
     }
-    int px = (int)wanted;
+    int px = (int)(recipe->rounding == ROUND_HALF_TO_EVEN ? rint(wanted) : wanted);
     return scales_size(recipe, style, px < 1 ? 1 : px);
+}
+
+/* Of the scale that is the number-th below the largest, given the one above it. */
+static int next_px(const struct recipe *recipe, int size_px, int number, int above) {
+    int per_octave = recipe->scales_per_octave;
+    return per_octave > 1 ? (int)rint(size_px / pow(2, (double)number / per_octave)) : (above + 1) / 2;
 }
 
 int scales_choose(const struct recipe *recipe, const nst_settings *settings, const struct model *model,
                   const nst_picture *content, struct scale scales[NST_MAX_SCALES]) {
     int wanted = settings->scale_count, count = 0, repeats = recipe->phases > 1 ? recipe->phases - 1 : 0;
     int sizes[NST_MAX_SCALES];
-    for (int px = settings->size_px; count + repeats < NST_MAX_SCALES; px = (px + 1) / 2) {
+    for (int px = settings->size_px; count + repeats < NST_MAX_SCALES;
+         px = next_px(recipe, settings->size_px, count, px)) {
         bool enough = wanted > 0 ? count == wanted : count > 0 && px < recipe->smallest_scale_px;
         struct image_size size = scales_size(recipe, content, px);
         if (enough || size.height < 1 || size.width < 1 ||

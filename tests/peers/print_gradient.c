@@ -11,7 +11,7 @@
  * Options:
  *
  *     --image FILE          where the objective is evaluated, a picture of the content's size [CONTENT]
- *     --preset NAME         gram or neural-style [neural-style]
+ *     --preset NAME         gram, neural-style, ... [neural-style]
  *     --pooling NAME        max or average [max]
  *     --engine NAME         plain, direct, winograd: for the convolutions that it can do [auto]
  *     --content-layers A,B  --style-layers A,B:0.5,...

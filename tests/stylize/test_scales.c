@@ -72,24 +72,28 @@ struct chosen {
     struct scale scales[NST_MAX_SCALES];
 };
 
-static struct chosen choose(nst_context *context, int size_px, int scale_count, int width, int height) {
+static struct chosen choose_with(nst_context *context, const nst_settings *settings, int width, int height) {
     nst_network *network = random_network("c4 r p c4 r p c4 r", 1); /* needs 4 pixels */
     const char *tap = "relu3_1";
     struct model_options options = {.taps = &tap, .tap_count = 1};
     struct model *model;
     nst_error error;
+    nst_picture content = picture_of(width, height);
+    struct chosen chosen;
+    check(model_create(context, network, &options, &model, &error), &error);
+    chosen.count = scales_choose(recipe_of(settings->preset), settings, model, &content, chosen.scales);
+    model_destroy(model);
+    random_network_free(network);
+    return chosen;
+}
+
+static struct chosen choose(nst_context *context, int size_px, int scale_count, int width, int height) {
     nst_settings settings = {.preset = "gram",
                              .size_px = size_px,
                              .scale_count = scale_count,
                              .iterations = {30, 20, 10},
                              .iteration_count = 3};
-    nst_picture content = picture_of(width, height);
-    struct chosen chosen;
-    check(model_create(context, network, &options, &model, &error), &error);
-    chosen.count = scales_choose(recipe_of(settings.preset), &settings, model, &content, chosen.scales);
-    model_destroy(model);
-    random_network_free(network);
-    return chosen;
+    return choose_with(context, &settings, width, height);
 }
 
 static void assert_scales(const struct chosen *chosen, const int *sizes, const int *iterations, int count) {
@@ -134,6 +138,17 @@ static void scales_too_small_for_the_network_are_left_out(void **state) {
     assert_int_equal(choose(*state, 512, 0, 1000, 1).count, 0);
 }
 
+/* Python's round(512 / 2**(i / 2)), and round(size * width / height) */
+static void half_octaves_are_rounded_as_python_does(void **state) {
+    assert_size(size_of("wasserstein", 640, 480, 181), 181, 136); /* 135.75 */
+    assert_size(size_of("wasserstein", 100, 25, 50), 50, 12);     /* 12.5 */
+    assert_size(size_of("wasserstein", 75, 100, 50), 38, 50);     /* 37.5 */
+    assert_size(style_size_of("wasserstein", 0.5, 1000, 500, 181), 90, 45);
+    assert_size(style_size_of("wasserstein", 1, 100, 50, 181), 100, 50);
+    struct chosen chosen = choose_with(*state, &recipe_of("wasserstein")->defaults, 100, 100);
+    assert_scales(&chosen, (int[]){128, 181, 256, 362, 512}, (int[]){333, 167, 167, 167, 167}, 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_rounded_to_nearest),
@@ -142,6 +157,7 @@ int main(void) {
         cmocka_unit_test(automatic_scales_begin_at_128),
         cmocka_unit_test(as_many_scales_as_asked_for),
         cmocka_unit_test(scales_too_small_for_the_network_are_left_out),
+        cmocka_unit_test(half_octaves_are_rounded_as_python_does),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
