@@ -343,6 +343,10 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
 /* Single or half: what the job runs in, also where its settings leave that to the program. */
 nst_precision nst_job_precision(const nst_job *job);
 
+/* NULL, or one line: that a style is shown larger than asked for, because the network could not take it. Owned by the
+ * job. */
+const char *nst_job_note(const nst_job *job);
+
 /* What the job's plan takes on the device at its largest scale, in bytes. */
 uint64_t nst_job_memory_bytes(const nst_job *job);
 

@@ -1,4 +1,5 @@
-/* job.h: a job as its files share it: job.c runs it, job_scale.c begins each scale, job_plan.c says what it takes. */
+/* job.h: a job as its files share it: job.c runs it, job_sizes.c chooses sizes, job_plan.c says what it
+ * takes, job_scale.c begins each scale. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
 
@@ -37,6 +38,8 @@ struct nst_job {
     struct resample resample;
     struct job_buffers buffers;
 
+    int least_style_px[NST_MAX_STYLES]; /* longer sides below which the network cannot take them; 0: as is asked for */
+    char style_note[200];               /* see nst_job_note */
     int scale_count;
     struct scale scales[NST_MAX_SCALES];
     int scale;     /* in hand, -1 before the first */
@@ -81,6 +84,12 @@ nst_status job_average(nst_job *job, nst_error *error);
 
 /* The image as it is, or its average, as a picture. */
 nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error);
+
+/* ---- Sizes: job_sizes.c ------------------------------------------------------------------------------------------- */
+
+/* Chooses the scales, and how large styles are at least, by what the network of job->objective can take. Errors:
+ * NST_ERROR_NETWORK with the smallest size that works. */
+nst_status job_choose_sizes(nst_job *job, nst_error *error);
 
 /* How many turned copies of each style are shown, and the size of one when the longer side of the result is size_px. */
 int job_style_turns(const nst_job *job);

@@ -50,37 +50,10 @@ static int largest_size_that_fits(const nst_job *job, const struct objective *ob
     return 16 * low;
 }
 
-static bool styles_fit(const nst_job *job, const struct model *model, int size_px) {
-    bool fit = true;
-    for (int i = 0; i < job->style_count; ++i) {
-        struct image_size size = job_style_size(job, i, 0, size_px);
-        fit = fit && model_map_size(model, model_stage_count(model) - 1, size).height > 0;
-    }
-    return fit;
-}
-
-/* The first scales are left out while a style picture, perhaps a narrow band, is too small there for the network. */
-static nst_status choose_scales(nst_job *job, nst_error *error) {
-    const struct model *model = objective_model(job->objective);
-    nst_settings settings = job->settings;
-    int count = scales_choose(job->recipe, &settings, model, &job->content, job->scales);
-    while (count > 1 && !styles_fit(job, model, job->scales[0].size_px)) {
-        settings.scale_count = count - 1;
-        count = scales_choose(job->recipe, &settings, model, &job->content, job->scales);
-    }
-    job->scale_count = count;
-    if (count == 0) {
-        struct image_size size = scales_size(job->recipe, &job->content, job->settings.size_px);
-        return fail(error, NST_ERROR_NETWORK, "a picture of %dx%d pixels is too small for the network: at least %d",
-                    size.width, size.height, model_smallest_side(model));
-    }
-    return NST_OK;
-}
-
-/* Plan and scales on job->objective. */
+/* Scales and plan on job->objective. */
 static nst_status plan_job(nst_job *job, nst_error *error) {
-    nst_status status = job_reserve(job, job->objective, job->settings.size_px, &job->buffers, error);
-    return status ? status : choose_scales(job, error);
+    nst_status status = job_choose_sizes(job, error);
+    return status ? status : job_reserve(job, job->objective, job->settings.size_px, &job->buffers, error);
 }
 
 /* Objective, plan and scales in the precision of job->settings, in place of those that may be there. */

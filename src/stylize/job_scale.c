@@ -76,10 +76,6 @@ static double blend_share(const nst_job *job, int style) {
 /* EXIF's numbers for pictures that lie on their sides or heads. */
 static const int turned_orientations[] = {1, 6, 3, 8};
 
-int job_style_turns(const nst_job *job) {
-    return job->recipe->turns_styles ? 4 : 1;
-}
-
 /* A style at a scale, turned, in the image buffer. */
 static nst_status upload_style(nst_job *job, int style, int turn, struct image_size size, nst_error *error) {
     if (turn == 0) {
@@ -112,11 +108,6 @@ static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_
         }
     }
     return status;
-}
-
-struct image_size job_style_size(const nst_job *job, int style, int turn, int size_px) {
-    struct image_size size = scales_style_size(job->recipe, job->settings.style_scale, &job->styles[style], size_px);
-    return turn % 2 ? (struct image_size){size.width, size.height} : size;
 }
 
 /* ---- Content ----------------------------------------------------------------------------------------------------- */

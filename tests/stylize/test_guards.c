@@ -41,6 +41,69 @@ static void narrow_styles_at_small_scales(void **state) {
     random_network_free(network);
 }
 
+static int number_behind(const char *words, const char *message);
+
+static nst_status make_job(nst_context *context, const nst_network *network, const nst_settings *settings,
+                           const nst_picture *content, const nst_picture *style, nst_error *error) {
+    nst_job_pictures pictures = {.content = content, .styles = style, .style_count = 1};
+    nst_job *job;
+    nst_status status = nst_job_create(context, network, settings, &pictures, &job, error);
+    nst_job_destroy(job);
+    return status;
+}
+
+/* The message names the picture and the smallest size that works: it does, and one pixel less does not. */
+static void narrow_contents_are_told_the_size_that_works(void **state) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_picture band = make_hills(400, 6, 3), stripes = make_stripes(64, 64);
+    nst_settings settings = small_settings(1);
+    nst_error error;
+    settings.size_px = 100;
+    assert_int_equal(make_job(*state, network, &settings, &band, &stripes, &error), NST_ERROR_NETWORK);
+    assert_non_null(strstr(error.message, "the content would be 100 x 2 pixels"));
+    int enough_px = number_behind("--size ", error.message);
+    assert_true(enough_px > 100);
+    settings.size_px = enough_px - 1;
+    assert_int_equal(make_job(*state, network, &settings, &band, &stripes, &error), NST_ERROR_NETWORK);
+    settings.size_px = enough_px;
+    check(make_job(*state, network, &settings, &band, &stripes, &error), &error);
+    nst_picture_free(&band);
+    nst_picture_free(&stripes);
+    random_network_free(network);
+}
+
+/* A style that is too small for the network is scaled less, with a line that says so; of too few pixels, an error. */
+static void narrow_styles_are_scaled_less(void **state) {
+    nst_network *network = random_network(SMALL_NETWORK, 31);
+    nst_picture hills = make_hills(60, 45, 3), band = make_stripes(400, 6), line = make_stripes(400, 3);
+    static const char *const presets[] = {"gram", "neighbors"};
+    for (size_t p = 0; p < COUNT_OF(presets); ++p) {
+        nst_settings settings = small_settings(1);
+        nst_error error;
+        strcpy(settings.preset, presets[p]);
+        nst_job_pictures pictures = {.content = &hills, .styles = &band, .style_count = 1};
+        nst_job *job;
+        nst_progress progress;
+        check(nst_job_create(*state, network, &settings, &pictures, &job, &error), &error);
+        assert_non_null(nst_job_note(job));
+        assert_non_null(strstr(nst_job_note(job), "style 1 would be 48 x 1 pixels"));
+        check(nst_job_step(job, &progress, &error), &error);
+        nst_job_destroy(job);
+        assert_int_equal(make_job(*state, network, &settings, &hills, &line, &error), NST_ERROR_NETWORK);
+        assert_non_null(strstr(error.message, "style 1 has 400 x 3 pixels"));
+        nst_picture stripes = make_stripes(64, 64);
+        pictures.styles = &stripes;
+        check(nst_job_create(*state, network, &settings, &pictures, &job, &error), &error);
+        assert_null(nst_job_note(job));
+        nst_job_destroy(job);
+        nst_picture_free(&stripes);
+    }
+    nst_picture_free(&hills);
+    nst_picture_free(&band);
+    nst_picture_free(&line);
+    random_network_free(network);
+}
+
 /* The number behind these words of a message, 0 if they are not there. */
 static int number_behind(const char *words, const char *message) {
     const char *at = strstr(message, words);
@@ -259,6 +322,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_small_pictures_are_refused),
         cmocka_unit_test(narrow_styles_at_small_scales),
+        cmocka_unit_test(narrow_contents_are_told_the_size_that_works),
+        cmocka_unit_test(narrow_styles_are_scaled_less),
         cmocka_unit_test(what_does_not_fit_names_the_largest_size_that_does),
         cmocka_unit_test(overflowing_networks_end_in_an_error),
         cmocka_unit_test(pictures_that_hold_no_numbers_end_in_an_error),
