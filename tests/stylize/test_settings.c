@@ -1,6 +1,7 @@
-/* test_settings.c: the presets (stylize/settings.c). */
-#include "nst.h"
+/* test_settings.c: the presets (stylize/recipe.c), and what a job can be made with (stylize/settings.c). */
+#include "stylize/settings.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -59,11 +60,118 @@ static void an_unknown_preset_suggests_the_nearest(void **state) {
     assert_int_equal(nst_settings_init(&settings, "", &error), NST_ERROR_ARGUMENT);
 }
 
+static void presets_can_be_listed(void **state) {
+    (void)state;
+    nst_preset preset;
+    nst_settings settings;
+    int count = 0;
+    for (; nst_preset_at(count, &preset); ++count) {
+        assert_int_equal(nst_settings_init(&settings, preset.name, NULL), NST_OK);
+        assert_string_equal(settings.preset, preset.name);
+        assert_true(preset.summary[0]);
+    }
+    assert_true(count >= 2);
+    assert_false(nst_preset_at(count, &preset) || nst_preset_at(count + 100, &preset));
+    assert_true(nst_preset_at(0, &preset));
+    assert_string_equal(preset.name, "gram");
+}
+
+/* ---- Limits ------------------------------------------------------------------------------------------------------ */
+
+static nst_status check_settings(const nst_settings *settings) {
+    nst_picture picture = {0};
+    const nst_job_pictures pictures = {.content = &picture, .styles = &picture, .style_count = 1};
+    nst_error error;
+    return settings_check(settings, &pictures, &error);
+}
+
+static nst_settings gram_settings(void) {
+    nst_settings settings;
+    assert_int_equal(nst_settings_init(&settings, "gram", NULL), NST_OK);
+    assert_int_equal(check_settings(&settings), NST_OK);
+    return settings;
+}
+
+/* The number at `field` of the settings from `least` to `most`, and no further. */
+static void check_integer(nst_settings *settings, int *field, int least, int most) {
+    const int before = *field;
+    const struct {
+        int value;
+        nst_status status;
+    } cases[] = {{least, NST_OK},
+                 {most, NST_OK},
+                 {least - 1, NST_ERROR_ARGUMENT},
+                 {most + 1, NST_ERROR_ARGUMENT},
+                 {before, NST_OK}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        *field = cases[i].value;
+        assert_int_equal(check_settings(settings), cases[i].status);
+    }
+}
+
+static void check_weight(nst_settings *settings, double *field) {
+    const double before = *field, bad[] = {-1, -1e-9, NAN, INFINITY};
+    *field = 0;
+    assert_int_equal(check_settings(settings), NST_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        *field = bad[i];
+        assert_int_equal(check_settings(settings), NST_ERROR_ARGUMENT);
+    }
+    *field = before;
+}
+
+static void numbers_have_limits(void **state) {
+    (void)state;
+    nst_settings settings = gram_settings();
+    check_integer(&settings, &settings.size_px, 1, NST_MAX_SIZE_PX);
+    check_integer(&settings, &settings.scale_count, 0, NST_MAX_SCALES);
+    check_integer(&settings, &settings.history, 1, NST_MAX_HISTORY);
+    check_integer(&settings, &settings.iteration_count, 1, NST_MAX_SCALES);
+    for (int i = 0; i < settings.iteration_count; ++i) {
+        check_integer(&settings, &settings.iterations[i], 0, NST_MAX_ITERATIONS);
+    }
+    settings.iterations[settings.iteration_count] = -1; /* not in use */
+    assert_int_equal(check_settings(&settings), NST_OK);
+    settings.style_scale = NST_MIN_STYLE_SCALE;
+    assert_int_equal(check_settings(&settings), NST_OK);
+    settings.style_scale = NST_MAX_STYLE_SCALE;
+    assert_int_equal(check_settings(&settings), NST_OK);
+    settings.style_scale = nextafter(NST_MAX_STYLE_SCALE, INFINITY);
+    assert_int_equal(check_settings(&settings), NST_ERROR_ARGUMENT);
+    settings.style_scale = nextafter(NST_MIN_STYLE_SCALE, 0);
+    assert_int_equal(check_settings(&settings), NST_ERROR_ARGUMENT);
+}
+
+static void weights_are_not_negative(void **state) {
+    (void)state;
+    nst_settings settings = gram_settings();
+    check_weight(&settings, &settings.content_weight);
+    check_weight(&settings, &settings.style_weight);
+    check_weight(&settings, &settings.tv_weight);
+    check_weight(&settings, &settings.learning_rate);
+    check_weight(&settings, &settings.content_layers.layers[0].weight);
+    check_weight(&settings, &settings.style_layers.layers[settings.style_layers.count - 1].weight);
+    settings.style_layers.layers[settings.style_layers.count].weight = -1; /* not in use */
+    assert_int_equal(check_settings(&settings), NST_OK);
+    settings.style_blend_count = 1;
+    settings.style_blend[0] = 2;
+    settings.style_blend[1] = -1; /* not in use */
+    assert_int_equal(check_settings(&settings), NST_OK);
+    settings.style_blend[0] = 0; /* the sum */
+    assert_int_equal(check_settings(&settings), NST_ERROR_ARGUMENT);
+    settings.style_blend[0] = 1;
+    settings.style_blend_count = 2; /* of one style */
+    assert_int_equal(check_settings(&settings), NST_ERROR_ARGUMENT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_is_normalized_and_bounded_in_scales),
         cmocka_unit_test(neural_style_has_the_peers_constants),
         cmocka_unit_test(an_unknown_preset_suggests_the_nearest),
+        cmocka_unit_test(presets_can_be_listed),
+        cmocka_unit_test(numbers_have_limits),
+        cmocka_unit_test(weights_are_not_negative),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
