@@ -275,6 +275,13 @@ static int count_of(const char *text, const char *part) {
     return count;
 }
 
+/* Also where there is nothing to be drawn. */
+static void expect_numbers_only(const char *page) {
+    static const char *const others[] = {"nan\"", "inf\""};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_null(strstr(page, others[i]));
+}
+
 static void test_compare(void **state) {
     (void)state;
     write_changed("b.json");
@@ -297,6 +304,7 @@ static void test_compare(void **state) {
         assert_int_equal(count_of(page, pairs[i][0]), count_of(page, pairs[i][1]));
     assert_int_equal(count_of(page, "<svg"), 4); /* times, shares, the layers of two sizes */
     assert_non_null(strstr(page, ">wrong<"));
+    expect_numbers_only(page);
     free(page);
 }
 
@@ -326,6 +334,10 @@ static void test_foreign_files(void **state) {
         "\"size_px\": -1, \"ms\": \"fast\", \"layers\": 5}, null], \"memory_bytes\": 1e99}]}";
     fixture_write_file("nonsense.json", nonsense, strlen(nonsense));
     run_well("bench compare nonsense.json a.json --html nonsense.html");
+    char *page = fixture_read_file("nonsense.html", NULL);
+    assert_non_null(page);
+    expect_numbers_only(page);
+    free(page);
     const struct outcome *outcome = program_run("bench compare a.json missing.json", NULL);
     assert_int_equal(outcome->status, 1);
     assert_one_error_line("missing.json", outcome->err);
