@@ -91,6 +91,39 @@ static void agrees_with_pil(void **state) {
     nst_picture_free(&source);
 }
 
+/* The three filters (Duff; Keys 1981 with a = -1/2; Duchon 1979), at a distance in pixels of the source. */
+static double filter_at(enum resize_filter filter, double x) {
+    const double pi = 3.14159265358979323846;
+    x = fabs(x);
+    if (filter == RESIZE_TRIANGLE)
+        return fmax(0, 1 - x);
+    if (filter == RESIZE_CUBIC)
+        return x < 1 ? 1.5 * x * x * x - 2.5 * x * x + 1 : x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2 : 0;
+    return x == 0 ? 1 : x < 3 ? 3 * sin(pi * x) * sin(pi * x / 3) / (pi * pi * x * x) : 0;
+}
+
+/* Enlarged much, a single pixel shows the filter's whole shape. */
+static void enlarging_shows_the_filter(void **state) {
+    (void)state;
+    enum { SIZE = 15, MIDDLE = 7, TIMES = 5 };
+    nst_picture source, result;
+    assert_int_equal(picture_create(SIZE, 1, 3, &source, NULL), NST_OK);
+    for (int i = 0; i < 3 * SIZE; i++)
+        source.values[i] = i / 3 == MIDDLE ? 0.75f : 0.5f;
+    for (int filter = RESIZE_TRIANGLE; filter <= RESIZE_LANCZOS3; filter++) {
+        assert_int_equal(picture_resize(&source, TIMES * SIZE, 1, (enum resize_filter)filter, &result, NULL), NST_OK);
+        for (int i = 0; i < TIMES * SIZE; i++) {
+            double place = (i + 0.5) / TIMES - 0.5, sum = 0;
+            for (int k = 0; k < SIZE; k++)
+                sum += filter_at((enum resize_filter)filter, place - k);
+            double expected = 0.5 + 0.25 * filter_at((enum resize_filter)filter, place - MIDDLE) / sum;
+            assert_true(fabs((double)result.values[3 * i] - expected) < 1e-5);
+        }
+        nst_picture_free(&result);
+    }
+    nst_picture_free(&source);
+}
+
 static const int sizes[][2] = {{1, 1}, {3, 5}, {17, 31}, {64, 2}, {100, 77}};
 #define SIZE_COUNT (sizeof sizes / sizeof *sizes)
 
@@ -318,6 +351,7 @@ static void fits_the_longer_side(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_pil),
+        cmocka_unit_test(enlarging_shows_the_filter),
         cmocka_unit_test(constants_stay_constant),
         cmocka_unit_test(the_mean_is_kept),
         cmocka_unit_test(reducing_does_not_alias),
