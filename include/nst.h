@@ -275,6 +275,7 @@ typedef struct nst_preset {
     const char *name;
     const char *summary; /* half a line */
     const char *network; /* by name, the only one with which the preset is exact; NULL: any */
+    int phases;          /* how often the last scale is run through, each time with its own number of iterations */
 } nst_preset;
 
 /* The preset of that place in the list, the default one first: "gram", nst's own. False behind the last. */

@@ -165,10 +165,10 @@ static nst_status check_together(const struct arguments *arguments, const struct
         return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected a number above 0 among them, found none");
     }
     if (arguments_text(arguments, "iterations") && settings->iteration_count > 1 && settings->scale_count &&
-        settings->iteration_count != settings->scale_count) {
+        settings->iteration_count != settings->scale_count + preset_of(settings).phases - 1) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "--iterations: expected one number or one for each of the %d scales, found %d",
-                    settings->scale_count, settings->iteration_count);
+                    settings->scale_count + preset_of(settings).phases - 1, settings->iteration_count);
     }
     if (options->log && options->output && strcmp(options->log, options->output) == 0) {
         return fail(error, NST_ERROR_ARGUMENT, "--log and --output: expected two files, found the same name twice");
@@ -187,10 +187,12 @@ nst_status stylize_options_read(const struct arguments *arguments, struct styliz
     if (!status) { /* what "default" stands for is recorded, since it may change */
         options->preset = preset_of(&options->settings).name;
     }
-    /* A number of iterations for each scale says how many scales there are. */
+    /* A number of iterations for each scale, and for each further run through the last one, says how many scales there
+     * are. */
+    int repeats = status ? 0 : preset_of(&options->settings).phases - 1;
     if (!status && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
-        options->settings.iteration_count > 1) {
-        options->settings.scale_count = options->settings.iteration_count;
+        options->settings.iteration_count > 1 + repeats) {
+        options->settings.scale_count = options->settings.iteration_count - repeats;
     }
     if (!status) {
         status = read_init(options, error);

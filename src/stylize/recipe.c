@@ -184,8 +184,8 @@ static const struct recipe builtin_recipes[] = {
         .defaults = {.preset = "neighbors",
                      .size_px = 512,
                      .scale_count = 0,
-                     .iterations = {200},
-                     .iteration_count = 1,
+                     .iterations = {200, 200, 200, 150},
+                     .iteration_count = 4,
                      .optimizer = NST_AUTO,
                      .history = 20,
                      .init = NST_INIT_CONTENT,
@@ -281,7 +281,10 @@ bool nst_preset_at(int index, nst_preset *preset) {
     for (int i = 0; i < index && row->name; ++i) {
         ++row;
     }
-    *preset = (nst_preset){.name = row->name, .summary = row->summary, .network = row->network};
+    *preset = (nst_preset){.name = row->name,
+                           .summary = row->summary,
+                           .network = row->network,
+                           .phases = row->phases > 1 ? row->phases : 1};
     return row->name != NULL;
 }
 
