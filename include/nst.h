@@ -364,13 +364,28 @@ typedef struct nst_layer_distance {
 } nst_layer_distance;
 
 /* How far a picture is from the style and from the content that it should have. F are the features of a layer as a
- * matrix, channels x pixels, G = F F^T / pixels its Gram matrix, and * marks those of the style or the content:
- *     style    |G - G*|^2 / |G*|^2        content    |F - F*|^2 / |F*|^2 */
+ * matrix, channels x pixels, G = F F^T / pixels its Gram matrix, m their mean over the pixels and V their covariance, and
+ * * marks those of the style or the content:
+ *     style        |G - G*|^2 / |G*|^2        content    |F - F*|^2 / |F*|^2
+ *     wasserstein  at the style layers, the squared Wasserstein-2 distance of normal distributions, relative to the mean
+ *                  squared length of the style's features:
+ *                  (|m - m*|^2 + tr(V + V* - 2 (V*^(1/2) V V*^(1/2))^(1/2))) / (|m*|^2 + tr V*)
+ *                  with the roots of 12 steps of Newton and Schulz, as Katherine Crowson's style-transfer-pytorch has it
+ *     structure    the content's feature structure (CFSD, Chung et al. 2024): mean over the pixels i of relu3_1 of
+ *                  KL(p*[i] | p[i]), p[i] = softmax over j of F[i] . F[j] / channels, features being scaled by the ratio
+ *                  of torchvision's input scale and the network's; NAN where there is no such layer
+ *     patches      at relu3_1 and relu4_1: mean over the picture's positions of the least cosine distance to any position
+ *                  of the style turned by 0, 90, 180 and 270 degrees, features of both less their means; both pictures
+ *                  resized to 384 pixels on the longer side, maximum pooling. Their mean is NAN where there is neither
+ *                  layer. */
 typedef struct nst_judgment {
     int width, height;     /* of the picture */
     double style, content; /* means over the layers */
-    int style_count, content_count;
+    double wasserstein, structure, patches;
+    int style_count, content_count, patch_count;
     nst_layer_distance style_layers[NST_MAX_LAYERS], content_layers[NST_MAX_LAYERS];
+    nst_layer_distance wasserstein_layers[NST_MAX_LAYERS]; /* style_count of them */
+    nst_layer_distance patch_layers[2];
 } nst_judgment;
 
 typedef struct nst_judge_pictures {

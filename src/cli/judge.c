@@ -7,6 +7,8 @@
 #include "cli/table.h"
 #include "support/error.h"
 
+#include <math.h>
+
 struct judge_options {
     nst_settings settings;
     const char *content, *style;
@@ -59,6 +61,13 @@ static void print_text(const nst_judgment *judgment) {
     table_begin(&table, "<|<layer|distance");
     add_rows(&table, "style", judgment->style, judgment->style_layers, judgment->style_count);
     add_rows(&table, "content", judgment->content, judgment->content_layers, judgment->content_count);
+    add_rows(&table, "wasserstein", judgment->wasserstein, judgment->wasserstein_layers, judgment->style_count);
+    if (isfinite(judgment->structure)) {
+        add_rows(&table, "structure", judgment->structure, NULL, 0);
+    }
+    if (judgment->patch_count > 0) {
+        add_rows(&table, "patches", judgment->patches, judgment->patch_layers, judgment->patch_count);
+    }
     table_print_text(&table, 0, stdout);
     table_free(&table);
 }
@@ -80,6 +89,15 @@ static nst_status print_judgment_json(const char *picture, const struct judge_op
                   text_json(nst_network_name(network)), "network_sha256", nst_network_sha256(network), "style",
                   distance_json(judgment->style, judgment->style_layers, judgment->style_count), "content",
                   distance_json(judgment->content, judgment->content_layers, judgment->content_count));
+    json_object_set_new(whole, "wasserstein",
+                        distance_json(judgment->wasserstein, judgment->wasserstein_layers, judgment->style_count));
+    if (isfinite(judgment->structure)) {
+        json_object_set_new(whole, "structure", json_pack("{s:o}", "distance", real_json(judgment->structure)));
+    }
+    if (judgment->patch_count > 0) {
+        json_object_set_new(whole, "patches",
+                            distance_json(judgment->patches, judgment->patch_layers, judgment->patch_count));
+    }
     return print_json(whole, "the distances", stdout, error);
 }
 
@@ -154,6 +172,9 @@ const struct command command_judge = {
         "The picture is judged at its own size, by the features of the network; 0 is the same, 1 is far away.\n"
         "  style     |G - G*|^2 / |G*|^2 of the Gram matrices at relu1_1 to relu5_1, and their mean\n"
         "  content   |F - F*|^2 / |F*|^2 of the features at relu4_2\n"
+        "  wasserstein  squared Wasserstein-2 distance of means and covariances at the style layers, relative\n"
+        "  structure    divergence of the self-similarities at relu3_1 from the content's (CFSD)\n"
+        "  patches      mean cosine distance to the nearest position of the style, turned four ways, at 384 pixels\n"
         "* marks the style at the size that it has when such a picture is made, or the content at the picture's\n"
         "size. Distances can be compared between pictures judged with the same network at the same size.",
     .table = &judge_table,

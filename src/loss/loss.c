@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const struct loss_methods *const builtin_losses[] = {
-    &content_loss, &gram_loss, &total_variation_loss, &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss, NULL,
+    &content_loss,    &gram_loss, &total_variation_loss, &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss,
+    &similarity_loss, NULL,
 };
 
 const struct loss_methods *const *loss_table(const nst_context *context) {

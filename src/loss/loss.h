@@ -35,6 +35,7 @@ struct loss_options {
     int power;             /* total variation: 1 or 2 */
     bool nine_points;      /* total variation: with the neighbors at the corners, a mean */
     bool mean;             /* total variation: a mean over the image in 0..1; else a sum over it in 0..255 */
+    double feature_scale;  /* self-similarity: features count so many times */
     int match_every;       /* nearest neighbors by layer: evaluations from one matching to the next */
     uint64_t seed;         /* of what is chosen at random */
 };

@@ -3,12 +3,16 @@
 #include "nst.h"
 
 #include "evaluate/evaluation.h"
+#include "stylize/judge.h"
 #include "stylize/recipe.h"
 #include "stylize/scales.h"
 #include "stylize/settings.h"
 #include "stylize/transfer.h"
 #include "support/error.h"
 #include "support/text.h"
+#include "weights/network.h"
+
+#include <math.h>
 
 struct judge {
     nst_context *context;
@@ -23,8 +27,9 @@ static const struct recipe distances = {
     .name = "distances",
     .filter = RESIZE_LANCZOS3,
     .losses = {{.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}},
-               {.kind = "gram", .group = RECIPE_STYLE, .options = {.relative = true}}},
-    .loss_count = 2,
+               {.kind = "gram", .group = RECIPE_STYLE, .options = {.relative = true}},
+               {.kind = "wasserstein", .group = RECIPE_STYLE, .options = {.relative = true}}},
+    .loss_count = 3,
 };
 
 /* Settings with which the loss of each layer is its distance. */
@@ -44,6 +49,22 @@ static nst_settings judging_settings(const nst_settings *settings) {
         judging.style_layers.layers[i].weight = 1;
     }
     return judging;
+}
+
+/* One more term, if the network has the layer. */
+static void add_structure(const nst_network *network, struct objective_spec *spec) {
+    static const char layer[] = "relu3_1";
+    if (network_find_layer(network, layer) < 0) {
+        return;
+    }
+    struct objective_term *term = &spec->terms[spec->term_count++];
+    *term = (struct objective_term){.group = "structure",
+                                    .name = "relu3_1",
+                                    .loss = {.kind = "self-similarity",
+                                             .layers = {layer},
+                                             .layer_count = 1,
+                                             .weight = 1,
+                                             .options = {.feature_scale = recipe_feature_scale(network)}}};
 }
 
 static nst_status check_size(const struct judge *judge, const char *whose, struct image_size size, nst_error *error) {
@@ -115,6 +136,7 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
         return status;
     }
     recipe_objective(&distances, &judging, &spec);
+    add_structure(network, &spec);
     const nst_picture *picture = pictures->picture;
     int size_px = picture->width > picture->height ? picture->width : picture->height;
     struct judge judge = {
@@ -136,9 +158,13 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
                                    .style_count = style_count};
         judgment->content = copy_distances(losses, content_count, judgment->content_layers);
         judgment->style = copy_distances(losses + content_count, style_count, judgment->style_layers);
+        losses += content_count + style_count;
+        judgment->wasserstein = copy_distances(losses, style_count, judgment->wasserstein_layers);
+        bool has_structure = loss_count > content_count + 2 * style_count;
+        judgment->structure = has_structure ? losses[style_count].loss : NAN;
     }
     evaluation_free(judge.evaluation);
     plan_free(&judge.plan, context);
     objective_destroy(judge.objective);
-    return status;
+    return status ? status : judge_patches(context, network, pictures, judgment, error);
 }

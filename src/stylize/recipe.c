@@ -210,7 +210,7 @@ static const struct recipe builtin_recipes[] = {
                    {.kind = "wasserstein", .group = RECIPE_STYLE, .options = {.epsilon = 1e-4}},
                    {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.nine_points = true}}},
         .loss_count = 3,
-        .input_scale = (1 / 0.229 + 1 / 0.224 + 1 / 0.225) / 3 / 255,
+        .scales_features = true,
         .replicates_border = true,
         .divides_layer_weights = true,
         .average_decay = 0.99,
@@ -356,10 +356,15 @@ void recipe_objective(const struct recipe *recipe, const nst_settings *settings,
     }
 }
 
-/* Losses are squares of features. */
-static void count_features_as(double input_scale, const nst_network *network, struct objective_spec *spec) {
+double recipe_feature_scale(const nst_network *network) {
+    const double torchvision = (1 / 0.229 + 1 / 0.224 + 1 / 0.225) / 3 / 255;
     const float *scale = network->input.scale;
-    double factor = input_scale / (((double)scale[0] + scale[1] + scale[2]) / 3), square = factor * factor;
+    return torchvision / (((double)scale[0] + scale[1] + scale[2]) / 3);
+}
+
+/* Losses are squares of features. */
+static void scale_features(const nst_network *network, struct objective_spec *spec) {
+    double factor = recipe_feature_scale(network), square = factor * factor;
     for (int i = 0; i < spec->term_count; ++i) {
         struct loss_spec *loss = &spec->terms[i].loss;
         if (loss->layer_count > 0) {
@@ -380,8 +385,8 @@ nst_status recipe_create_objective(nst_context *context, const nst_network *netw
         return status;
     }
     recipe_objective(recipe, settings, &spec);
-    if (recipe->input_scale > 0) {
-        count_features_as(recipe->input_scale, network, &spec);
+    if (recipe->scales_features) {
+        scale_features(network, &spec);
     }
     spec.engine = engine;
     return objective_create(context, network, &spec, objective, error);

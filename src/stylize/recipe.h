@@ -54,10 +54,7 @@ struct recipe {
     /* What is minimized. */
     struct recipe_loss losses[RECIPE_MOST_LOSSES];
     int loss_count;
-    /* Features count as those of a network whose input has this scale (mean of weights/network.h's scale), which is the
-     * only one for which weights and epsilons of losses that are not relative mean what they are meant to; 0: as they
-     * are. */
-    double input_scale;
+    bool scales_features;       /* by recipe_feature_scale, since weights and epsilons are those for such a network */
     bool replicates_border;     /* see objective_spec */
     bool divides_layer_weights; /* the weights of a group's layers are divided by their sum */
     double least_loss;          /* relative to the sum of the weights: what is below is rounding noise */
@@ -84,6 +81,10 @@ void recipe_objective(const struct recipe *recipe, const nst_settings *settings,
 nst_status recipe_create_objective(nst_context *context, const nst_network *network, const nst_settings *settings,
                                    const struct convolution_engine *engine, struct objective **objective,
                                    nst_error *error);
+
+/* What the features of a network are multiplied by to be as large as those of one for torchvision's input, as far as that
+ * depends on the input's scale. */
+double recipe_feature_scale(const nst_network *network);
 
 /* The optimizer that the settings ask for. */
 struct optimizer_settings recipe_optimizer_settings(const struct recipe *recipe, const nst_settings *settings);

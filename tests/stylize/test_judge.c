@@ -64,6 +64,13 @@ static void check_distances(nst_context *context, nst_picture style) {
         sum += losses[1 + i];
     }
     assert_close("style", judgment.style, sum, 5e-5);
+    sum = 0;
+    for (int i = 0; i < 3; ++i) {
+        assert_string_equal(judgment.wasserstein_layers[i].name, settings.style_layers.layers[i].name);
+        assert_true(judgment.wasserstein_layers[i].distance > 0 && judgment.wasserstein_layers[i].distance < 10);
+        sum += judgment.wasserstein_layers[i].distance / 3;
+    }
+    assert_close("wasserstein", judgment.wasserstein, sum, 1e-12);
 
     reference_objective_free(&reference);
     for (int i = 0; i < 3; ++i) {
