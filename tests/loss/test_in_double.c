@@ -90,6 +90,32 @@ static void all_kinds_agree(void **state) {
     }
 }
 
+/* Total variation of nine points, which is of an image in 0..1, and its slopes from differences: it is quadratic. */
+static void nine_points_agree(void **state) {
+    enum { HEIGHT = 5, WIDTH = 7, COUNT = 3 * HEIGHT * WIDTH };
+    const struct loss_options options = {.nine_points = true};
+    float *values = random_uniform_array(1, COUNT, 0, 1);
+    double *unit = to_doubles(values, COUNT), image[COUNT], got[COUNT];
+    for (int i = 0; i < COUNT; ++i) {
+        image[i] = 255 * unit[i];
+    }
+    const struct loss_reference in = {.channels = 3, .height = HEIGHT, .width = WIDTH, .map = image};
+    double loss = loss_find(*state, "total variation")->reference(&options, &in, got);
+    assert_close("nine points", loss, reference_tv_nine_loss(unit, HEIGHT, WIDTH, 1), 1e-12);
+    for (int i = 0; i < COUNT; ++i) {
+        const double step = 0.25;
+        double center = unit[i], sums[2];
+        for (int side = 0; side < 2; ++side) {
+            unit[i] = center + (side ? step : -step);
+            sums[side] = reference_tv_nine_loss(unit, HEIGHT, WIDTH, 1);
+        }
+        unit[i] = center;
+        assert_true(fabs(got[i] - (sums[1] - sums[0]) / (2 * 255 * step)) <= 1e-9 * loss);
+    }
+    free(values);
+    free(unit);
+}
+
 static void nothing_has_no_weight(void **state) {
     (void)state;
     assert_true(loss_one_over(0.25) == 4);
@@ -97,6 +123,7 @@ static void nothing_has_no_weight(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds_agree), cmocka_unit_test(nothing_has_no_weight)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds_agree), cmocka_unit_test(nine_points_agree),
+                                       cmocka_unit_test(nothing_has_no_weight)};
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

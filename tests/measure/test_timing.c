@@ -76,6 +76,20 @@ static void test_short_work(void **state) {
     assert_true(is_quiet);
 }
 
+/* Of 10, 10 and 100 ms the quartiles are 10 and 55: the spread is 4.5 times the median. */
+static void test_spread(void **state) {
+    (void)state;
+    bool is_quiet = false;
+    for (int tries = 0; tries < 10 && !is_quiet; ++tries) {
+        struct work work = {.ms = 10, .slows = 4};
+        struct timing timing;
+        assert_int_equal(timing_measure(run, &work, 0.001, &timing, NULL), NST_OK);
+        assert_int_equal(timing.samples, 3);
+        is_quiet = timing.spread_percent > 300 && timing.spread_percent < 500;
+    }
+    assert_true(is_quiet);
+}
+
 static void test_failure(void **state) {
     (void)state;
     for (int call = 1; call <= 3; ++call) {
@@ -90,10 +104,8 @@ static void test_failure(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_median),
-        cmocka_unit_test(test_least_samples),
-        cmocka_unit_test(test_short_work),
-        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_median), cmocka_unit_test(test_least_samples), cmocka_unit_test(test_short_work),
+        cmocka_unit_test(test_spread), cmocka_unit_test(test_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
