@@ -45,10 +45,11 @@ SUITES_OF = {
     "cl": ("network", "loss", "optimizer"),
     "src/support": ("support", "image", "device"),
     "src/network": ("network", "device"),
+    "src/loss": ("loss", "evaluate"),
     "src/evaluate": ("evaluate", "stylize"),
     "src/measure": ("measure", "cli"),
-    "src/check": ("cli",),
-    "src/tune": ("cli",),
+    "src/check": ("check", "cli"),
+    "src/tune": ("tune", "cli"),
     "src/bench": ("cli",),
 }
 # Their suites need no device, and run with sanitizers.

@@ -82,6 +82,8 @@ static void check_sizes(nst_context *context, const char *kind) {
             check_loss(context, kind, size, planned);
         }
     }
+    /* A quarter of a short side is one position. */
+    check_loss(context, kind, (struct map_size){5, 3, 9, false}, (struct image_size){3, 9});
     /* A plan for larger pictures has room for smaller ones. */
     check_loss(context, kind, sizes[1], (struct image_size){40, 37});
     check_loss(context, kind, sizes[1], (struct image_size){140, 90});
