@@ -17,7 +17,7 @@ device are built with sanitizers, as in .ci/run. Needs git, CMake, what the test
     --only TEXT    only lines that hold it, such as NULL
     --slowest S    suites that take longer than S seconds are left out [60]
     --jobs N       processes of a build [all processors]
-    --again        tries the survivors once more, after tests were added
+    --again        tries the survivors once more, and nothing else, after tests were added
     --report       only prints what is known
     --work FOLDER  where the copy and the results are kept [$XDG_CACHE_HOME/nst/mutate, else ~/.cache/nst/mutate]
 
@@ -367,11 +367,11 @@ class Results:
 def try_folder(folder, arguments, equal, results):
     tried, trial = 0, None
     for mutant in draw_mutants(pathlib.Path(arguments.work) / "tree", folder, arguments):
-        if tried == arguments.count:
+        if tried == arguments.count and not arguments.again:
             break
         verdict = results.verdict(mutant)
         listed = (mutant.file, mutant.before, mutant.after) in equal
-        if not listed and (verdict is None or verdict == "survived" and arguments.again):
+        if not listed and verdict == ("survived" if arguments.again else None):
             trial = trial or Trial(room_of(folder), arguments)
             started = time.monotonic()
             verdict, by = trial.verdict(mutant)
