@@ -1,4 +1,5 @@
 /* test_settings.c: the presets (stylize/recipe.c), and what a job can be made with (stylize/settings.c). */
+#include "stylize/recipe.h"
 #include "stylize/settings.h"
 
 #include <math.h>
@@ -45,6 +46,23 @@ static void neural_style_has_the_peers_constants(void **state) {
         assert_string_equal(settings.style_layers.layers[i].name, styles[i]);
         assert_true(settings.style_layers.layers[i].weight == 1);
     }
+}
+
+/* Adam's step is 0.002 of an image in 0..1 (Kolkin et al.), unless another is given. */
+static void the_step_of_neighbors_can_be_changed(void **state) {
+    (void)state;
+    nst_settings settings;
+    const struct recipe *recipe;
+    assert_int_equal(nst_settings_init(&settings, "neighbors", NULL), NST_OK);
+    assert_int_equal(recipe_find(recipe_table(NULL), settings.preset, &recipe, NULL), NST_OK);
+    settings.history = 7;
+    struct optimizer_settings chosen = recipe_optimizer_settings(recipe, &settings);
+    assert_int_equal(chosen.kind, NST_ADAM);
+    assert_int_equal(chosen.history, 7);
+    assert_true(fabs(chosen.learning_rate - 0.002 * 255) < 1e-12);
+    assert_true(chosen.beta1 == 0.9 && chosen.beta2 == 0.999 && chosen.epsilon == 1e-8);
+    settings.learning_rate = 3;
+    assert_true(recipe_optimizer_settings(recipe, &settings).learning_rate == 3);
 }
 
 static void an_unknown_preset_suggests_the_nearest(void **state) {
@@ -168,6 +186,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_is_normalized_and_bounded_in_scales),
         cmocka_unit_test(neural_style_has_the_peers_constants),
+        cmocka_unit_test(the_step_of_neighbors_can_be_changed),
         cmocka_unit_test(an_unknown_preset_suggests_the_nearest),
         cmocka_unit_test(presets_can_be_listed),
         cmocka_unit_test(numbers_have_limits),

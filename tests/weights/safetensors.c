@@ -131,6 +131,8 @@ static void test_bad_files(void **state) {
     assert_open_fails(write_text("empty.safetensors", ""), NULL, NST_ERROR_FORMAT, "is empty");
     assert_open_fails(write_text("text.safetensors", "hello, this is no network"), NULL, NST_ERROR_FORMAT,
                       "is not a network");
+    assert_open_fails(write_text("json.safetensors", "// ~ ~~~{\"text\": true, \"header\": false}"), NULL,
+                      NST_ERROR_FORMAT, "is not a network");
     assert_open_fails(write_bytes("huge.safetensors", huge, sizeof huge), NULL, NST_ERROR_FORMAT, "header of");
     assert_open_fails(write_bytes("longer.safetensors", longer, sizeof longer), NULL, NST_ERROR_FORMAT, "truncated");
     assert_open_fails("/dev/null.d/x", NULL, NST_ERROR_FILE, "cannot open");
