@@ -90,7 +90,8 @@ static nst_status make_noise(struct side *side, uint64_t seed, nst_error *error)
 
 /* One noise is the style, another the content. */
 static nst_status set_targets(struct side *side, nst_error *error) {
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
+                             style = {.picture = LOSS_STYLE, .share = 1};
     nst_status status = evaluation_begin_targets(side->evaluation, 0, error);
     status = status ? status : make_noise(side, 1, error);
     status = status ? status : evaluation_add_target(side->evaluation, &style, side->size, error);

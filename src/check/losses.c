@@ -168,7 +168,8 @@ static nst_status make_map(struct fixture *fixture, uint64_t seed, double most, 
 
 /* The targets come from other noise; the style's is darker, so that the statistics differ too. */
 static nst_status set_targets(struct fixture *fixture, nst_error *error) {
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1}, survey = {LOSS_SURVEY, 1};
+    const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
+                             style = {.picture = LOSS_STYLE, .share = 1}, survey = {.picture = LOSS_SURVEY, .share = 1};
     nst_status status = loss_target_begin(fixture->run, error);
     struct loss_map at;
     status = status ? status : make_map(fixture, 6, 200, fixture->style, error);

@@ -17,7 +17,7 @@
 struct gram {
     struct product *product;
     struct convolution *gradient; /* 1x1, weights: the difference of the Gram matrices */
-    cl_kernel blend, difference;
+    cl_kernel blend, difference, weight_pixels;
 };
 
 /* Plan entries, -1 for none. */
@@ -46,6 +46,9 @@ static nst_status create(struct loss *loss, nst_error *error) {
     if (!status) {
         status = kernel_create(loss->context, "job.cl", option, "gram_difference", &gram->difference, error);
     }
+    if (!status) {
+        status = kernel_create(loss->context, "job.cl", option, "weight_pixels", &gram->weight_pixels, error);
+    }
     return status ? status : convolution_create(loss->context, &shape, NULL, NULL, &gram->gradient, error);
 }
 
@@ -55,6 +58,7 @@ static void destroy(struct loss *loss) {
     product_destroy(gram->product);
     kernel_release(&gram->blend);
     kernel_release(&gram->difference);
+    kernel_release(&gram->weight_pixels);
 }
 
 static size_t matrix_elements(const struct loss *loss) {
@@ -124,17 +128,64 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     return product_run(gram->product, &call, error);
 }
 
+/* The mean of a plane over the pixels of the image that a pixel of the map stands for. */
+static double mean_under(const struct loss_map *at, const float *plane, int pixel) {
+    int y = pixel / at->map.width, x = pixel % at->map.width, height = at->image.height, width = at->image.width;
+    int top = y * height / at->map.height, bottom = (y + 1) * height / at->map.height;
+    int left = x * width / at->map.width, right = (x + 1) * width / at->map.width;
+    double sum = 0;
+    for (int row = top; row < bottom; ++row) {
+        for (int column = left; column < right; ++column) {
+            sum += plane[(size_t)row * (size_t)width + (size_t)column];
+        }
+    }
+    return sum / ((double)(bottom - top) * (right - left));
+}
+
+/* Weights the pixels of a style's map by how much of them can be seen, in the map itself, which nothing else needs;
+ * `pixels` becomes the sum of the weights. Waits. */
+static nst_status weight_map(const struct loss_run *run, const struct loss_map *at, const float *visibility,
+                             double *pixels, nst_error *error) {
+    const struct gram *gram = run->loss->state;
+    nst_context *context = run->loss->context;
+    int count = at->map.height * at->map.width;
+    size_t bytes = (size_t)count * sizeof(float);
+    float *roots = malloc(bytes);
+    cl_mem weights = NULL;
+    nst_status status = roots ? buffer_create(context, bytes, "weights of pixels", &weights, error)
+                              : fail_memory(error, bytes, "weights of pixels");
+    *pixels = 0;
+    for (int i = 0; !status && i < count; ++i) {
+        double weight = mean_under(at, visibility, i);
+        *pixels += weight;
+        roots[i] = (float)sqrt(weight);
+    }
+    status = status ? status : buffer_write(context, weights, 0, roots, bytes, error);
+    if (!status) {
+        int vectors = feature_map_vectors(context, &at->map);
+        status = kernel_run(
+            context, gram->weight_pixels, work_range(context, (size_t)vectors),
+            ARGUMENTS(arg_buffer(at->map.values), arg_buffer(weights), arg_int(count), arg_int(vectors)), error);
+    }
+    status = status ? status : context_finish(context, error);
+    buffer_release(context, &weights);
+    free(roots);
+    return status;
+}
+
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
     const struct gram *gram = run->loss->state;
     const struct gram_run *own = run->state;
     nst_context *context = run->loss->context;
-    nst_status status = gather(run, at, error);
+    double pixels = (double)at->map.height * at->map.width;
+    nst_status status = target->visibility ? weight_map(run, at, target->visibility, &pixels, error) : NST_OK;
+    status = status ? status : gather(run, at, error);
     if (status) {
         return status;
     }
     size_t elements = matrix_elements(run->loss);
-    double scale = target->share * map_scale(run, &at->map);
+    double scale = pixels > 0 ? target->share * scale_of(&run->loss->options, at->map.channels, pixels) : 0;
     return kernel_run(context, gram->blend, work_range(context, elements),
                       ARGUMENTS(arg_buffer(buffer_of(run, own->gram)), arg_buffer(buffer_of(run, own->target)),
                                 arg_int((int)elements), arg_float((float)scale), arg_float(rest_of(scale))),

@@ -79,6 +79,8 @@ struct loss_map {
 struct loss_target {
     enum loss_picture picture;
     double share; /* of a style among all of them */
+    /* How much each pixel of the picture can be seen, 0..1, [height][width] on the host; NULL: all of them. */
+    const float *visibility;
 };
 
 /* For the self-test: a map and those of its targets as plain arrays, [channels][height][width]. */

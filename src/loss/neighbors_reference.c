@@ -155,9 +155,10 @@ struct sets {
 static bool read_sets(const struct grid *grid, const struct loss_reference *in, const double *matched,
                       struct sets *sets) {
     sets->slope = calloc((size_t)in->channels, sizeof *sets->slope);
-    return read_vectors(grid, in->style, in->channels, &sets->style) &
-           read_vectors(grid, matched, in->channels, &sets->matched) &
-           read_vectors(grid, in->map, in->channels, &sets->image) & (sets->slope != NULL);
+    bool has_style = read_vectors(grid, in->style, in->channels, &sets->style);
+    bool has_matched = read_vectors(grid, matched, in->channels, &sets->matched);
+    bool has_image = read_vectors(grid, in->map, in->channels, &sets->image);
+    return has_style && has_matched && has_image && sets->slope;
 }
 
 static void free_sets(struct sets *sets) {

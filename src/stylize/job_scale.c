@@ -5,6 +5,7 @@
 #include "support/error.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Resizes a picture and puts it into the image buffer. */
 static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
@@ -76,23 +77,49 @@ static double blend_share(const nst_job *job, int style) {
 /* EXIF's numbers for pictures that lie on their sides or heads. */
 static const int turned_orientations[] = {1, 6, 3, 8};
 
-/* A style at a scale, turned, in the image buffer. */
-static nst_status upload_style(nst_job *job, int style, int turn, struct image_size size, nst_error *error) {
-    if (turn == 0) {
-        return upload(job, &job->styles[style], size, error);
-    }
-    nst_picture turned = {0};
+/* A style at a scale, turned. Free with nst_picture_free. */
+static nst_status make_style(const nst_job *job, int style, int turn, struct image_size size, nst_picture *shown,
+                             nst_error *error) {
     struct image_size before = turn % 2 ? (struct image_size){size.width, size.height} : size;
     struct orientation orientation = {.exif = turned_orientations[turn]};
     nst_status status =
-        picture_resize(&job->styles[style], before.width, before.height, job->recipe->filter, &turned, error);
+        picture_resize(&job->styles[style], before.width, before.height, job->recipe->filter, shown, error);
     if (!status) {
-        status = orientation_apply(&orientation, &turned, error);
+        status = orientation_apply(&orientation, shown, error);
     }
-    if (!status) {
-        status = upload(job, &turned, size, error);
+    if (status) {
+        nst_picture_free(shown);
     }
-    nst_picture_free(&turned);
+    return status;
+}
+
+/* The alpha of a picture as a plane, from malloc; NULL if it is opaque. */
+static nst_status read_visibility(const nst_picture *picture, float **visibility, nst_error *error) {
+    size_t pixels = (size_t)picture->height * (size_t)picture->width;
+    *visibility = NULL;
+    if (picture_is_opaque(picture)) {
+        return NST_OK;
+    }
+    *visibility = malloc(pixels * sizeof **visibility);
+    if (!*visibility) {
+        return fail_memory(error, pixels * sizeof **visibility, "the alpha of a style");
+    }
+    for (size_t i = 0; i < pixels; ++i) {
+        (*visibility)[i] = picture->values[4 * i + 3];
+    }
+    return NST_OK;
+}
+
+static nst_status add_style(nst_job *job, const nst_picture *shown, const struct loss_target *target,
+                            nst_error *error) {
+    struct image_size size = {.height = shown->height, .width = shown->width};
+    struct loss_target seen = *target;
+    float *visibility;
+    nst_status status = read_visibility(shown, &visibility, error);
+    seen.visibility = visibility;
+    status = status ? status : upload(job, shown, size, error);
+    status = status ? status : evaluation_add_target(job->buffers.evaluation, &seen, size, error);
+    free(visibility);
     return status;
 }
 
@@ -102,10 +129,10 @@ static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_
         int style = i / job_style_turns(job), turn = i % job_style_turns(job);
         struct image_size size = job_style_size(job, style, turn, scale->size_px);
         struct loss_target target = {.picture = picture, .share = blend_share(job, style) / job_style_turns(job)};
-        status = upload_style(job, style, turn, size, error);
-        if (!status) {
-            status = evaluation_add_target(job->buffers.evaluation, &target, size, error);
-        }
+        nst_picture shown = {0};
+        status = make_style(job, style, turn, size, &shown, error);
+        status = status ? status : add_style(job, &shown, &target, error);
+        nst_picture_free(&shown);
     }
     return status;
 }

@@ -100,7 +100,8 @@ static nst_status upload(const struct judge *judge, const char *name, const nst_
 
 static nst_status measure(const struct judge *judge, const nst_judge_pictures *pictures, nst_error *error) {
     struct evaluation *evaluation = judge->evaluation;
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
+                             style = {.picture = LOSS_STYLE, .share = 1};
     nst_status status = evaluation_begin_targets(evaluation, 0, error);
     status = status ? status : upload(judge, "content", pictures->content, judge->size, error);
     status = status ? status : evaluation_add_target(evaluation, &content, judge->size, error);

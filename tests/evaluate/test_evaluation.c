@@ -112,13 +112,13 @@ static nst_settings make_settings(const struct objective_case *test, const char 
 static void set_target(nst_context *context, const struct evaluated *on, const struct test_picture *content,
                        const struct test_picture *styles, const double *shares, int style_count) {
     nst_error error;
-    struct loss_target target = {LOSS_CONTENT, 1};
+    struct loss_target target = {.picture = LOSS_CONTENT, .share = 1};
     check(evaluation_begin_targets(on->evaluation, 0, &error), &error);
     put_picture(context, on, content);
     check(evaluation_add_target(on->evaluation, &target, content->size, &error), &error);
     for (int i = 0; i < style_count; ++i) {
         put_picture(context, on, &styles[i]);
-        target = (struct loss_target){LOSS_STYLE, shares[i]};
+        target = (struct loss_target){.picture = LOSS_STYLE, .share = shares[i]};
         check(evaluation_add_target(on->evaluation, &target, styles[i].size, &error), &error);
     }
     check(evaluation_end_targets(on->evaluation, &error), &error);

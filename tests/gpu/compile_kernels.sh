@@ -64,7 +64,7 @@ programs() {
     echo "convolution_direct_gpu.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_direct_gpu.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
-    for file in content gram_tiles input padding pooling samples similarity wasserstein winograd_input; do
+    for file in content gram gram_tiles input padding pooling samples similarity wasserstein winograd_input; do
         echo "$file.cl -DHALF_MAPS=1"
     done
     for epilogue in $epilogues; do

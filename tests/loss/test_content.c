@@ -90,7 +90,8 @@ static void check_model(nst_context *context, bool half, bool relative) {
     struct map_size map_size = {5, 11, 14, half};
     struct loss_spec spec = {
         .kind = "content", .layers = {"relu1_1"}, .layer_count = 1, .weight = 0.5, .options = {.relative = relative}};
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
+                             style = {.picture = LOSS_STYLE, .share = 1};
     struct loss_case test;
     loss_case_open(&test, context, map_size, size, &spec, true);
     double *maps[2];

@@ -28,7 +28,7 @@ static struct loss_map map_of(const struct loss_case *test, struct map_size size
 static void add_target(struct loss_case *test, struct map_size size, enum loss_picture picture) {
     nst_error error;
     struct loss_map at = map_of(test, size);
-    struct loss_target target = {picture, 1};
+    struct loss_target target = {.picture = picture, .share = 1};
     check(loss_target_add(test->run, &at, &target, &error), &error);
 }
 

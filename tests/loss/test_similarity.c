@@ -48,7 +48,8 @@ static void check_size(nst_context *context, struct map_size size, double featur
                                    .layer_count = 1,
                                    .weight = 1.5,
                                    .options = {.feature_scale = feature_scale}};
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
+                             style = {.picture = LOSS_STYLE, .share = 1};
     float *values[] = {random_map(1, size), random_map(2, size)};
     double *doubles[] = {to_doubles(values[0], elements_of(size)), to_doubles(values[1], elements_of(size))};
     cl_mem buffers[] = {upload_map(context, values[0], size), upload_map(context, values[1], size)};

@@ -70,7 +70,8 @@ static void set_target(struct loss_case *test, const struct problem *problem, st
         size.height = i ? (size.height + 1) / 2 : size.height;
         struct given_map picture = give_map(test->context, size, (uint64_t)(10 + 2 * i), problem->dead);
         struct loss_map at = {.map = picture.map};
-        const struct loss_target target = {LOSS_STYLE, shares[i]}, other = {LOSS_CONTENT, 1};
+        const struct loss_target target = {.picture = LOSS_STYLE, .share = shares[i]},
+                                 other = {.picture = LOSS_CONTENT, .share = 1};
         check(loss_target_add(test->run, &at, &target, &error), &error);
         check(loss_target_add(test->run, &at, &other, &error), &error); /* none of its business */
         check(context_finish(test->context, &error), &error);

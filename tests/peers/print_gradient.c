@@ -262,7 +262,8 @@ static nst_status upload(struct run *run, const nst_picture *picture, nst_error 
 }
 
 static nst_status evaluate(struct run *run, nst_error *error) {
-    const struct loss_target content = {LOSS_CONTENT, 1}, style = {LOSS_STYLE, 1};
+    const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
+                             style = {.picture = LOSS_STYLE, .share = 1};
     struct evaluation *evaluation = run->evaluation;
     nst_status status = evaluation_begin_targets(evaluation, 0, error);
     status = status ? status : upload(run, &run->content, error);
