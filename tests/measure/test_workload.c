@@ -5,9 +5,11 @@
 
 #include <cmocka.h>
 
+#include "measure/layer_case.h"
 #include "measure/workload.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int create(void **state) {
@@ -71,6 +73,34 @@ static void test_operations(void **state) {
     assert_true(fabs(workload_gflop(network, 1024) - 4 * gflop) < 1e-6 * gflop);
 }
 
+/* Thirteen forward, and the same in the other order backward. */
+static void test_layers(void **state) {
+    enum { CONVOLUTIONS = 13 };
+    nst_context *context;
+    nst_error error;
+    struct layer_case *cases;
+    int count;
+    const struct workload workload = {.network = *state};
+    assert_int_equal(nst_context_create(NULL, &context, &error), NST_OK);
+    assert_int_equal(layer_cases_list(context, &workload, 512, &cases, &count, &error), NST_OK);
+    assert_int_equal(count, 2 * CONVOLUTIONS);
+    double gflop[2] = {0};
+    for (int i = 0; i < count; ++i) {
+        const struct layer_case *layer = &cases[i], *other = &cases[count - 1 - i];
+        bool backward = i >= CONVOLUTIONS;
+        assert_string_equal(layer->direction, backward ? "backward" : "forward");
+        assert_string_equal(layer->name, other->name);
+        assert_int_equal(layer->shape.in_channels, other->shape.out_channels);
+        assert_true(layer->size.height == other->size.height && layer->size.width == layer->size.height);
+        gflop[backward] += layer_case_gflop(layer);
+    }
+    assert_string_equal(cases[0].name, "conv1_1");
+    assert_int_equal(cases[CONVOLUTIONS - 1].size.height, 32);
+    assert_true(fabs(gflop[0] - 189) < 1 && fabs(gflop[1] - gflop[0]) < 1e-6);
+    free(cases);
+    nst_context_destroy(context);
+}
+
 static void test_losses(void **state) {
     (void)state;
     assert_true(workload_has_style("relu1_1") && !workload_has_style("relu1_2"));
@@ -79,10 +109,8 @@ static void test_losses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_made_up_network),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_made_up_network), cmocka_unit_test(test_sizes),  cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_layers),          cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests(tests, create, destroy);
 }
