@@ -268,7 +268,7 @@ class Build:
         most_bytes = 12 << 30  # a mutant may want endless memory
 
         def limit_memory():
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
             if not self.sanitize:  # sanitizers reserve address space, and have a limit of their own
                 resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
 

@@ -171,6 +171,26 @@ static void full_disk_leaves_the_old_file(void **state) {
     assert_int_equal(folder_count(""), before);
 }
 
+/* Writing fails once, and later writes do not; or the file cannot take its place in the end. */
+static void every_failure_is_told(void **state) {
+    (void)state;
+    struct file_replacement replacement;
+    nst_error error;
+    folder_write("target", "old", 3);
+    int before = folder_count("");
+    assert_int_equal(file_replacement_begin(&replacement, folder_path("target"), NULL), NST_OK);
+    assert_int_equal(fgetc(replacement.stream), EOF); /* it is for writing: an error of the stream */
+    fputs("new", replacement.stream);
+    assert_int_equal(file_replacement_commit(&replacement, &error), NST_ERROR_FILE);
+    expect_content("target", "old");
+
+    assert_int_equal(file_replacement_begin(&replacement, folder_path("taken"), NULL), NST_OK);
+    assert_int_equal(mkdir(folder_path("taken"), 0700), 0);
+    assert_int_equal(file_replacement_commit(&replacement, &error), NST_ERROR_FILE);
+    assert_int_equal(rmdir(folder_path("taken")), 0);
+    assert_int_equal(folder_count(""), before);
+}
+
 static void makes_folders(void **state) {
     (void)state;
     nst_error error;
@@ -198,6 +218,7 @@ int main(void) {
         cmocka_unit_test(keeps_mode_and_link),
         cmocka_unit_test(refuses_targets_that_are_no_files),
         cmocka_unit_test(full_disk_leaves_the_old_file),
+        cmocka_unit_test(every_failure_is_told),
         cmocka_unit_test(makes_folders),
     };
     return cmocka_run_group_tests(tests, folder_create, folder_remove);
