@@ -269,7 +269,7 @@ static void reference_gram(const struct loss_reference *in, const double *map, d
 static double reference(const struct loss_options *options, const struct loss_reference *in, double *gradient) {
     int channels = in->channels, pixels = in->height * in->width, elements = channels * channels;
     double scale = scale_of(options, channels, pixels), loss = 0, squares = 0;
-    double *gram = malloc(2 * (size_t)elements * sizeof *gram), *target = gram + elements;
+    double *gram = calloc(2 * (size_t)elements, sizeof *gram), *target = gram + elements;
     if (!gram) {
         return NAN;
     }
