@@ -361,6 +361,9 @@ static void test_selftest(void **state) {
         assert_true(number(line, "bound") <= (is_half ? 1e-2 : 1e-3));
     }
     assert_true(index > 80 && in_halves > 30);
+    /* Every engine, not only the chosen one; without and with ReLU, mask, and mask and add. */
+    assert_int_equal(count_of(outcome->out, "\"plain, 3 to 64, 17 x 33\""), 4);
+    assert_true(count_of(outcome->out, "\"direct, 3 to 64, 17 x 33\"") >= 4);
     json_decref(whole);
 }
 
