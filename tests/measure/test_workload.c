@@ -65,6 +65,16 @@ static void test_sizes(void **state) {
     assert_int_equal(workload_input_size(network, deepest, 15).height, 0);
 }
 
+/* Without padding less comes out than goes in, on both sides. */
+static void test_unpadded(void **state) {
+    (void)state;
+    struct layer layers[] = {{.kind = LAYER_CONVOLUTION, .kernel_size = 3},
+                             {.kind = LAYER_CONVOLUTION, .kernel_size = 5, .padding = 1}};
+    const nst_network network = {.layers = layers, .layer_count = 2};
+    struct image_size size = workload_input_size(&network, 2, 9);
+    assert_true(size.height == 5 && size.width == 5);
+}
+
 /* 189 GFLOP for the convolutions of the forward pass at 512 x 512, as many back, 13.7 for the Gram terms. */
 static void test_operations(void **state) {
     const nst_network *network = *state;
@@ -97,6 +107,14 @@ static void test_layers(void **state) {
     assert_string_equal(cases[0].name, "conv1_1");
     assert_int_equal(cases[CONVOLUTIONS - 1].size.height, 32);
     assert_true(fabs(gflop[0] - 189) < 1 && fabs(gflop[1] - gflop[0]) < 1e-6);
+    /* The first backward, with all that it needs. */
+    struct layer_run run;
+    const struct layer_case *deepest = &cases[CONVOLUTIONS];
+    struct convolution_choice choice = convolution_choose(context, &deepest->shape, NULL);
+    assert_int_equal(layer_run_create(context, deepest, &choice, &run, &error), NST_OK);
+    assert_true(run.call.input && run.call.mask && run.call.output);
+    assert_int_equal(layer_run_repeat(&run, 2, &error), NST_OK);
+    layer_run_release(&run);
     free(cases);
     nst_context_destroy(context);
 }
@@ -109,8 +127,8 @@ static void test_losses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_made_up_network), cmocka_unit_test(test_sizes),  cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_layers),          cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_made_up_network), cmocka_unit_test(test_sizes),  cmocka_unit_test(test_unpadded),
+        cmocka_unit_test(test_operations),      cmocka_unit_test(test_layers), cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests(tests, create, destroy);
 }
