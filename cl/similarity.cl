@@ -10,7 +10,7 @@
 
 #include "features.h"
 
-enum { ROWS = 4 };
+enum { ROWS = 4 }; /* loops over them are unrolled, so that their sums stay in registers */
 
 /* One row of logarithms: the largest, the sum of exp(a[j] - largest), and that times a[j] - c[j]. */
 struct row {
@@ -29,33 +29,41 @@ __kernel IN_GROUPS void similarity_rows(__global const featureB *map, __global c
     int blocks = sizes.x, positions = sizes.y, first = sizes.z, count = sizes.w;
     FOR_RANGE(group, (count + ROWS - 1) / ROWS) {
         struct row target_rows[ROWS], rows[ROWS];
+#pragma unroll
         for (int r = 0; r < ROWS; ++r) {
             target_rows[r].largest = rows[r].largest = -INFINITY;
             target_rows[r].sum = target_rows[r].cross = rows[r].sum = rows[r].cross = 0.0f;
         }
         for (int j = 0; j < positions; ++j) {
             floatB target_sums[ROWS], sums[ROWS];
+#pragma unroll
             for (int r = 0; r < ROWS; ++r) {
                 target_sums[r] = sums[r] = (floatB)(0.0f);
             }
             for (int block = 0; block < blocks; ++block) {
                 size_t at = (size_t)block * positions;
                 floatB there = LOAD_FEATURES(target + at + j), here = LOAD_FEATURES(map + at + j);
+#pragma unroll
                 for (int r = 0; r < ROWS; ++r) {
                     size_t i = at + min(first + group * ROWS + r, positions - 1);
                     target_sums[r] = fma(there, LOAD_FEATURES(target + i), target_sums[r]);
                     sums[r] = fma(here, LOAD_FEATURES(map + i), sums[r]);
                 }
             }
+#pragma unroll
             for (int r = 0; r < ROWS; ++r) {
                 float a = scale * SUM(target_sums[r]), c = scale * SUM(sums[r]);
                 target_rows[r] = add_logarithm(target_rows[r], a, a - c);
                 rows[r] = add_logarithm(rows[r], c, 0.0f);
             }
         }
-        for (int r = 0; r < ROWS && group * ROWS + r < count; ++r) {
+#pragma unroll
+        for (int r = 0; r < ROWS; ++r) {
             struct row t = target_rows[r], o = rows[r];
-            divergence[first + group * ROWS + r] = t.cross / t.sum - (t.largest - o.largest) - log(t.sum) + log(o.sum);
+            if (group * ROWS + r < count) {
+                divergence[first + group * ROWS + r] =
+                    t.cross / t.sum - (t.largest - o.largest) - log(t.sum) + log(o.sum);
+            }
         }
     }
 }
