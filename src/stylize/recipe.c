@@ -47,7 +47,7 @@
     }
 #define NEIGHBORS_ADAM                                                                                                 \
     {                                                                                                                  \
-        .settings = {.kind = NST_ADAM, .learning_rate = 0.51, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }          \
+        .settings = {.kind = NST_ADAM, .learning_rate = 0.35, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }          \
     }
 
 #define WASSERSTEIN_LAYERS                                                                                             \
