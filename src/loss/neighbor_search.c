@@ -116,3 +116,21 @@ struct cosine_sums neighbor_search_sums(const struct neighbor_search *search) {
     return (struct cosine_sums){.dots = neighbor_search_buffer(search, search->dots),
                                 .squares = neighbor_search_buffer(search, search->squares)};
 }
+
+nst_status neighbor_search_value(const struct neighbor_search *search, const struct loss_run *run, nst_error *error) {
+    struct cosine_sums sums = neighbor_search_sums(search);
+    struct cosine_value value = {.positions = search->positions,
+                                 .weight = run->factor / search->positions,
+                                 .partials = loss_partials(run),
+                                 .slot = run->slot};
+    return cosine_loss(search->context, &search->kernels->cosine, &sums, &value, error);
+}
+
+nst_status neighbor_search_add_gradient(const struct neighbor_search *search, const struct cosine_layer *layer,
+                                        const struct sample_source *gradient, nst_error *error) {
+    struct cosine_sums sums = neighbor_search_sums(search);
+    cl_mem slope = layer->samples.samples;
+    nst_status status = cosine_slope(search->context, &search->kernels->cosine, layer, &sums, slope, error);
+    return status ? status
+                  : samples_add_gradient(search->context, &search->kernels->samples, gradient, &layer->samples, error);
+}

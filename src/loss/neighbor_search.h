@@ -63,4 +63,10 @@ struct cosine_layer neighbor_search_layer(const struct neighbor_search *search, 
                                           bool centered);
 struct cosine_sums neighbor_search_sums(const struct neighbor_search *search);
 
+/* The value of the loss from the sums: its factor times the mean distance over the positions. */
+nst_status neighbor_search_value(const struct neighbor_search *search, const struct loss_run *run, nst_error *error);
+/* Adds the gradient of one layer to that of its map, by way of the features, which it overwrites. */
+nst_status neighbor_search_add_gradient(const struct neighbor_search *search, const struct cosine_layer *layer,
+                                        const struct sample_source *gradient, nst_error *error);
+
 #endif

@@ -248,25 +248,15 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
 
 static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
     (void)at;
-    const struct neighbors *neighbors = run->loss->state;
     const struct neighbors_run *own = run->state;
-    struct cosine_sums sums = neighbor_search_sums(&own->search);
-    struct cosine_value value = {.positions = own->search.positions,
-                                 .weight = run->factor / own->search.positions,
-                                 .partials = loss_partials(run),
-                                 .slot = run->slot};
-    return cosine_loss(run->loss->context, &neighbors->kernels.cosine, &sums, &value, error);
+    return neighbor_search_value(&own->search, run, error);
 }
 
 static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
-    const struct neighbors *neighbors = run->loss->state;
     const struct neighbors_run *own = run->state;
-    nst_context *context = run->loss->context;
     struct cosine_layer layer = layer_at(run, at->site);
-    struct cosine_sums sums = neighbor_search_sums(&own->search);
     struct sample_source source = source_of(at, gradient, own->scale[at->site]);
-    nst_status status = cosine_slope(context, &neighbors->kernels.cosine, &layer, &sums, layer.samples.samples, error);
-    return status ? status : samples_add_gradient(context, &neighbors->kernels.samples, &source, &layer.samples, error);
+    return neighbor_search_add_gradient(&own->search, &layer, &source, error);
 }
 
 const struct loss_methods neighbors_loss = {
