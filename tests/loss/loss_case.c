@@ -3,6 +3,8 @@
 
 #include "random_network.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SLOT = 1 }; /* not the first */
@@ -39,4 +41,30 @@ double loss_case_value(const struct loss_case *test) {
     double sum;
     check(loss_read_sum(test->run, &sum, &error), &error);
     return sum;
+}
+
+struct given_map give_map(nst_context *context, struct map_size size, uint64_t seed, int dead) {
+    float *values = random_array(seed, elements_of(size));
+    struct given_map given = {.mask = random_mask(seed + 1, size)};
+    for (size_t i = 0; i < elements_of(size); ++i) {
+        size_t channel = i / pixels_of(size);
+        given.mask[i] = given.mask[i] && (dead == 0 || channel % (size_t)dead != 0);
+        values[i] = given.mask[i] ? fabsf(values[i]) : 0.0f;
+    }
+    round_map(values, size);
+    given.values = to_doubles(values, elements_of(size));
+    given.map = (struct feature_map){.values = upload_map(context, values, size),
+                                     .mask = upload_mask(context, given.mask, size),
+                                     .channels = size.channels,
+                                     .height = size.height,
+                                     .width = size.width};
+    free(values);
+    return given;
+}
+
+void release_map(nst_context *context, struct given_map *given) {
+    buffer_release(context, &given->map.values);
+    buffer_release(context, &given->map.mask);
+    free(given->values);
+    free(given->mask);
 }

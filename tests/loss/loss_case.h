@@ -23,4 +23,15 @@ void loss_case_close(struct loss_case *test);
 /* The partial sums of the last value, added up. */
 double loss_case_value(const struct loss_case *test);
 
+/* A feature map of our own making on the device. */
+struct given_map {
+    struct feature_map map;
+    double *values;
+    bool *mask;
+};
+
+/* Positive where its mask lets pass, else zero; every `dead`-th channel is zero, with 0 none. */
+struct given_map give_map(nst_context *context, struct map_size size, uint64_t seed, int dead);
+void release_map(nst_context *context, struct given_map *given);
+
 #endif

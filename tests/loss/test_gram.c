@@ -9,37 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A feature map of our own making on the device. */
-struct given_map {
-    struct feature_map map;
-    double *values;
-    bool *mask;
-};
-
-static struct given_map give_map(nst_context *context, struct map_size size, uint64_t seed) {
-    float *values = random_array(seed, elements_of(size));
-    struct given_map given = {.mask = random_mask(seed + 1, size)};
-    for (size_t i = 0; i < elements_of(size); ++i) {
-        values[i] = given.mask[i] ? fabsf(values[i]) : 0.0f;
-    }
-    round_map(values, size);
-    given.values = to_doubles(values, elements_of(size));
-    given.map = (struct feature_map){.values = upload_map(context, values, size),
-                                     .mask = upload_mask(context, given.mask, size),
-                                     .channels = size.channels,
-                                     .height = size.height,
-                                     .width = size.width};
-    free(values);
-    return given;
-}
-
-static void release_map(nst_context *context, struct given_map *given) {
-    buffer_release(context, &given->map.values);
-    buffer_release(context, &given->map.mask);
-    free(given->values);
-    free(given->mask);
-}
-
 /* What a test is made with. `planned` is not smaller than the maps to come; the engine is NULL for the one that the
  * loss chooses: then it also chooses where the gradient goes; otherwise it is added to a map of its own. */
 struct gram_problem {
@@ -60,7 +29,7 @@ static void set_target(struct loss_case *test, const struct gram_problem *proble
     for (int i = 0; i < 2; ++i) {
         struct map_size style_size = size;
         style_size.height = i ? (size.height + 1) / 2 : size.height;
-        struct given_map style = give_map(test->context, style_size, (uint64_t)(10 + i));
+        struct given_map style = give_map(test->context, style_size, (uint64_t)(10 + i), 0);
         struct loss_map at = {.map = style.map};
         struct loss_target picture = {.picture = LOSS_STYLE, .share = shares[i]},
                            other = {.picture = LOSS_CONTENT, .share = 1};
@@ -95,7 +64,7 @@ static void check_problem(nst_context *context, const struct gram_problem *probl
     double divisor = problem->options.relative ? reference_squares(target, count) : (double)count;
     assert_close("factor", test.run->factor, 2.5 / divisor, 1e-5);
 
-    struct given_map given = give_map(context, size, 20);
+    struct given_map given = give_map(context, size, 20, 0);
     struct loss_map at = {.map = given.map};
     float *before = random_map(30, size);
     double *expected = to_doubles(before, elements_of(size)), *added = allocate(elements_of(size), sizeof *added);
@@ -218,7 +187,7 @@ static void what_cannot_be_seen_does_not_count(void **state) {
         struct loss_spec spec = {.kind = "gram", .layers = {"relu1_1"}, .layer_count = 1, .weight = 1};
         struct loss_case test;
         loss_case_open(&test, context, size, (struct image_size){2 * size.height, 2 * size.width}, &spec, false);
-        struct given_map style = give_map(context, size, 10), same = give_map(context, size, 10);
+        struct given_map style = give_map(context, size, 10, 0), same = give_map(context, size, 10, 0);
         /* The picture has twice as many pixels a side as the map: each pixel of the map stands for four. */
         size_t pixels = pixels_of(size), count = (size_t)size.channels * (size_t)size.channels;
         float *visibility = random_uniform_array(3, 4 * pixels, 0, 1);
@@ -242,7 +211,7 @@ static void what_cannot_be_seen_does_not_count(void **state) {
         check(loss_target_begin(test.run, &error), &error);
         check(loss_target_add(test.run, &at, &seen, &error), &error);
         check(loss_target_end(test.run, &error), &error);
-        struct given_map given = give_map(context, size, 20);
+        struct given_map given = give_map(context, size, 20, 0);
         double *gradient = allocate(elements_of(size), sizeof *gradient);
         for (size_t k = 0; k < count; ++k) {
             target[k] /= sum;

@@ -9,39 +9,6 @@
 enum { STEPS = 12 };
 
 /* A map that a ReLU might have made, half of it zero, on the device and off. */
-struct given_map {
-    struct feature_map map;
-    double *values;
-    bool *mask;
-};
-
-/* Every `dead`-th channel is zero; 0: none. */
-static struct given_map give_map(nst_context *context, struct map_size size, uint64_t seed, int dead) {
-    float *values = random_array(seed, elements_of(size));
-    struct given_map given = {.mask = random_mask(seed + 1, size)};
-    for (size_t i = 0; i < elements_of(size); ++i) {
-        size_t channel = i / pixels_of(size);
-        given.mask[i] = given.mask[i] && (dead == 0 || channel % (size_t)dead != 0);
-        values[i] = given.mask[i] ? fabsf(values[i]) : 0.0f;
-    }
-    round_map(values, size);
-    given.values = to_doubles(values, elements_of(size));
-    given.map = (struct feature_map){.values = upload_map(context, values, size),
-                                     .mask = upload_mask(context, given.mask, size),
-                                     .channels = size.channels,
-                                     .height = size.height,
-                                     .width = size.width};
-    free(values);
-    return given;
-}
-
-static void release_map(nst_context *context, struct given_map *given) {
-    buffer_release(context, &given->map.values);
-    buffer_release(context, &given->map.mask);
-    free(given->values);
-    free(given->mask);
-}
-
 static struct reference_moments create_moments(int channels) {
     return (struct reference_moments){channels, allocate((size_t)channels, sizeof(double)),
                                       allocate((size_t)channels * (size_t)channels, sizeof(double))};
