@@ -1,176 +1,242 @@
 #!/usr/bin/env python3
-"""compare.py PICTURES OUT: is a reduced network as good as VGG-19? A table and a sheet.
+"""compare.py PICTURES OUT: which preset paints best? Tables, sheets, a blind choice, and curves.
 
-PICTURES has the folders content/ and style/ with pictures that had no part in making the network. For each pair, nst
-paints once with each network, by the same recipe, and `nst judge` measures both results with VGG-19. Written are
+PICTURES has the folders content/ and style/. Every pair is painted by every column (a preset, or any options of nst), and
+`nst judge` measures the results with VGG-19 (weights/get.sh vgg19). Written are
 
-    OUT/report.md   distances of each pair and their ratios, mean and worst; with PyTorch also the features' relative
-                    errors at each tap, on photographs, paintings and half-stylized pictures
-    OUT/sheet.png   the pictures side by side: content, style, VGG-19's, the reduced network's
+    OUT/report.md          seconds and distances: means over the pairs, how often each column is nearest, each pair
+    OUT/sheet-SIZE.png     the pictures side by side: content, style, the columns
+    OUT/blind-SIZE.png     the same with the columns of each row shuffled and called A, B, ... (key-SIZE.json tells them)
+    OUT/curves.md, .png    with --curves: distances of one pair over the seconds, for each column
 
-What is in OUT already is not painted again. Needs Python with Pillow, a built nst, and VGG-19 (weights/get.sh vgg19).
+What is in OUT already is not painted or judged again, so that it goes on where it was stopped. To choose blind, look at
+blind-SIZE.png, write one letter for each row into OUT/choice-SIZE.txt ("-" for none), and run it again: the report then
+says how often each column won. Needs Python with Pillow, and a built nst.
 
-    --nst FILE           the program [build/nst]
-    --network NAME       the network to be compared, as for nst [vgg19-reduced]
-    --original NAME      the one that it stands for, which also judges [vgg19]
-    --size PX            longer side of the results [256]
-    --pairs N            how many pairs: each style in turn, the contents in turn [12]
-    --without NAME,...   pictures that are not to be used, by the starts of their names
-    --option "OPTION..." more options for nst, such as "--iterations 50"
+    --nst FILE              the program [build/nst]
+    --column NAME=OPTIONS   a column, given once for each; NAME alone is a preset [the presets that nst has]
+    --given NAME=FOLDER     a column of other programs' pictures: FOLDER/CONTENT-STYLE-SIZE.png
+    --sizes PX:PAIRS,...    longer sides of the results, and how many pairs for each [256:12,512:3]
+    --without NAME,...      pictures that are not to be used, by the starts of their names
+    --curves N              pictures to judge on the way, at the first size, for the first pair [none]
 """
 import argparse
 import json
 import pathlib
+import random
+import re
 import shlex
 import statistics
-import subprocess
 import sys
 
 from PIL import Image, ImageDraw
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
-ENDINGS = (".jpg", ".jpeg", ".png")
+import pairs
+
+# What a picture is measured by: the heading, and where it is in the judgment. Less is nearer, but for seconds.
+MEASURES = {
+    "Gram": lambda judged: judged["style"]["distance"],
+    "Wasserstein-2": lambda judged: judged["wasserstein"]["distance"],
+    "relu3_1 patches": lambda judged: judged["patches"]["layers"]["relu3_1"],
+    "relu4_1 patches": lambda judged: judged["patches"]["layers"]["relu4_1"],
+    "content": lambda judged: judged["content"]["distance"],
+    "CFSD": lambda judged: judged["structure"]["distance"],
+}
 
 
-def pictures_in(folder):
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS)
-    if not found:
-        sys.exit(f"compare.py: no pictures in {folder}")
-    return found
+def presets(nst):
+    text = pairs.run([nst, "help", "presets"])[0].decode()
+    return re.findall(r"^  ([a-z0-9][a-z0-9-]*) ", text, re.MULTILINE)
 
 
-def choose_pairs(folder, count, without):
-    """Every style before any comes again, and each time with another content."""
-    contents, styles = ([path for path in pictures_in(folder / kind) if not path.stem.startswith(without)]
-                        for kind in ("content", "style"))
-    return [(contents[(i % len(styles) + i // len(styles)) % len(contents)], styles[i % len(styles)])
-            for i in range(min(count, len(contents) * len(styles)))]
+def paint(options, column, content, style, size):
+    """The picture of one column for one pair: (path, seconds), the seconds None where another program painted it."""
+    stem = f"{content.stem}-{style.stem}-{size}"
+    if column in options.given:
+        return options.given[column] / f"{stem}.png", None
+    picture = options.out / column / f"{stem}.png"
+    seconds = picture.with_suffix(".seconds")
+    if not seconds.exists():
+        picture.parent.mkdir(exist_ok=True)
+        _, taken = pairs.run([options.nst, content, style, "-o", picture, "--size", size, "--quiet", *options.columns[column]])
+        seconds.write_text(json.dumps(taken))
+    return picture, json.loads(seconds.read_text())
 
 
-# ---- Pictures and distances ----------------------------------------------------------------------------------------
+def measure(options, size, count):
+    """One row for each pair: (content, style, {column: (path, seconds, {measure: distance})})."""
+    rows = []
+    for content, style in pairs.choose_pairs(options.pictures, count, options.without):
+        found = {}
+        for column in (*options.columns, *options.given):
+            print(f"{size} px, {content.stem}, {style.stem}: {column}", file=sys.stderr)
+            picture, seconds = paint(options, column, content, style, size)
+            # Pictures of others are judged beside our own, in OUT.
+            if column in options.given:
+                copy = options.out / column / picture.name
+                copy.parent.mkdir(exist_ok=True)
+                Image.open(picture).convert("RGB").save(copy)
+                picture = copy
+            judged = pairs.judge(options.nst, picture, content, style)
+            found[column] = (picture, seconds, {name: get(judged) for name, get in MEASURES.items()})
+        rows.append((content, style, found))
+    return rows
 
 
-def run(command):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=False)
-    if done.returncode != 0:
-        sys.exit(f"compare.py: this failed: {' '.join(shlex.quote(str(word)) for word in command)}")
-    return done.stdout
+# ---- Tables --------------------------------------------------------------------------------------------------------
 
 
-def paint_and_judge(options, content, style, network):
-    """The path of the result and its distances under the original: (path, style, content)."""
-    stem = f"{content.stem}-{style.stem}-{options.size}-{pathlib.Path(network).stem}"
-    picture, judgment = options.out / (stem + ".png"), options.out / (stem + ".json")
-    if not picture.exists():
-        run([options.nst, content, style, "-o", picture, "--size", options.size, "--network", network, "--quiet",
-             *shlex.split(options.option)])
-    if not judgment.exists():
-        judgment.write_bytes(run([options.nst, "judge", picture, "--content", content, "--style", style, "--network",
-                                   options.original, "--json"]))
-    distances = json.loads(judgment.read_text())
-    return picture, distances["style"]["distance"], distances["content"]["distance"]
+def table(heading, lines):
+    return ["| " + " | ".join(heading) + " |", "|" + "---|" * len(heading), *("| " + " | ".join(line) + " |" for line in lines)]
 
 
-def distance_table(rows):
-    """Lines of Markdown: rows are (content, style, original's (path, style, content), reduced network's)."""
-    lines = ["| content | style | style distance, original | reduced | ratio | content distance, original | reduced | ratio |",
-             "|---|---|---|---|---|---|---|---|"]
-    style_ratios = [reduced[1] / original[1] for _, _, original, reduced in rows]
-    content_ratios = [reduced[2] / original[2] for _, _, original, reduced in rows]
-    for (content, style, original, reduced), style_ratio, content_ratio in zip(rows, style_ratios, content_ratios):
-        lines.append(f"| {content.stem} | {style.stem} | {original[1]:.5f} | {reduced[1]:.5f} | {style_ratio:.3f} "
-                     f"| {original[2]:.4f} | {reduced[2]:.4f} | {content_ratio:.3f} |")
-    lines += [f"| **mean** | | | | **{statistics.mean(style_ratios):.3f}** | | | **{statistics.mean(content_ratios):.3f}** |",
-              f"| worst | | | | {max(style_ratios):.3f} | | | {max(content_ratios, key=lambda x: abs(x - 1)):.3f} |"]
-    return lines
+def mean_table(rows):
+    """For each column the mean of its seconds and distances, and in how many pairs each of its distances is the least."""
+    lines = []
+    for column in rows[0][2]:
+        seconds = [found[column][1]["processor_s"] for _, _, found in rows if found[column][1]]
+        line = [column, f"{statistics.mean(seconds):.1f}" if seconds else ""]
+        for name in MEASURES:
+            wins = sum(min(found, key=lambda other: found[other][2][name]) == column for _, _, found in rows)
+            line.append(f"{statistics.mean(found[column][2][name] for _, _, found in rows):.4f} ({wins})")
+        lines.append(line)
+    return ["Means over the pairs; in brackets in how many of them the column is nearest.", "",
+            *table(["column", "processor s", *MEASURES], lines)]
 
 
-def make_sheet(rows, path, side=256):
-    """Content, style and the two results of each pair in a row."""
-    names = ("content", "style", "original", "reduced")
-    sheet = Image.new("RGB", (len(names) * side, 16 + len(rows) * side), "white")
+def pair_table(rows):
+    lines = []
+    for content, style, found in rows:
+        for column, (_, seconds, distances) in found.items():
+            lines.append([content.stem, style.stem, column, f"{seconds['processor_s']:.1f}" if seconds else "",
+                          *(f"{distances[name]:.4f}" for name in MEASURES)])
+    return table(["content", "style", "column", "processor s", *MEASURES], lines)
+
+
+# ---- The blind choice ----------------------------------------------------------------------------------------------
+
+
+def blind_sheet(options, rows, size):
+    """Shuffles the columns of each row, the same way each time. The key: for each row its columns in order."""
+    shuffle, key = random.Random(size), []
+    for _, _, found in rows:
+        order = sorted(found)
+        shuffle.shuffle(order)
+        key.append(order)
+    letters = [chr(ord("A") + i) for i in range(len(rows[0][2]))]
+    pictures = [[content, style, *(found[column][0] for column in order)]
+                for (content, style, found), order in zip(rows, key)]
+    pairs.make_sheet(["content", "style", *letters], pictures, options.out / f"blind-{size}.png", min(size, 384))
+    (options.out / f"key-{size}.json").write_text(json.dumps(key, indent=1))
+    return key
+
+
+def choice_table(options, key, size):
+    """How often each column was chosen, where choices were written down."""
+    path = options.out / f"choice-{size}.txt"
+    if not path.exists():
+        return []
+    letters = path.read_text().split()
+    if len(letters) != len(key):
+        sys.exit(f"compare.py: {path} has {len(letters)} letters where the sheet has {len(key)} rows")
+    chosen = [order[ord(letter) - ord("A")] for order, letter in zip(key, letters) if letter != "-"]
+    return ["", "Chosen blind:", "",
+            *table(["column", "chosen"], [[column, f"{chosen.count(column)} of {len(letters)}"] for column in sorted(key[0])])]
+
+
+# ---- Curves --------------------------------------------------------------------------------------------------------
+
+
+def curve(options, column, content, style, size):
+    """[(seconds, {measure: distance})] of one column's picture on the way."""
+    folder = options.out / "curves" / column
+    log = folder / "log.jsonl"
+    if not (folder / "picture.png").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        pairs.run([options.nst, content, style, "-o", folder / "picture.png", "--size", size, "--quiet", "--log", log,
+                   "--save-every", 5, *options.columns[column]])
+    # The pictures on the way are numbered by iterations of all scales together, of which each may have several evaluations.
+    seconds = {}
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        seconds[entry["scale"], entry["iteration"]] = entry["seconds"]
+    seconds = list(seconds.values())
+    pictures = sorted(folder.glob("picture-*.png"))
+    chosen = pictures[::-1][::max(1, len(pictures) // options.curves)][::-1]
+    return [(seconds[min(int(picture.stem.rsplit("-", 1)[1]), len(seconds)) - 1],
+             {name: get(pairs.judge(options.nst, picture, content, style)) for name, get in MEASURES.items()})
+            for picture in chosen]
+
+
+def plot(curves, path, side=360):
+    """One panel for each measure: distance over seconds, a line for each column."""
+    colors = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
+    sheet = Image.new("RGB", (len(MEASURES) * side, side + 16 * (len(curves) // 2 + 1)), "white")
     draw = ImageDraw.Draw(sheet)
-    for i, name in enumerate(names):
-        draw.text((i * side + 4, 2), name, fill="black")
-    for i, (content, style, original, reduced) in enumerate(rows):
-        for j, source in enumerate((content, style, original[0], reduced[0])):
-            picture = Image.open(source).convert("RGB")
-            picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-            sheet.paste(picture, (j * side, 16 + i * side))
+    longest = max(point[0] for points in curves.values() for point in points)
+    for i, name in enumerate(MEASURES):
+        highest = max(point[1][name] for points in curves.values() for point in points)
+        left, top, width, height = i * side + 10, 20, side - 20, side - 40
+        draw.text((left, 4), f"{name}: 0 to {highest:.3g}, in {longest:.0f} s", fill="black")
+        draw.rectangle((left, top, left + width, top + height), outline="#888888")
+        for color, points in zip(colors, curves.values()):
+            line = [(left + width * seconds / longest, top + height * (1 - distances[name] / highest))
+                    for seconds, distances in points]
+            draw.line(line, fill=color, width=2)
+    for i, (color, column) in enumerate(zip(colors, curves)):
+        draw.text((10 + i * 120, side), column, fill=color)
     sheet.save(path)
 
 
-# ---- Features ------------------------------------------------------------------------------------------------------
-
-
-def network_path(options, name):
-    text = run([options.nst, "weights", "info", name]).decode()
-    return next(line.split(None, 1)[1] for line in text.splitlines() if line.startswith("file"))
-
-
-def feature_table(options, kinds):
-    """Lines of Markdown: |F - F*|^2 / |F*|^2 and the same of Gram matrices, at each tap, means over each kind of picture."""
-    sys.path.insert(0, str(ROOT / "tests" / "peers"))
-    import numpy
-    import torch
-    import peer
-
-    networks = [peer.Network(network_path(options, name), TAPS) for name in (options.original, options.network)]
-
-    def errors(path):
-        picture = Image.open(path).convert("RGB")
-        picture.thumbnail((options.size, options.size), Image.Resampling.LANCZOS)
-        image = torch.from_numpy(numpy.array(picture, dtype=numpy.float32)).permute(2, 0, 1)[None]
-        with torch.no_grad():
-            wanted, found = [network.features(network.to_input(image), TAPS) for network in networks]
-            grams = [{tap: peer.gram(maps[tap], 1) for tap in TAPS} for maps in (wanted, found)]
-
-        def relative(a, b):
-            return float((a - b).square().sum() / a.square().sum())
-
-        return [relative(wanted[tap], found[tap]) for tap in TAPS], [relative(grams[0][tap], grams[1][tap]) for tap in TAPS]
-
-    lines = ["| relative squared error | " + " | ".join(TAPS) + " |", "|---|" + "---|" * len(TAPS)]
-    for kind, paths in kinds.items():
-        found = [errors(path) for path in paths]
-        for which, title in enumerate(("features", "Gram matrices")):
-            means = [statistics.mean(pair[which][i] for pair in found) for i in range(len(TAPS))]
-            lines.append(f"| {kind}, {title} | " + " | ".join(f"{mean:.4f}" for mean in means) + " |")
-    return lines
+def make_curves(options, size):
+    content, style = pairs.choose_pairs(options.pictures, 1, options.without)[0]
+    curves = {column: curve(options, column, content, style, size) for column in options.columns}
+    plot(curves, options.out / "curves.png")
+    lines = [[column, f"{seconds:.1f}", *(f"{distances[name]:.4f}" for name in MEASURES)]
+             for column, points in curves.items() for seconds, distances in points]
+    (options.out / "curves.md").write_text("\n".join(
+        [f"# {content.stem}, {style.stem}, {size} px: distances over time", "",
+         *table(["column", "seconds", *MEASURES], lines)]) + "\n")
 
 
 # ---- Command -------------------------------------------------------------------------------------------------------
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("pictures", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--nst", type=pathlib.Path, default=ROOT / "build" / "nst")
-    parser.add_argument("--network", default="vgg19-reduced")
-    parser.add_argument("--original", default="vgg19")
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--nst", type=pathlib.Path, default=pairs.ROOT / "build" / "nst")
+    parser.add_argument("--column", action="append", default=[])
+    parser.add_argument("--given", action="append", default=[])
+    parser.add_argument("--sizes", default="256:12,512:3")
     parser.add_argument("--without", default="")
-    parser.add_argument("--option", default="")
+    parser.add_argument("--curves", type=int, default=0)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    options.without = tuple(filter(None, options.without.split(",")))
+    options.columns = {}
+    for column in options.column or presets(options.nst):
+        name, _, words = column.partition("=")
+        options.columns[name] = shlex.split(words) if words else ["--preset", name]
+    options.given = {name: pathlib.Path(folder) for name, _, folder in (given.partition("=") for given in options.given)}
+    return options
 
-    pairs, rows = choose_pairs(options.pictures, options.pairs, tuple(filter(None, options.without.split(",")))), []
-    for i, (content, style) in enumerate(pairs):
-        print(f"pair {i + 1} of {len(pairs)}: {content.stem}, {style.stem}", file=sys.stderr)
-        rows.append((content, style, paint_and_judge(options, content, style, options.original),
-                     paint_and_judge(options, content, style, options.network)))
-    lines = [f"# {options.network} beside {options.original}, {options.size} pixels", "", *distance_table(rows)]
-    make_sheet(rows, options.out / "sheet.png")
-    try:
-        lines += ["", *feature_table(options, {
-            "photographs": pictures_in(options.pictures / "content"), "paintings": pictures_in(options.pictures / "style"),
-            "half-stylized": [row[2][0] for row in rows]})]
-    except ImportError:
-        print("compare.py: without PyTorch there is no table of features", file=sys.stderr)
-    (options.out / "report.md").write_text("\n".join(lines) + "\n")
+
+def main():
+    options = parse()
+    options.out.mkdir(parents=True, exist_ok=True)
+    lines = ["# Presets, side by side", ""]
+    for size, count in (map(int, part.split(":")) for part in options.sizes.split(",")):
+        rows = measure(options, size, count)
+        pairs.make_sheet(["content", "style", *rows[0][2]],
+                         [[content, style, *(path for path, _, _ in found.values())] for content, style, found in rows],
+                         options.out / f"sheet-{size}.png", min(size, 384))
+        key = blind_sheet(options, rows, size)
+        lines += [f"## {size} px, {len(rows)} pairs", "", *mean_table(rows), *choice_table(options, key, size), "",
+                  *pair_table(rows), ""]
+    if options.curves:
+        make_curves(options, int(options.sizes.split(":")[0]))
+    (options.out / "report.md").write_text("\n".join(lines))
     print("\n".join(lines))
 
 
