@@ -225,6 +225,24 @@ typedef enum nst_precision {
     NST_PRECISION_SINGLE,
     NST_PRECISION_HALF /* 16 bits: maps, gradients, and filters where engines gain by it and lose no digits */
 } nst_precision;
+/* Which colors the result has. Luminance and chroma are OkLab's; a chroma that sRGB does not have at that luminance becomes
+ * the largest that it has. Pixels count by their alpha in means and covariances. Colors are changed before alpha is put
+ * back.
+ *   STYLE      as they are optimized
+ *   CONTENT    luminance of the result, chroma of the content
+ *   LUMINANCE  content, styles and the picture to begin with are made gray before, so that no color counts; the result gets
+ *              the content's chroma
+ *   MATCH      before, each style's colors (sRGB values) get the mean and covariance of the content's, by the linear map
+ *              that changes them least
+ *   PALETTE    luminance of the result; chroma of the content, with mean and covariance made those of the styles' chroma,
+ *              smoothed along the luminance: the color step of NNST (Kolkin et al. 2022) */
+typedef enum nst_colors {
+    NST_COLORS_STYLE,
+    NST_COLORS_CONTENT,
+    NST_COLORS_LUMINANCE,
+    NST_COLORS_MATCH,
+    NST_COLORS_PALETTE
+} nst_colors;
 typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } nst_init;
 
 #define NST_MAX_SCALES      16
@@ -266,7 +284,8 @@ typedef struct nst_settings {
     nst_layer_list content_layers, style_layers;
     nst_pooling pooling;
     nst_precision precision;
-    bool original_colors; /* luma of the result, chroma of the content */
+    nst_colors colors;
+    bool original_colors; /* in place of `colors`: luma of the result, chroma of the content (YCbCr of BT.601) */
 } nst_settings;
 
 /* A preset: what is minimized, how pictures are prepared, and how the image is optimized. The texts are the library's
@@ -337,8 +356,8 @@ nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error);
 nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user, const volatile int *cancel,
                        nst_error *error);
 
-/* The picture as it is now, at the size of the scale in hand, with original colors and the content's alpha applied if
- * asked for. Free with nst_picture_free. */
+/* The picture as it is now, at the size of the scale in hand, with colors changed as asked for and the content's
+ * alpha. Free with nst_picture_free. */
 nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
 
 /* Single or half: what the job runs in, also where its settings leave that to the program. */

@@ -10,6 +10,9 @@
 
 static const struct option_choice optimizers[] = {{"auto", NST_AUTO}, {"lbfgs", NST_LBFGS}, {"adam", NST_ADAM}, {0}};
 static const struct option_choice poolings[] = {{"max", NST_POOLING_MAX}, {"average", NST_POOLING_AVERAGE}, {0}};
+static const struct option_choice colors[] = {{"style", NST_COLORS_STYLE},         {"content", NST_COLORS_CONTENT},
+                                              {"luminance", NST_COLORS_LUMINANCE}, {"match", NST_COLORS_MATCH},
+                                              {"palette", NST_COLORS_PALETTE},     {0}};
 static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {0}};
 
 #define FIELD(name) .offset = offsetof(struct stylize_options, name)
@@ -35,8 +38,12 @@ static const struct option options[] = {
      .help = "start from content, random, or a picture file"},
     {"seed", 0, "N", NULL, OPTION_SEED, FIELD(settings.seed), .maximum = 9007199254740991, .recorded = true,
      .help = "seed of all random numbers"},
+    {"colors", 0, "WHOSE", NULL, OPTION_CHOICE, FIELD(settings.colors), .choices = colors, .recorded = true,
+     .help = "style: as painted; content: its chroma, luminance of the result; luminance: the same, painted from gray "
+             "pictures; match: styles first get the content's mean and covariance; palette: the content's chroma with "
+             "mean and covariance of the style's, smoothed along the result's luminance"},
     {"original-colors", 0, NULL, NULL, OPTION_FLAG, FIELD(settings.original_colors), .recorded = true,
-     .help = "keep the colors of the content"},
+     .help = "keep the colors of the content (chroma of YCbCr)"},
 
     {"content-weight", 0, "X", "Style", OPTION_REAL, FIELD(settings.content_weight), .maximum = 1e12,
      .recorded = true, .help = "how much the content counts"},
@@ -173,6 +180,10 @@ static nst_status check_together(const struct arguments *arguments, const struct
     if (options->log && options->output && strcmp(options->log, options->output) == 0) {
         return fail(error, NST_ERROR_ARGUMENT, "--log and --output: expected two files, found the same name twice");
     }
+    if (arguments_text(arguments, "colors") && settings->original_colors) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "--colors and --original-colors: expected at most one of them, found both");
+    }
     if (options->quiet && options->verbose) {
         return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");
     }
@@ -183,6 +194,9 @@ nst_status stylize_options_read(const struct arguments *arguments, struct styliz
     nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
     if (!status) {
         status = arguments_store(arguments, options, error);
+    }
+    if (!status && options->settings.original_colors && !arguments_text(arguments, "colors")) {
+        options->settings.colors = NST_COLORS_STYLE; /* not those of the preset */
     }
     if (!status) { /* what "default" stands for is recorded, since it may change */
         options->preset = preset_of(&options->settings).name;

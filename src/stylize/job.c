@@ -58,6 +58,7 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
     *job = (nst_job){.context = context, .settings = *settings, .recipe = recipe, .scale = -1};
     clock_gettime(CLOCK_MONOTONIC, &job->begin);
     status = copy_pictures(job, pictures, error);
+    status = status ? status : job_prepare_colors(job, error);
     if (!status) {
         struct optimizer_settings chosen = recipe_optimizer_settings(recipe, settings);
         status = optimizer_create(context, &chosen, &job->optimizer, error);
@@ -120,6 +121,7 @@ void nst_job_destroy(nst_job *job) {
         objective_destroy(job->objective);
     }
     nst_picture_free(&job->content);
+    nst_picture_free(&job->colored);
     nst_picture_free(&job->init);
     for (int i = 0; i < job->style_count; ++i) {
         nst_picture_free(&job->styles[i]);
@@ -283,18 +285,12 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
 
 /* ---- Result ------------------------------------------------------------------------------------------------------ */
 
-/* What takes something from another picture of the same size: picture_recolor, picture_with_alpha. */
-typedef nst_status merge_pictures(const nst_picture *picture, const nst_picture *other, nst_picture *result,
-                                  nst_error *error);
-
-/* Replaces the picture by what `merge` makes of it and of the content at its size. */
-static nst_status merge_content(const nst_job *job, nst_picture *picture, merge_pictures *merge, nst_error *error) {
+/* Replaces the picture by a copy with the content's alpha. */
+static nst_status add_alpha(const nst_job *job, nst_picture *picture, nst_error *error) {
     nst_picture content = {0}, merged = {0};
     nst_status status =
         picture_resize(&job->content, picture->width, picture->height, RESIZE_LANCZOS3, &content, error);
-    if (!status) {
-        status = merge(picture, &content, &merged, error);
-    }
+    status = status ? status : picture_with_alpha(picture, &content, &merged, error);
     nst_picture_free(&content);
     if (!status) {
         nst_picture_free(picture);
@@ -309,11 +305,9 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
         return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
     }
     nst_status status = job_download(job, picture, error);
-    if (!status && job->settings.original_colors) {
-        status = merge_content(job, picture, picture_recolor, error);
-    }
+    status = status ? status : job_color(job, picture, error);
     if (!status && job->content.channels == 4) {
-        status = merge_content(job, picture, picture_with_alpha, error);
+        status = add_alpha(job, picture, error);
     }
     if (status) {
         nst_picture_free(picture);

@@ -1,10 +1,11 @@
 /* job.h: a job as its files share it: job.c runs it, job_sizes.c chooses sizes, job_plan.c says what it
- * takes, job_scale.c begins each scale. */
+ * takes, job_scale.c begins each scale, job_colors.c changes the colors of its pictures and of its result. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
 
 #include "evaluate/evaluation.h"
 #include "evaluate/variables.h"
+#include "image/color_moments.h"
 #include "optimizer/average.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/resample.h"
@@ -29,6 +30,8 @@ struct nst_job {
     nst_picture content, init;
     nst_picture styles[NST_MAX_STYLES];
     int style_count;
+    nst_picture colored;          /* the content in color where `content` was made gray, else empty */
+    struct color_moments palette; /* of the styles' chroma, where the result is given it */
 
     struct objective *objective;
     bool shares_objective; /* with other jobs: it is not this one's to destroy */
@@ -84,6 +87,18 @@ nst_status job_average(nst_job *job, nst_error *error);
 
 /* The image as it is, or its average, as a picture. */
 nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error);
+
+/* How much a style counts, by the blend; all of them add up to 1. */
+double job_style_share(const nst_job *job, int style);
+
+/* ---- Colors: job_colors.c ----------------------------------------------------------------------------------------- */
+
+/* Changes the colors of the job's copies of pictures, as the settings ask for it, and keeps in job->colored and
+ * job->palette what the result needs. */
+nst_status job_prepare_colors(nst_job *job, nst_error *error);
+
+/* Gives the picture, of any scale, the colors that the settings ask for. */
+nst_status job_color(const nst_job *job, nst_picture *picture, nst_error *error);
 
 /* ---- Sizes: job_sizes.c ------------------------------------------------------------------------------------------- */
 

@@ -62,7 +62,7 @@ static nst_status continue_image(nst_job *job, int number, const nst_picture *la
 
 /* ---- Styles ------------------------------------------------------------------------------------------------------ */
 
-static double blend_share(const nst_job *job, int style) {
+double job_style_share(const nst_job *job, int style) {
     const nst_settings *s = &job->settings;
     if (s->style_blend_count == 0) {
         return 1.0 / job->style_count;
@@ -128,7 +128,7 @@ static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_
     for (int i = 0; !status && i < job->style_count * job_style_turns(job); ++i) {
         int style = i / job_style_turns(job), turn = i % job_style_turns(job);
         struct image_size size = job_style_size(job, style, turn, scale->size_px);
-        struct loss_target target = {.picture = picture, .share = blend_share(job, style) / job_style_turns(job)};
+        struct loss_target target = {.picture = picture, .share = job_style_share(job, style) / job_style_turns(job)};
         nst_picture shown = {0};
         status = make_style(job, style, turn, size, &shown, error);
         status = status ? status : add_style(job, &shown, &target, error);

@@ -57,6 +57,7 @@ static nst_status check_choices(const nst_settings *s, nst_error *error) {
         {"init", (int)s->init, NST_INIT_PICTURE},
         {"pooling", (int)s->pooling, NST_POOLING_AVERAGE},
         {"precision", (int)s->precision, NST_PRECISION_HALF},
+        {"choice of colors", (int)s->colors, NST_COLORS_PALETTE},
     };
     for (size_t i = 0; i < sizeof choices / sizeof *choices; ++i) {
         if (choices[i].value < 0 || choices[i].value > choices[i].last) {
@@ -100,6 +101,9 @@ nst_status settings_check(const nst_settings *s, const nst_job_pictures *picture
     }
     if (s->init == NST_INIT_PICTURE && !pictures->init) {
         return fail(error, NST_ERROR_ARGUMENT, "the picture to begin with is missing");
+    }
+    if (s->original_colors && s->colors != NST_COLORS_STYLE) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected original colors or other colors than the style's, found both");
     }
     return check_weights(s, error);
 }

@@ -99,6 +99,8 @@ static const struct row {
     {PICTURES NETWORK OUT "--iterations 10,x", 2, .words = {"--iterations", "'10,x'"}},
     {PICTURES NETWORK OUT "--style-blend 1,2,3", 2, .words = {"--style-blend", "3"}},
     {PICTURES NETWORK OUT "--style-blend 0", 2, .words = {"blend"}},
+    {PICTURES NETWORK OUT "--colors gray", 2, .words = {"--colors", "luminance", "'gray'"}},
+    {PICTURES NETWORK OUT "--colors match --original-colors", 2, .words = {"--colors", "--original-colors", "both"}},
     {PICTURES NETWORK OUT "--sise 100", 2, .words = {"--sise", "did you mean --size"}},
     {PICTURES NETWORK OUT "--size", 2, .words = {"--size", "found nothing"}},
     {PICTURES NETWORK, 2, .words = {"-o"}},
