@@ -170,11 +170,14 @@ const struct command command_judge = {
     .summary = "measure how far a picture is from its style and from its content",
     .details =
         "The picture is judged at its own size, by the features of the network; 0 is the same, 1 is far away.\n"
-        "  style     |G - G*|^2 / |G*|^2 of the Gram matrices at relu1_1 to relu5_1, and their mean\n"
-        "  content   |F - F*|^2 / |F*|^2 of the features at relu4_2\n"
-        "  wasserstein  squared Wasserstein-2 distance of means and covariances at the style layers, relative\n"
-        "  structure    divergence of the self-similarities at relu3_1 from the content's (CFSD)\n"
-        "  patches      mean cosine distance to the nearest position of the style, turned four ways, at 384 pixels\n"
+        "  style        |G - G*|^2 / |G*|^2 of the Gram matrices at relu1_1 to relu5_1, and their mean\n"
+        "  content      |F - F*|^2 / |F*|^2 of the features at relu4_2\n"
+        "  wasserstein  squared Wasserstein-2 distance of means and covariances at relu1_1 to relu5_1, relative to\n"
+        "               the style's mean squared length\n"
+        "  structure    content feature structure distance (CFSD): divergence of relu3_1's self-similarities from\n"
+        "               the content's\n"
+        "  patches      mean cosine distance of each position at relu3_1 and relu4_1 to the nearest one of the style,\n"
+        "               turned four ways, both pictures at 384 pixels\n"
         "* marks the style at the size that it has when such a picture is made, or the content at the picture's\n"
         "size. Distances can be compared between pictures judged with the same network at the same size.",
     .table = &judge_table,
