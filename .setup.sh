@@ -13,17 +13,17 @@ stop() {
 }
 
 build_packages="gcc libc6-dev make cmake pkg-config ocl-icd-opencl-dev opencl-c-headers libclblast-dev libpng-dev \
-libjpeg-dev libjansson-dev libzip-dev nettle-dev"
+libjpeg-dev liblcms2-dev zlib1g-dev libjansson-dev libzip-dev nettle-dev"
 
 # For systems without apt: what there is to install, by the names there.
 print_packages() {
     cat <<'END'
 These must be installed first:
   Fedora  sudo dnf install gcc make cmake pkgconf ocl-icd-devel opencl-headers clblast-devel libpng-devel \
-              libjpeg-turbo-devel jansson-devel libzip-devel nettle-devel libcmocka-devel pocl
-  Arch    sudo pacman -S --needed gcc make cmake pkgconf ocl-icd opencl-headers clblast libpng libjpeg-turbo \
+              libjpeg-turbo-devel lcms2-devel jansson-devel libzip-devel nettle-devel libcmocka-devel pocl
+  Arch    sudo pacman -S --needed gcc make cmake pkgconf ocl-icd opencl-headers clblast libpng libjpeg-turbo lcms2 \
               jansson libzip nettle cmocka pocl
-  macOS   brew install cmake pkg-config opencl-headers opencl-icd-loader clblast libpng jpeg-turbo jansson libzip \
+  macOS   brew install cmake pkg-config opencl-headers opencl-icd-loader clblast libpng jpeg-turbo little-cms2 jansson libzip \
               nettle cmocka pocl
 END
 }
@@ -59,7 +59,7 @@ need_system_packages() {
         return
     fi
     if ! command -v cmake >/dev/null 2>&1 || ! command -v pkg-config >/dev/null 2>&1 ||
-        ! pkg-config --exists libpng libjpeg jansson libzip nettle; then
+        ! pkg-config --exists libpng libjpeg lcms2 jansson libzip nettle; then
         print_packages
         stop "packages are missing, and only on Debian and Ubuntu are they installed by this script"
     fi

@@ -83,19 +83,51 @@ typedef struct nst_picture_text {
     const char *value;
 } nst_picture_text;
 
+/* Bytes from malloc, NULL for none. */
+typedef struct nst_bytes {
+    unsigned char *data;
+    size_t bytes;
+} nst_bytes;
+
+/* What a picture file says besides its pixels. Start from zeros. */
+typedef struct nst_picture_metadata {
+    nst_bytes profile; /* the ICC profile of the file's own colors, found in it or made from what it says of them; none:
+                        * they are sRGB */
+    nst_bytes exif;    /* from its TIFF header on */
+    nst_bytes xmp;     /* the packet */
+    nst_bytes iptc;    /* the records */
+} nst_picture_metadata;
+
+/* Frees what it holds, not itself. */
+void nst_picture_metadata_free(nst_picture_metadata *metadata);
+
 /* How a picture is written. */
 typedef struct nst_picture_format {
     int depth_bits;   /* PNG: 8 or 16 */
     int jpeg_quality; /* JPEG: 1..100 */
+    /* NULL, or what is written besides the pixels, as far as the format has a place for it: orientations are reset,
+     * sizes set, thumbnails removed. With a profile, the picture is converted to it from sRGB; without, it is written
+     * as sRGB, and tagged as that. */
+    const nst_picture_metadata *metadata;
     const nst_picture_text *texts;
     int text_count;
 } nst_picture_format;
 
 /* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Gray, palette and CMYK become RGB,
- * the orientation that EXIF or XMP tells is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
- * A damaged file of which all rows are there is read, and `note`, which may be NULL, says what is wrong with it. Errors:
+ * and colors sRGB, by the ICC profile, by PNG's cICP, gAMA and cHRM, or by EXIF where that says Adobe RGB; what says
+ * nothing is taken as sRGB. The orientation that EXIF or XMP tells is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
+ * A damaged file of which all rows are there is read, and one whose profile cannot be used is taken as sRGB; `note`,
+ * which may be NULL, then says what is wrong. Errors:
  * NST_ERROR_FILE, NST_ERROR_FORMAT, NST_ERROR_MEMORY (a header that promises more than nst can handle). */
 nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *note, nst_error *error);
+
+/* The same, and what the file says besides in `metadata`, to be freed with nst_picture_metadata_free. */
+nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture, nst_picture_metadata *metadata,
+                                          nst_note *note, nst_error *error);
+
+/* Checks, before work is spent on it, that a result can be written with the metadata's profile: one for gray or CMYK
+ * cannot hold it, and some have no way back. Errors: NST_ERROR_ARGUMENT. */
+nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_error *error);
 
 /* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so
  * that after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG

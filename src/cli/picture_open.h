@@ -7,4 +7,8 @@
 /* nst_picture_read, with a line on standard error, unless `quiet`, where a damaged file could be read nevertheless. */
 nst_status picture_open(const char *path, bool quiet, nst_picture *picture, nst_error *error);
 
+/* The same, and what the file says besides its pixels. */
+nst_status picture_open_with_metadata(const char *path, bool quiet, nst_picture *picture,
+                                      nst_picture_metadata *metadata, nst_error *error);
+
 #endif

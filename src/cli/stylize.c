@@ -23,6 +23,7 @@ struct run {
     double started; /* seconds of the clock */
 
     nst_picture content, init;
+    nst_picture_metadata metadata; /* of the content, as far as it goes into the result */
     nst_picture styles[NST_MAX_STYLES];
     int style_count;
 
@@ -47,9 +48,22 @@ static double clock_seconds(void) {
 
 /* ---- Preparation ----------------------------------------------------------------------------------------------- */
 
+/* What of a content's metadata goes into the result is known at once, and can be refused before the work is done. */
+static nst_status read_content(struct run *run, const char *path, nst_error *error) {
+    nst_picture_metadata told = {0};
+    nst_status status = picture_open_with_metadata(path, run->options.quiet, &run->content, &told, error);
+    if (!status && run->options.keep_profile) {
+        run->metadata.profile = told.profile;
+        told.profile = (nst_bytes){0};
+        status = nst_picture_check_profile(&run->metadata, error);
+    }
+    nst_picture_metadata_free(&told);
+    return status;
+}
+
 static nst_status read_pictures(struct run *run, nst_error *error) {
     char **operands = run->arguments->operands;
-    nst_status status = picture_open(operands[0], run->options.quiet, &run->content, error);
+    nst_status status = read_content(run, operands[0], error);
     for (int i = 1; !status && i < run->arguments->operand_count; i++) {
         status = picture_open(operands[i], run->options.quiet, &run->styles[run->style_count], error);
         run->style_count += !status;
@@ -151,6 +165,7 @@ static nst_status prepare(struct run *run, nst_error *error) {
 static nst_status write_picture(struct run *run, const char *path, nst_picture *picture, nst_error *error) {
     nst_picture_format format = {.depth_bits = run->options.depth_bits,
                                  .jpeg_quality = run->options.jpeg_quality,
+                                 .metadata = &run->metadata,
                                  .texts = run->record.texts,
                                  .text_count = run->record.count};
     nst_status status = nst_job_picture(run->job, picture, error);
@@ -270,6 +285,7 @@ static int stylize(const struct arguments *arguments) {
         exit_status = paint(run);
     }
     free_pictures(run);
+    nst_picture_metadata_free(&run->metadata);
     record_free(&run->record);
     nst_job_destroy(run->job);
     nst_network_destroy(run->network);

@@ -27,6 +27,8 @@ static const struct option options[] = {
      .help = "bits per channel of a PNG file: 8 or 16"},
     {"jpeg-quality", 0, "N", NULL, OPTION_INTEGER, FIELD(jpeg_quality), .minimum = 1, .maximum = 100,
      .help = "quality of a JPEG file, 1 to 100"},
+    {"keep-profile", 0, NULL, NULL, OPTION_FLAG, FIELD(keep_profile), .recorded = true,
+     .help = "write the result in the color profile of the content, not in sRGB"},
     {"save-every", 0, "N", NULL, OPTION_INTEGER, FIELD(save_every), .minimum = 1, .maximum = 1000000, .zero = "never",
      .help = "also write FILE-0100.png and so on, every N iterations"},
     {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log),

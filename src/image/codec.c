@@ -1,6 +1,8 @@
 /* codec.c: the file formats of pictures: which one a file has, by its content when reading and by its ending when
  * writing. The formats themselves are in files of their own. */
 #include "image/codec.h"
+#include "image/metadata.h"
+#include "image/picture.h"
 #include "support/error.h"
 
 #include <stdio.h>
@@ -95,8 +97,15 @@ static bool matches(const struct picture_source *source, const struct codec_sign
            memcmp(source->data + signature->offset, signature->magic, signature->bytes) == 0;
 }
 
+nst_status codec_read(const struct codec *codec, const struct picture_source *source, nst_picture *picture,
+                      nst_picture_metadata *metadata, nst_error *error) {
+    struct decoded decoded = {0};
+    nst_status status = codec->read(source, &decoded, error);
+    return status ? status : decoded_finish(&decoded, source->path, picture, metadata, source->note, error);
+}
+
 nst_status codec_decode(const struct codec *const *codecs, const struct picture_source *source, nst_picture *picture,
-                        nst_error *error) {
+                        nst_picture_metadata *metadata, nst_error *error) {
     struct list list = {.last = NULL};
     if (source->bytes == 0) {
         return fail(error, NST_ERROR_FORMAT, "%s is empty: expected a %s picture", source->path,
@@ -104,7 +113,7 @@ nst_status codec_decode(const struct codec *const *codecs, const struct picture_
     }
     for (const struct codec *const *codec = codecs; *codec; ++codec) {
         if ((*codec)->read && matches(source, &(*codec)->signature)) {
-            return (*codec)->read(source, picture, error);
+            return codec_read(*codec, source, picture, metadata, error);
         }
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
@@ -150,4 +159,41 @@ nst_status codec_find_writer(const struct codec *const *codecs, const char *path
     }
     return fail(error, NST_ERROR_ARGUMENT, "cannot tell from the name %s how to write it: expected %s", path,
                 list_endings(codecs, &list));
+}
+
+/* The picture in the colors of a profile: a copy, or an empty picture where that is sRGB. */
+static nst_status copy_in_profile(const nst_picture *picture, const nst_bytes *profile, nst_picture *copy,
+                                  nst_error *error) {
+    *copy = (nst_picture){0};
+    if (!profile->data) {
+        return NST_OK;
+    }
+    nst_status status = picture_create(picture->width, picture->height, picture->channels, copy, error);
+    if (!status) {
+        size_t count = (size_t)picture->width * (size_t)picture->height * (size_t)picture->channels;
+        memcpy(copy->values, picture->values, count * sizeof *copy->values);
+        status = color_profile_from_srgb(profile, copy, error);
+    }
+    if (status) {
+        nst_picture_free(copy);
+    }
+    return status;
+}
+
+nst_status codec_write(const struct codec *codec, const nst_picture *picture, struct picture_target *target,
+                       nst_error *error) {
+    const nst_picture_metadata *given = target->format->metadata;
+    const nst_bytes none = {0};
+    nst_picture converted = {0};
+    nst_picture_metadata metadata = {0};
+    nst_status status = copy_in_profile(picture, given ? &given->profile : &none, &converted, error);
+    status = status ? status : metadata_adapt(given, picture, &metadata, error);
+    if (!status) {
+        target->metadata = &metadata;
+        target->is_srgb = !converted.values;
+        status = codec->write(converted.values ? &converted : picture, target, error);
+    }
+    nst_picture_free(&converted);
+    nst_picture_metadata_free(&metadata);
+    return status;
 }

@@ -2,7 +2,7 @@
 #ifndef IMAGE_CODEC_H
 #define IMAGE_CODEC_H
 
-#include "nst.h"
+#include "image/decoded.h"
 
 /* Larger pictures are refused, from their header, before anything is allocated for them. */
 #define PICTURE_MAX_SIDE_PX 32767
@@ -21,6 +21,8 @@ struct picture_target {
     const char *path; /* for messages: the name that the file will have */
     FILE *stream;
     const nst_picture_format *format;
+    const nst_picture_metadata *metadata; /* made true of this picture; it always has a profile, */
+    bool is_srgb;                         /* which may be that of sRGB */
 };
 
 /* What all files of a format have: `bytes` bytes of `magic` at `offset`. */
@@ -34,13 +36,11 @@ struct codec {
     const char *name;             /* "PNG" */
     const char *const endings[4]; /* of file names, in lower case; NULL behind the last */
     struct codec_signature signature;
-    /* Decodes a whole file; NULL: cannot be read. `picture` is filled only on success; values are what the file says
-     * divided by the largest value of its depth, taken as sRGB: embedded profiles (iCCP, gAMA, cHRM; ICC in JPEG) are
-     * ignored. The orientation that is told is applied. A file that ends before its last row, or whose rows libpng or
+    /* Decodes a whole file; NULL: cannot be read. `decoded` is filled only on success. A file that ends before its last row, or whose rows libpng or
      * libjpeg cannot decode, is an error, never half a picture; where they can, and only warn, or what is damaged lies
      * behind the last row, the picture is read and the source's note says so. Errors: NST_ERROR_FORMAT,
      * NST_ERROR_MEMORY. */
-    nst_status (*read)(const struct picture_source *source, nst_picture *picture, nst_error *error);
+    nst_status (*read)(const struct picture_source *source, struct decoded *decoded, nst_error *error);
     /* Encodes a picture into `target->stream`, which is neither flushed nor closed; NULL: cannot be written. Errors:
      * NST_ERROR_ARGUMENT (depth, quality, keyword), NST_ERROR_FILE (a write that failed), NST_ERROR_MEMORY. */
     nst_status (*write)(const nst_picture *picture, const struct picture_target *target, nst_error *error);
@@ -50,9 +50,20 @@ struct codec {
 extern const struct codec codec_png, codec_jpeg;
 const struct codec *const *codecs_built_in(void);
 
-/* Reads with the format that the content tells. Errors: NST_ERROR_FORMAT for other content, and those of `read`. */
+/* Reads with the format that the content tells; `metadata` may be NULL. Errors: NST_ERROR_FORMAT for other content, and
+ * those of `read` and decoded_finish. */
 nst_status codec_decode(const struct codec *const *codecs, const struct picture_source *source, nst_picture *picture,
-                        nst_error *error);
+                        nst_picture_metadata *metadata, nst_error *error);
+
+/* Reads with a format. */
+nst_status codec_read(const struct codec *codec, const struct picture_source *source, nst_picture *picture,
+                      nst_picture_metadata *metadata, nst_error *error);
+
+/* Writes with a format, in the colors and with the metadata that `target->format` asks for. Path, stream and format of the
+ * target are given; the rest is filled in. Errors: those of `write`, and NST_ERROR_ARGUMENT (a profile that cannot be
+ * written in). */
+nst_status codec_write(const struct codec *codec, const nst_picture *picture, struct picture_target *target,
+                       nst_error *error);
 
 /* The format that the ending of a name tells. Errors: NST_ERROR_ARGUMENT. */
 nst_status codec_find_writer(const struct codec *const *codecs, const char *path, const struct codec **codec,

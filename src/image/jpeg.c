@@ -4,20 +4,25 @@
  * goes on with what can be told of the picture. Errors, and warnings that mean that rows are missing, end in longjmp
  * here; as in png.c, everything to be released hangs on one struct that the function around owns. */
 #include "image/codec.h"
-#include "image/orientation.h"
+#include "image/metadata.h"
 #include "image/picture.h"
 #include "support/error.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
 
 #include <jerror.h>
 
-#define METADATA_MARKER (JPEG_APP0 + 1) /* APP1: EXIF, XMP */
+#define METADATA_MARKER  (JPEG_APP0 + 1)  /* APP1: EXIF, XMP */
+#define PROFILE_MARKER   (JPEG_APP0 + 2)  /* APP2: ICC profile, in parts */
+#define PHOTOSHOP_MARKER (JPEG_APP0 + 13) /* APP13: resources of Photoshop, IPTC among them */
+
+#define MOST_MARKER_BYTES 65533
 
 /* More scans than any encoder makes; a small file of very many scans would keep the decoder busy for hours. */
 #define MAX_SCANS 500
@@ -101,8 +106,7 @@ struct jpeg_reader {
     const struct picture_source *source;
     struct jpeg_decompress_struct info;
     struct jpeg_progress_mgr progress;
-    nst_picture picture;
-    struct orientation orientation;
+    struct decoded decoded;
     unsigned components_seen; /* a bit for each component that a scan had data of */
     struct jpeg_trap trap;
 };
@@ -135,42 +139,41 @@ static bool scans_are_missing(const struct jpeg_reader *reader) {
     return false;
 }
 
-static void find_orientation(struct jpeg_reader *reader) {
+static void take_metadata(struct jpeg_reader *reader) {
     for (jpeg_saved_marker_ptr marker = reader->info.marker_list; marker; marker = marker->next) {
-        orientation_add(&reader->orientation, marker->data, marker->data_length);
-    }
-}
-
-/* Red is (1 - C) (1 - K), and so on. Adobe's files are inverted: they hold 1 - C, 1 - M, 1 - Y and 1 - K. */
-static void convert_cmyk_row(const JSAMPLE *row, bool inverted, int width, float *values) {
-    for (int x = 0; x < width; x++, row += 4, values += 3) {
-        for (int channel = 0; channel < 3; channel++) {
-            int reflected = inverted ? row[channel] : 255 - row[channel], key = inverted ? row[3] : 255 - row[3];
-            values[channel] = (float)(reflected * key) / (255.0f * 255.0f);
+        if (marker->marker != PROFILE_MARKER) {
+            decoded_add_metadata(&reader->decoded, marker->data, marker->data_length);
         }
     }
+    JOCTET *profile = NULL;
+    unsigned bytes = 0;
+    reader->trap.manager.msg_code = 0;
+    if (jpeg_read_icc_profile(&reader->info, &profile, &bytes)) {
+        decoded_set_profile(&reader->decoded, profile, bytes);
+    } else if (reader->trap.manager.msg_code == JWRN_BOGUS_ICC) {
+        remark(reader->source->note, "%s: its color profile lacks parts, and its colors are taken as sRGB",
+               reader->source->path);
+    }
+    free(profile);
 }
 
-static void convert_rgb_row(const JSAMPLE *row, int width, float *values) {
-    for (size_t i = 0; i < 3 * (size_t)width; i++) {
-        values[i] = (float)row[i] / 255.0f;
+/* Adobe's CMYK files are inverted: they hold 1 - C, 1 - M, 1 - Y and 1 - K. */
+static void convert_row(const JSAMPLE *row, bool inverted, size_t count, float *values) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)(inverted ? 255 - row[i] : row[i]) / 255.0f;
     }
 }
 
 static void read_rows(struct jpeg_reader *reader) {
     struct jpeg_decompress_struct *info = &reader->info;
-    bool cmyk = info->out_color_space == JCS_CMYK;
-    int width = reader->picture.width;
+    nst_picture *picture = &reader->decoded.picture;
+    bool is_inverted = info->out_color_space == JCS_CMYK && info->saw_Adobe_marker;
+    size_t row_values = (size_t)picture->width * (size_t)picture->channels;
     JSAMPARRAY row = info->mem->alloc_sarray((j_common_ptr)info, JPOOL_IMAGE,
                                              info->output_width * (JDIMENSION)info->output_components, 1);
     for (size_t y = 0; y < info->output_height; y++) {
-        float *values = reader->picture.values + y * (size_t)width * 3;
         jpeg_read_scanlines(info, row, 1);
-        if (cmyk) {
-            convert_cmyk_row(row[0], info->saw_Adobe_marker, width, values);
-        } else {
-            convert_rgb_row(row[0], width, values);
-        }
+        convert_row(row[0], is_inverted, row_values, picture->values + y * row_values);
     }
 }
 
@@ -216,6 +219,8 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     reader->progress.progress_monitor = watch_scans;
     info->progress = &reader->progress;
     jpeg_save_markers(info, METADATA_MARKER, 0xffff);
+    jpeg_save_markers(info, PROFILE_MARKER, 0xffff);
+    jpeg_save_markers(info, PHOTOSHOP_MARKER, 0xffff);
     jpeg_mem_src(info, source->data, (unsigned long)source->bytes);
     jpeg_read_header(info, TRUE);
 
@@ -227,12 +232,15 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
         return fail(error, NST_ERROR_FORMAT, "%s is a JPEG picture of %d components: expected 1 (gray), 3 or 4 (CMYK)",
                     source->path, info->num_components);
     }
+    static const enum color_model models[] = {[1] = COLOR_GRAY, [3] = COLOR_RGB, [4] = COLOR_CMYK};
+    reader->decoded.model = models[info->num_components];
     info->out_color_space = info->num_components == 4 ? JCS_CMYK : JCS_RGB;
-    status = picture_create((int)info->image_width, (int)info->image_height, 3, &reader->picture, error);
+    status = picture_create((int)info->image_width, (int)info->image_height, info->num_components == 4 ? 4 : 3,
+                            &reader->decoded.picture, error);
     if (status) {
         return status;
     }
-    find_orientation(reader);
+    take_metadata(reader);
     reader->trap.decoding = true;
     jpeg_start_decompress(info); /* reads all scans, if there are several */
     if (reader->trap.ended && jpeg_has_multiple_scans(info) && scans_are_missing(reader)) {
@@ -246,18 +254,15 @@ static nst_status decode(struct jpeg_reader *reader, nst_error *error) {
     return NST_OK;
 }
 
-static nst_status read_jpeg(const struct picture_source *source, nst_picture *picture, nst_error *error) {
+static nst_status read_jpeg(const struct picture_source *source, struct decoded *decoded, nst_error *error) {
     struct jpeg_reader reader = {.source = source};
     reader.info.err = set_trap(&reader.trap);
     nst_status status = decode(&reader, error);
-    if (!status) {
-        status = orientation_apply(&reader.orientation, &reader.picture, error);
-    }
     jpeg_destroy_decompress(&reader.info);
     if (!status) {
-        *picture = reader.picture;
+        *decoded = reader.decoded;
     } else {
-        nst_picture_free(&reader.picture);
+        decoded_free(&reader.decoded);
     }
     return status;
 }
@@ -267,6 +272,7 @@ static nst_status read_jpeg(const struct picture_source *source, nst_picture *pi
 struct jpeg_writer {
     const nst_picture *picture;
     const struct picture_target *target;
+    nst_bytes iptc; /* as a resource of Photoshop */
     struct jpeg_compress_struct info;
     struct jpeg_trap trap;
 };
@@ -282,6 +288,31 @@ static void set_parameters(struct jpeg_compress_struct *info, const nst_picture 
     if (quality >= 90) { /* 4:4:4: no chroma is thrown away */
         info->comp_info[0].h_samp_factor = info->comp_info[0].v_samp_factor = 1;
     }
+}
+
+/* A marker with a header before its data. What does not fit into one is left out. */
+static void write_marker(struct jpeg_compress_struct *info, int marker, const char *header, size_t header_bytes,
+                         const nst_bytes *data) {
+    if (!data->data || data->bytes > MOST_MARKER_BYTES - header_bytes) {
+        return;
+    }
+    jpeg_write_m_header(info, marker, (unsigned)(header_bytes + data->bytes));
+    for (size_t i = 0; i < header_bytes; i++) {
+        jpeg_write_m_byte(info, header[i]);
+    }
+    for (size_t i = 0; i < data->bytes; i++) {
+        jpeg_write_m_byte(info, data->data[i]);
+    }
+}
+
+static void write_metadata(struct jpeg_writer *writer) {
+    static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/", photoshop[] = "Photoshop 3.0";
+    const nst_picture_metadata *metadata = writer->target->metadata;
+    /* With the arrays' own zeros. */
+    write_marker(&writer->info, METADATA_MARKER, exif, sizeof exif, &metadata->exif);
+    write_marker(&writer->info, METADATA_MARKER, xmp, sizeof xmp, &metadata->xmp);
+    write_marker(&writer->info, PHOTOSHOP_MARKER, photoshop, sizeof photoshop, &writer->iptc);
+    jpeg_write_icc_profile(&writer->info, metadata->profile.data, (unsigned)metadata->profile.bytes);
 }
 
 static void write_rows(struct jpeg_compress_struct *info, const nst_picture *picture) {
@@ -309,6 +340,7 @@ static nst_status encode(struct jpeg_writer *writer, nst_error *error) {
     jpeg_stdio_dest(&writer->info, writer->target->stream);
     set_parameters(&writer->info, writer->picture, writer->target->format->jpeg_quality);
     jpeg_start_compress(&writer->info, TRUE);
+    write_metadata(writer);
     write_rows(&writer->info, writer->picture);
     jpeg_finish_compress(&writer->info);
     return NST_OK;
@@ -321,8 +353,12 @@ static nst_status write_jpeg(const nst_picture *picture, const struct picture_ta
     }
     struct jpeg_writer writer = {.picture = picture, .target = target};
     writer.info.err = set_trap(&writer.trap);
-    nst_status status = encode(&writer, error);
-    jpeg_destroy_compress(&writer.info);
+    nst_status status = metadata_wrap_iptc(&target->metadata->iptc, &writer.iptc, error);
+    if (!status) {
+        status = encode(&writer, error);
+        jpeg_destroy_compress(&writer.info);
+    }
+    free(writer.iptc.data);
     return status;
 }
 

@@ -14,9 +14,8 @@ struct orientation {
  * before stays. A piece that tells nothing, or makes no sense, is ignored. */
 void orientation_add(struct orientation *told, const unsigned char *data, size_t bytes);
 
-/* The same for a piece as ImageMagick keeps it in a PNG's text ("Raw profile type exif"): a name, a count of bytes and
- * the bytes in hexadecimal digits. `text` is overwritten. */
-void orientation_add_raw_profile(struct orientation *told, char *text);
+/* Makes every orientation that XMP tells an upright one, in place. */
+void orientation_reset_xmp(unsigned char *text, size_t length);
 
 /* Turns and mirrors a picture upright, as EXIF told or else XMP. `picture` is replaced; on failure it is untouched. */
 nst_status orientation_apply(const struct orientation *told, nst_picture *picture, nst_error *error);

@@ -1,6 +1,7 @@
 /* picture.c: pictures in memory (create, free, fit), and the way to and from files, whose formats are in codec.c. */
 #include "image/picture.h"
 #include "image/codec.h"
+#include "image/color_profile.h"
 #include "support/error.h"
 #include "support/file.h"
 
@@ -74,7 +75,15 @@ nst_status picture_check_header(const char *path, uint32_t width, uint32_t heigh
 }
 
 nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *note, nst_error *error) {
+    return nst_picture_read_with_metadata(path, picture, NULL, note, error);
+}
+
+nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture, nst_picture_metadata *metadata,
+                                          nst_note *note, nst_error *error) {
     memset(picture, 0, sizeof *picture);
+    if (metadata) {
+        memset(metadata, 0, sizeof *metadata);
+    }
     if (note) {
         note->message[0] = '\0';
     }
@@ -85,12 +94,18 @@ nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *no
         return status;
     }
     struct picture_source source = {path, data, bytes, note};
-    status = codec_decode(codecs_built_in(), &source, picture, error);
+    status = codec_decode(codecs_built_in(), &source, picture, metadata, error);
     free(data);
     return status;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------------------------- */
+
+nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_error *error) {
+    float values[3] = {0};
+    nst_picture picture = {1, 1, 3, values};
+    return metadata->profile.data ? color_profile_from_srgb(&metadata->profile, &picture, error) : NST_OK;
+}
 
 nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
                              nst_error *error) {
@@ -110,8 +125,8 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
     if (status) {
         return status;
     }
-    struct picture_target target = {path, replacement.stream, format};
-    status = codec->write(picture, &target, error);
+    struct picture_target target = {.path = path, .stream = replacement.stream, .format = format};
+    status = codec_write(codec, picture, &target, error);
     if (!status) {
         status = file_replacement_commit(&replacement, error);
     }

@@ -3,8 +3,9 @@
  * libpng reports errors by longjmp. So everything that must be released hangs on one struct that the function around
  * owns; the function that calls setjmp has no variables of its own that change. */
 #include "image/codec.h"
-#include "image/orientation.h"
+#include "image/metadata.h"
 #include "image/picture.h"
+#include "image/png_colors.h"
 #include "support/error.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ struct png_reader {
     png_structp png;
     png_infop info;
     unsigned char *rows; /* one decoded row, or all of them if the file is interlaced */
-    nst_picture picture;
+    struct decoded decoded;
     struct png_message message;
 };
 
@@ -83,13 +84,14 @@ static void read_rows(struct png_reader *reader) {
     int passes = png_get_interlace_type(reader->png, reader->info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
     int depth_bits = png_get_bit_depth(reader->png, reader->info);
     size_t row_bytes = png_get_rowbytes(reader->png, reader->info);
-    size_t row_values = (size_t)reader->picture.width * (size_t)reader->picture.channels;
+    nst_picture *picture = &reader->decoded.picture;
+    size_t row_values = (size_t)picture->width * (size_t)picture->channels;
     for (int pass = 0; pass < passes; pass++) {
-        for (size_t y = 0; y < (size_t)reader->picture.height; y++) {
+        for (size_t y = 0; y < (size_t)picture->height; y++) {
             unsigned char *row = reader->rows + (passes > 1 ? y * row_bytes : 0);
             png_read_row(reader->png, row, NULL);
             if (pass == passes - 1) {
-                convert_row(row, depth_bits, row_values, reader->picture.values + y * row_values);
+                convert_row(row, depth_bits, row_values, picture->values + y * row_values);
             }
         }
     }
@@ -99,17 +101,17 @@ static void read_rows(struct png_reader *reader) {
 static const png_byte exif_chunk[] = "eXIf";
 
 /* EXIF and XMP lie in chunks of their own, or, from ImageMagick and others, in texts. */
-static void find_orientation(struct png_reader *reader, struct orientation *told) {
+static void take_metadata(struct png_reader *reader) {
     png_unknown_chunkp chunks = NULL;
     for (int i = png_get_unknown_chunks(reader->png, reader->info, &chunks); i > 0; i--, chunks++) {
-        orientation_add(told, chunks->data, chunks->size);
+        decoded_add_metadata(&reader->decoded, chunks->data, chunks->size);
     }
     png_textp texts = NULL;
     for (int i = png_get_text(reader->png, reader->info, &texts, NULL); i > 0; i--, texts++) {
         if (strcmp(texts->key, "XML:com.adobe.xmp") == 0) {
-            orientation_add(told, (const unsigned char *)texts->text, strlen(texts->text));
-        } else if (strncmp(texts->key, "Raw profile type ", 17) == 0) { /* exif, APP1, xmp */
-            orientation_add_raw_profile(told, texts->text);
+            decoded_add_metadata(&reader->decoded, (const unsigned char *)texts->text, strlen(texts->text));
+        } else if (strncmp(texts->key, "Raw profile type ", 17) == 0) { /* exif, APP1, xmp, iptc */
+            decoded_add_raw_profile(&reader->decoded, texts->text);
         }
     }
 }
@@ -122,7 +124,7 @@ static nst_status fail_damaged(const struct png_reader *reader, nst_error *error
     return fail(error, NST_ERROR_FORMAT, "%s is a damaged PNG picture: %s", reader->source->path, reader->message.text);
 }
 
-/* All but the turning, up to the last row. */
+/* Up to the last row. */
 static nst_status decode_rows(struct png_reader *reader, nst_error *error) {
     png_structp png = reader->png;
     if (setjmp(png_jmpbuf(png))) {
@@ -138,8 +140,11 @@ static nst_status decode_rows(struct png_reader *reader, nst_error *error) {
     if (status) {
         return status;
     }
+    bool is_gray = (png_get_color_type(png, reader->info) & PNG_COLOR_MASK_COLOR) == 0;
+    reader->decoded.model = is_gray ? COLOR_GRAY : COLOR_RGB;
     set_transformations(png, reader->info);
-    status = picture_create((int)width, (int)height, png_get_channels(png, reader->info), &reader->picture, error);
+    status =
+        picture_create((int)width, (int)height, png_get_channels(png, reader->info), &reader->decoded.picture, error);
     if (status) {
         return status;
     }
@@ -181,12 +186,11 @@ static nst_status decode(struct png_reader *reader, nst_error *error) {
     if (status) {
         return status;
     }
-    struct orientation told = {0};
-    find_orientation(reader, &told);
-    return orientation_apply(&told, &reader->picture, error);
+    take_metadata(reader);
+    return png_colors_find(reader->source, &reader->decoded, error);
 }
 
-static nst_status read_png(const struct picture_source *source, nst_picture *picture, nst_error *error) {
+static nst_status read_png(const struct picture_source *source, struct decoded *decoded, nst_error *error) {
     nst_status status = NST_ERROR_MEMORY;
     struct png_reader reader = {.source = source, .end = find_end(source)};
     reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader.message, take_error, ignore_warning);
@@ -199,9 +203,9 @@ static nst_status read_png(const struct picture_source *source, nst_picture *pic
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
     free(reader.rows);
     if (!status) {
-        *picture = reader.picture;
+        *decoded = reader.decoded;
     } else {
-        nst_picture_free(&reader.picture);
+        decoded_free(&reader.decoded);
     }
     return status;
 }
@@ -214,7 +218,9 @@ struct png_writer {
     png_structp png;
     png_infop info;
     unsigned char *row;
+    char *xmp, *iptc; /* as texts */
     png_text *texts;
+    int text_count;
     struct png_message message;
 };
 
@@ -245,14 +251,12 @@ static bool is_utf8(const char *text) {
  * another encoding) is kept byte by byte in a tEXt chunk. */
 static nst_status prepare_texts(struct png_writer *writer, nst_error *error) {
     const nst_picture_format *format = writer->target->format;
-    if (format->text_count <= 0) {
-        return NST_OK;
-    }
-    size_t count = (size_t)format->text_count;
-    writer->texts = calloc(count, sizeof *writer->texts);
+    size_t count = format->text_count > 0 ? (size_t)format->text_count : 0;
+    writer->texts = calloc(count + 2, sizeof *writer->texts); /* and what prepare_metadata adds */
     if (!writer->texts) {
-        return fail_memory(error, count * sizeof *writer->texts, "the texts in a picture");
+        return fail_memory(error, (count + 2) * sizeof *writer->texts, "the texts in a picture");
     }
+    writer->text_count = (int)count;
     for (size_t i = 0; i < count; i++) {
         const nst_picture_text *text = &format->texts[i];
         size_t length = strlen(text->keyword);
@@ -266,6 +270,61 @@ static nst_status prepare_texts(struct png_writer *writer, nst_error *error) {
         writer->texts[i].text = (char *)text->value;
     }
     return NST_OK;
+}
+
+static void add_text(struct png_writer *writer, int compression, const char *keyword, const char *value) {
+    writer->texts[writer->text_count++] =
+        (png_text){.compression = compression, .key = (char *)keyword, .text = (char *)value};
+}
+
+/* IPTC as ImageMagick keeps it, since PNG has no place for it: see decoded_add_raw_profile. From malloc. */
+static char *format_raw_profile(const nst_bytes *data) {
+    enum { BYTES_A_LINE = 36 };
+    size_t size = 64 + 2 * data->bytes + data->bytes / BYTES_A_LINE + 2;
+    char *text = malloc(size), *end = text;
+    if (!text) {
+        return NULL;
+    }
+    end += snprintf(text, 64, "\niptc\n%8zu", data->bytes);
+    for (size_t i = 0; i < data->bytes; i++) {
+        end += snprintf(end, 4, "%s%02x", i % BYTES_A_LINE == 0 ? "\n" : "", data->data[i]);
+    }
+    end[0] = '\n';
+    end[1] = '\0';
+    return text;
+}
+
+/* XMP and IPTC, as texts; behind prepare_texts. */
+static nst_status prepare_metadata(struct png_writer *writer, nst_error *error) {
+    const nst_picture_metadata *metadata = writer->target->metadata;
+    nst_bytes wrapped = {0};
+    nst_status status = metadata_wrap_iptc(&metadata->iptc, &wrapped, error);
+    if (!status && metadata->xmp.data) {
+        writer->xmp = strndup((const char *)metadata->xmp.data, metadata->xmp.bytes);
+        add_text(writer, PNG_ITXT_COMPRESSION_NONE, "XML:com.adobe.xmp", writer->xmp);
+    }
+    if (!status && wrapped.data) {
+        writer->iptc = format_raw_profile(&wrapped);
+        add_text(writer, PNG_TEXT_COMPRESSION_zTXt, "Raw profile type iptc", writer->iptc);
+    }
+    if ((metadata->xmp.data && !writer->xmp) || (wrapped.data && !writer->iptc)) {
+        status = fail(error, NST_ERROR_MEMORY, "not enough memory to write %s", writer->target->path);
+    }
+    free(wrapped.data);
+    return status;
+}
+
+static void set_colors_and_exif(struct png_writer *writer) {
+    const nst_picture_metadata *metadata = writer->target->metadata;
+    if (writer->target->is_srgb) {
+        png_set_sRGB(writer->png, writer->info, PNG_sRGB_INTENT_PERCEPTUAL);
+    } else {
+        png_set_iCCP(writer->png, writer->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, metadata->profile.data,
+                     (png_uint_32)metadata->profile.bytes);
+    }
+    if (metadata->exif.data) {
+        png_set_eXIf_1(writer->png, writer->info, (png_uint_32)metadata->exif.bytes, metadata->exif.data);
+    }
 }
 
 static void quantize_row(const float *values, size_t count, int depth_bits, unsigned char *row) {
@@ -294,10 +353,8 @@ static nst_status encode(struct png_writer *writer, nst_error *error) {
     png_set_IHDR(png, writer->info, (png_uint_32)picture->width, (png_uint_32)picture->height, format->depth_bits,
                  picture->channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_set_sRGB(png, writer->info, PNG_sRGB_INTENT_PERCEPTUAL);
-    if (writer->texts) {
-        png_set_text(png, writer->info, writer->texts, format->text_count);
-    }
+    set_colors_and_exif(writer);
+    png_set_text(png, writer->info, writer->texts, writer->text_count);
     png_write_info(png, writer->info);
     size_t row_values = (size_t)picture->width * (size_t)picture->channels;
     for (size_t y = 0; y < (size_t)picture->height; y++) {
@@ -316,6 +373,7 @@ static nst_status write_png(const nst_picture *picture, const struct picture_tar
     }
     struct png_writer writer = {.picture = picture, .target = target};
     nst_status status = prepare_texts(&writer, error);
+    status = status ? status : prepare_metadata(&writer, error);
     if (status) {
         goto cleanup;
     }
@@ -330,6 +388,8 @@ static nst_status write_png(const nst_picture *picture, const struct picture_tar
 cleanup:
     png_destroy_write_struct(&writer.png, &writer.info);
     free(writer.texts);
+    free(writer.xmp);
+    free(writer.iptc);
     free(writer.row);
     return status;
 }

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <lcms2.h>
+#include <zlib.h>
+
 /* The usual command, with one thing replaced by a row. */
 #define PICTURES "content.png style.png "
 #define NETWORK  "--network ./small.safetensors --size 64 --scales 1 --iterations 2 "
@@ -38,6 +41,7 @@ static const struct row {
     {PICTURES NETWORK "-o folder.png", 1, .words = {"folder.png"}},
     {PICTURES NETWORK "-o out.gif", 2, .words = {"out.gif", ".png"}},
     {PICTURES NETWORK "-o out", 2, .words = {"out", ".png"}},
+    {"scanner.png style.png " NETWORK OUT "--keep-profile", 2, .words = {"--keep-profile", "color profile"}},
     {PICTURES NETWORK OUT "--log no-such-folder/log.jsonl", 1, .words = {"no-such-folder/log.jsonl"}},
 
     /* Weights */
@@ -119,6 +123,46 @@ static void write_calling_pickle(const char *path) {
     fixture_write_file(path, pickle, sizeof pickle - 1);
 }
 
+/* A profile that leads from RGB to Lab, but has no way back, as those of scanners. */
+static void make_scanner_profile(unsigned char *profile, cmsUInt32Number *bytes) {
+    cmsHPROFILE handle = cmsCreateProfilePlaceholder(NULL);
+    cmsPipeline *pipeline = cmsPipelineAlloc(NULL, 3, 3);
+    cmsSetProfileVersion(handle, 4.3);
+    cmsSetDeviceClass(handle, cmsSigInputClass);
+    cmsSetColorSpace(handle, cmsSigRgbData);
+    cmsSetPCS(handle, cmsSigLabData);
+    assert_true(cmsPipelineInsertStage(pipeline, cmsAT_END, cmsStageAllocToneCurves(NULL, 3, NULL)));
+    assert_true(cmsWriteTag(handle, cmsSigAToB0Tag, pipeline));
+    cmsPipelineFree(pipeline);
+    assert_true(cmsSaveProfileToMem(handle, profile, bytes));
+    cmsCloseProfile(handle);
+}
+
+/* content.png with such a profile. */
+static void write_scanner_picture(const char *path) {
+    const size_t header_bytes = 33;                            /* signature and IHDR */
+    unsigned char profile[2000], chunk[2000] = "____iCCPname"; /* length, type, name, method; checksum at the end */
+    cmsUInt32Number profile_bytes = sizeof profile;
+    uLongf bytes = sizeof chunk - 18;
+    make_scanner_profile(profile, &profile_bytes);
+    assert_int_equal(compress(chunk + 14, &bytes, profile, profile_bytes), Z_OK);
+    const uint32_t numbers[] = {(uint32_t)bytes + 6, (uint32_t)crc32(0, chunk + 4, (uInt)bytes + 10)};
+    for (int i = 0; i < 4; i++) {
+        chunk[i] = (unsigned char)(numbers[0] >> (24 - 8 * i));
+        chunk[14 + bytes + (size_t)i] = (unsigned char)(numbers[1] >> (24 - 8 * i));
+    }
+    size_t picture_bytes;
+    char *picture = fixture_read_file("content.png", &picture_bytes);
+    assert_non_null(picture);
+    FILE *stream = fopen(path, "wb");
+    assert_non_null(stream);
+    fwrite(picture, 1, header_bytes, stream);
+    fwrite(chunk, 1, bytes + 18, stream);
+    fwrite(picture + header_bytes, 1, picture_bytes - header_bytes, stream);
+    assert_int_equal(fclose(stream), 0);
+    free(picture);
+}
+
 static int create(void **state) {
     if (fixtures_create(state) != 0)
         return -1;
@@ -133,6 +177,7 @@ static int create(void **state) {
         "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0\x0f\xb0\xe2\x15"
         "\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82";
     fixture_write_file("huge.png", huge, sizeof huge - 1);
+    write_scanner_picture("scanner.png");
     mkdir("folder", 0777);
     mkdir("folder.png", 0777);
     mkdir("clover", 0777); /* a platform without devices; some loaders take folders only */

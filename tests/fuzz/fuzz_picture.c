@@ -22,10 +22,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     nst_note note = {""};
     struct picture_source source = {"file", data, bytes, &note};
     nst_picture picture = {0};
+    nst_picture_metadata metadata = {0};
     nst_error error;
     if (bytes == 0 || is_large(data, bytes))
         return 0;
-    if (READ(&source, &picture, &error) == NST_OK)
+    if (codec_read(&READ, &source, &picture, &metadata, &error) == NST_OK)
         nst_picture_free(&picture);
+    nst_picture_metadata_free(&metadata);
     return 0;
 }

@@ -178,10 +178,10 @@ static void a_failed_write_leaves_the_old_file(void **state) {
 /* ---- A format that only this file knows -------------------------------------------------------------------------- */
 
 /* Of one gray pixel: "TOY" and its value as a digit. */
-static nst_status read_toy(const struct picture_source *source, nst_picture *picture, nst_error *error) {
-    nst_status status = picture_create(1, 1, 3, picture, error);
+static nst_status read_toy(const struct picture_source *source, struct decoded *decoded, nst_error *error) {
+    nst_status status = picture_create(1, 1, 3, &decoded->picture, error);
     for (int c = 0; !status && c < 3; c++)
-        picture->values[c] = (float)(source->data[3] - '0') / 9.0f;
+        decoded->picture.values[c] = (float)(source->data[3] - '0') / 9.0f;
     return status;
 }
 
@@ -210,14 +210,14 @@ static void another_format_is_one_line(void **state) {
     assert_non_null(strstr(error.message, "expected .png, .jpg, .jpeg, .toy or .page"));
     assert_int_equal(codec_find_writer(codecs_built_in(), "a.toy", &found, &error), NST_ERROR_ARGUMENT);
 
-    assert_int_equal(codec_decode(codecs, &source, &picture, &error), NST_OK);
+    assert_int_equal(codec_decode(codecs, &source, &picture, NULL, &error), NST_OK);
     assert_true(picture.values[0] == 1);
     nst_picture_free(&picture);
     source.data = (const unsigned char *)"<html>";
-    assert_int_equal(codec_decode(codecs, &source, &picture, &error), NST_ERROR_FORMAT);
+    assert_int_equal(codec_decode(codecs, &source, &picture, NULL, &error), NST_ERROR_FORMAT);
     assert_non_null(strstr(error.message, "expected PNG, JPEG or Toy"));
     source.data = (const unsigned char *)"TOY9";
-    assert_int_equal(codec_decode(codecs_built_in(), &source, &picture, &error), NST_ERROR_FORMAT);
+    assert_int_equal(codec_decode(codecs_built_in(), &source, &picture, NULL, &error), NST_ERROR_FORMAT);
     assert_non_null(strstr(error.message, "expected PNG or JPEG"));
 }
 

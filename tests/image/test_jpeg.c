@@ -243,9 +243,9 @@ static void failed_writes_are_noticed(void **state) {
         skip();
     nst_picture picture = fixture_picture(500, 500, 3, 255);
     nst_picture_format format = {.jpeg_quality = 100};
-    struct picture_target target = {"out.jpg", full, &format};
+    struct picture_target target = {.path = "out.jpg", .stream = full, .format = &format};
     nst_error error;
-    assert_int_equal(codec_jpeg.write(&picture, &target, &error), NST_ERROR_FILE);
+    assert_int_equal(codec_write(&codec_jpeg, &picture, &target, &error), NST_ERROR_FILE);
     assert_non_null(strstr(error.message, "No space left on device"));
     fclose(full);
     nst_picture_free(&picture);

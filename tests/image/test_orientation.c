@@ -1,7 +1,7 @@
 /* test_orientation.c: a picture is turned as its file says, in whatever way files say it: EXIF with an integer of any
  * type, XMP, ImageMagick's texts, in JPEG and in PNG; EXIF goes before XMP. */
 #include "fixtures.h"
-#include "image/orientation.h"
+#include "image/decoded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,19 +197,21 @@ static void raw_profiles_are_read(void **state) {
     struct piece prefixed = with_exif_prefix(&exif), prefixed_xmp = with_xmp_prefix(&xmp);
     const struct piece *const pieces[] = {&exif, &prefixed, &xmp, &prefixed_xmp};
     for (size_t i = 0; i < 4; i++) {
-        struct orientation told = {0};
-        orientation_add_raw_profile(&told, make_raw_profile("exif", pieces[i]));
-        assert_int_equal(told.exif, i < 2 ? TURNED : 0);
-        assert_int_equal(told.xmp, i < 2 ? 0 : 3);
+        struct decoded told = {0};
+        decoded_add_raw_profile(&told, make_raw_profile("exif", pieces[i]));
+        assert_int_equal(told.orientation.exif, i < 2 ? TURNED : 0);
+        assert_int_equal(told.orientation.xmp, i < 2 ? 0 : 3);
+        decoded_free(&told);
     }
     static const char *const nothing[] = {"",    "\n", "\nexif", "exif 4", "exif 4 zz", "exif 40 4578696600004949",
                                           "\n\n"};
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
-        struct orientation told = {0};
+        struct decoded told = {0};
         char *text = strdup(nothing[i]);
         assert_non_null(text);
-        orientation_add_raw_profile(&told, text);
-        assert_int_equal(told.exif + told.xmp, 0);
+        decoded_add_raw_profile(&told, text);
+        assert_int_equal(told.orientation.exif + told.orientation.xmp, 0);
+        decoded_free(&told);
         free(text);
     }
 }

@@ -293,9 +293,9 @@ static void failed_writes_are_noticed(void **state) {
         skip();
     nst_picture picture = fixture_picture(200, 200, 3, 65535);
     nst_picture_format format = {.depth_bits = 16};
-    struct picture_target target = {"out.png", full, &format};
+    struct picture_target target = {.path = "out.png", .stream = full, .format = &format};
     nst_error error;
-    assert_int_equal(codec_png.write(&picture, &target, &error), NST_ERROR_FILE);
+    assert_int_equal(codec_write(&codec_png, &picture, &target, &error), NST_ERROR_FILE);
     assert_non_null(strstr(error.message, "No space left on device"));
     fclose(full);
     nst_picture_free(&picture);
