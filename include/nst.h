@@ -8,6 +8,7 @@
  *     nst_job_create         everything planned and allocated      -> nst_job
  *     nst_job_run            the optimization loop of Gatys et al.
  *     nst_job_picture        the result                            -> nst_picture
+ *     nst_job_save           what it needs to go on later          -> a file; nst_checkpoint_open, nst_job_resume
  *     nst_judge              its distances from content and style  -> nst_judgment
  *
  * Conventions
@@ -406,6 +407,44 @@ uint64_t nst_job_memory_bytes(const nst_job *job);
  * the memory is fixed and what grows with the pixels; and about how long the job takes, if the device's speed was
  * measured. */
 void nst_job_print_plan(const nst_job *job, FILE *stream);
+
+/* ---- Checkpoints ----------------------------------------------------------------------------------------------- */
+
+/* A checkpoint is all that a job needs to go on later, in another process, as if it had never stopped: on the same device
+ * the result is the same to the last bit. Targets and everything else that can be made again is made again, so that it
+ * holds the image and what optimizer and losses have learned: with L-BFGS, 12 bytes for each pixel and each of two vectors
+ * of a pair. It is for the machine, the device and the version of nst that wrote it, and is trusted like a program. */
+
+typedef struct nst_checkpoint_format {
+    const nst_picture_text *texts; /* the caller's own, of any bytes but zeros: nst_checkpoint_text finds them again */
+    int text_count;
+    bool keeps_previous; /* the file that is there becomes PATH.1, in place of the one of that name */
+} nst_checkpoint_format;
+
+/* Writes a checkpoint, between two steps or from the progress callback of nst_job_run. It is written aside, synced and
+ * renamed, so that a process that is killed at any moment leaves a whole file at PATH or PATH.1. Errors: NST_ERROR_FILE,
+ * NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
+nst_status nst_job_save(nst_job *job, const char *path, const nst_checkpoint_format *format, nst_error *error);
+
+/* A checkpoint opened for reading. Close with nst_checkpoint_close. */
+typedef struct nst_checkpoint nst_checkpoint;
+
+/* Opens a checkpoint whose checksum is right, or, where there is none at PATH or a damaged one, that of PATH.1, which
+ * `note` then tells. Errors, about PATH: NST_ERROR_FILE, NST_ERROR_FORMAT (no checkpoint, damaged, or of a newer
+ * version), NST_ERROR_MEMORY. */
+nst_status nst_checkpoint_open(const char *path, nst_checkpoint **checkpoint, nst_note *note, nst_error *error);
+void nst_checkpoint_close(nst_checkpoint *checkpoint);
+
+/* The file that was opened; and the caller's text of that place, false behind the last. Owned by the checkpoint. */
+const char *nst_checkpoint_path(const nst_checkpoint *checkpoint);
+bool nst_checkpoint_text(const nst_checkpoint *checkpoint, int index, nst_picture_text *text);
+
+/* Puts a job that has not begun where the checkpoint's was. Program, device, network, pictures and settings must be the
+ * same; otherwise it is refused, and the message says what differs, unless `accept_changes`: then `note` says it, and the
+ * job goes on where its sizes allow for it. Once for each checkpoint. Errors: NST_ERROR_FORMAT, and those of
+ * nst_job_step; the job is then to be destroyed. */
+nst_status nst_job_resume(nst_job *job, nst_checkpoint *checkpoint, bool accept_changes, nst_note *note,
+                          nst_error *error);
 
 /* ---- Judging --------------------------------------------------------------------------------------------------- */
 

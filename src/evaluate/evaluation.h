@@ -49,4 +49,7 @@ nst_status evaluation_run(struct evaluation *evaluation, enum evaluation_kind ki
 const nst_layer_loss *evaluation_losses(const struct evaluation *evaluation, int *count);
 double evaluation_total(const struct evaluation *evaluation);
 
+/* Lists the image, and what the losses learned since there are targets. */
+nst_status evaluation_list_state(struct evaluation *evaluation, struct state *state, nst_error *error);
+
 #endif

@@ -125,3 +125,11 @@ nst_status variables_from_gradient(const struct variables_run *run, nst_error *e
     struct pyramid_buffers buffers = buffers_of(run, evaluation_gradient(run->evaluation), run->gradient);
     return pyramid_gradient(variables->context, &variables->pyramid, &run->shape, &buffers, error);
 }
+
+nst_status variables_list_state(struct variables_run *run, struct state *state, nst_error *error) {
+    if (run->variables->levels == 0) {
+        return NST_OK;
+    }
+    return state_buffer(state, "coefficients", plan_buffer(run->plan, run->coefficients),
+                        optimizer_padded(run->shape.count) * sizeof(float), error);
+}

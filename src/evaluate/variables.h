@@ -36,4 +36,7 @@ struct optimizer_shape variables_shape(const struct variables_run *run);
 nst_status variables_to_image(const struct variables_run *run, nst_error *error);
 nst_status variables_from_gradient(const struct variables_run *run, nst_error *error);
 
+/* Lists the coefficients; pixels are the evaluation's. */
+nst_status variables_list_state(struct variables_run *run, struct state *state, nst_error *error);
+
 #endif

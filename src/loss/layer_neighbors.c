@@ -233,6 +233,19 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     return neighbor_search_add_gradient(&own->search, &layer, &source, error);
 }
 
+/* The matching in hand, once there is one. Everything that samples lie in is in the device's blocks. */
+static nst_status list_state(struct loss_run *run, struct state *state, nst_error *error) {
+    struct layer_neighbors_run *own = run->state;
+    nst_status status = state_value(state, "random numbers", own->generator, error);
+    status = status ? status : state_value(state, "evaluations", own->evaluations, error);
+    status = status ? status : state_value(state, "grid", own->grid, error);
+    if (status || own->evaluations == 0) {
+        return status;
+    }
+    own->search.positions = sample_grid_positions(&own->grid);
+    return neighbor_search_list_state(&own->search, state, error);
+}
+
 const struct loss_methods layer_neighbors_loss = {
     .kind = "layer neighbors",
     .pictures = LOSS_STYLE,
@@ -248,6 +261,7 @@ const struct loss_methods layer_neighbors_loss = {
     .gather = gather,
     .value = value,
     .add_gradient = add_gradient,
+    .list_state = list_state,
     .reference = layer_neighbors_reference,
     .rarely_used = true,
 };

@@ -146,6 +146,10 @@ nst_status loss_add_gradient(struct loss_run *run, const struct loss_map *at, cl
     return run->loss->methods->add_gradient(run, at, gradient, error);
 }
 
+nst_status loss_list_state(struct loss_run *run, struct state *state, nst_error *error) {
+    return run->loss->methods->list_state ? run->loss->methods->list_state(run, state, error) : NST_OK;
+}
+
 /* ---- For kinds --------------------------------------------------------------------------------------------------- */
 
 cl_mem loss_partials(const struct loss_run *run) {

@@ -19,6 +19,7 @@
 
 #include "device/plan.h"
 #include "device/reduction.h"
+#include "device/state.h"
 #include "network/model.h"
 
 enum { LOSS_MOST_SITES = NST_MAX_LAYERS };
@@ -114,6 +115,8 @@ struct loss_methods {
     nst_status (*value)(struct loss_run *run, const struct loss_map *at, nst_error *error);
     /* Added to `gradient`; where that is the map itself (model_gradient_in_place), the map is replaced. */
     nst_status (*add_gradient)(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error);
+    /* Lists what changes from one evaluation to the next (device/state.h); NULL: nothing, the targets are all there is. */
+    nst_status (*list_state)(struct loss_run *run, struct state *state, nst_error *error);
     /* The loss with weight 1 and its gradient, [channels][height][width], before a ReLU's mask, in double. */
     double (*reference)(const struct loss_options *options, const struct loss_reference *in, double *gradient);
     double reference_bound; /* relative errors up to that are rounding; 0: 1e-5 */
@@ -150,6 +153,7 @@ nst_status loss_target_end(struct loss_run *run, nst_error *error);
 nst_status loss_gather(struct loss_run *run, const struct loss_map *at, nst_error *error);
 nst_status loss_value(struct loss_run *run, const struct loss_map *at, nst_error *error);
 nst_status loss_add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error);
+nst_status loss_list_state(struct loss_run *run, struct state *state, nst_error *error);
 
 /* ---- For kinds --------------------------------------------------------------------------------------------------- */
 

@@ -134,3 +134,14 @@ nst_status neighbor_search_add_gradient(const struct neighbor_search *search, co
     return status ? status
                   : samples_add_gradient(search->context, &search->kernels->samples, gradient, &layer->samples, error);
 }
+
+nst_status neighbor_search_list_state(struct neighbor_search *search, struct state *state, nst_error *error) {
+    char targets[64]; /* with what tells a buffer in other blocks, which may have the same size */
+    snprintf(targets, sizeof targets, "neighbors in blocks of %d", search->context->channel_block);
+    nst_status status =
+        state_buffer(state, targets, neighbor_search_buffer(search, search->targets),
+                     (size_t)sample_stack_bytes(search->context, search->blocks, search->positions), error);
+    return status ? status
+                  : state_buffer(state, "mean of features", neighbor_search_buffer(search, search->image_mean),
+                                 (size_t)sample_stack_bytes(search->context, search->blocks, 1), error);
+}

@@ -69,4 +69,7 @@ nst_status neighbor_search_value(const struct neighbor_search *search, const str
 nst_status neighbor_search_add_gradient(const struct neighbor_search *search, const struct cosine_layer *layer,
                                         const struct sample_source *gradient, nst_error *error);
 
+/* Lists the targets that were found; the number of positions is set before. */
+nst_status neighbor_search_list_state(struct neighbor_search *search, struct state *state, nst_error *error);
+
 #endif

@@ -115,6 +115,14 @@ static nst_status adam_step(struct optimizer_run *run, cl_mem vector, cl_mem gra
         error);
 }
 
+static nst_status adam_list_state(struct optimizer_run *run, struct state *state, nst_error *error) {
+    struct adam *adam = run->state;
+    size_t bytes = run->elements * sizeof(float);
+    nst_status status = state_value(state, "steps of Adam", adam->steps, error);
+    status = status ? status : state_buffer(state, "Adam mean", optimizer_buffer(run, adam->mean), bytes, error);
+    return status ? status : state_buffer(state, "Adam square", optimizer_buffer(run, adam->square), bytes, error);
+}
+
 const struct optimizer_method adam_method = {
     .state_bytes = sizeof(struct adam_kernels),
     .run_bytes = sizeof(struct adam),
@@ -124,4 +132,5 @@ const struct optimizer_method adam_method = {
     .begin = adam_begin,
     .step = adam_step,
     .retreat = forget,
+    .list_state = adam_list_state,
 };

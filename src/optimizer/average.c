@@ -23,3 +23,9 @@ nst_status average_add(struct average *average, cl_mem vector, cl_mem mean, size
                       ARGUMENTS(arg_buffer(mean), arg_buffer(vector), arg_int((int)count), arg_float((float)share)),
                       error);
 }
+
+nst_status average_list_state(struct average *average, cl_mem mean, size_t count, struct state *state,
+                              nst_error *error) {
+    nst_status status = state_value(state, "number of images", average->number, error);
+    return status ? status : state_buffer(state, "average image", mean, count * sizeof(float), error);
+}

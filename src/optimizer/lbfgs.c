@@ -364,6 +364,44 @@ static nst_status lbfgs_step(struct optimizer_run *run, cl_mem vector, cl_mem gr
     return move(run, vector, gradient, lbfgs->last_step, error);
 }
 
+/* The pairs, as far as slots are in use: none of them is read beyond. */
+static nst_status list_pairs(struct optimizer_run *run, struct state *state, nst_error *error) {
+    struct lbfgs *lbfgs = run->state;
+    int used = used_slots(lbfgs);
+    nst_status status = NST_OK;
+    for (int first = 0; !status && first < used; first += PAIRS_PER_PAGE) {
+        int pairs = used - first < PAIRS_PER_PAGE ? used - first : PAIRS_PER_PAGE;
+        status = state_buffer(state, "L-BFGS pairs", optimizer_buffer(run, lbfgs->pages[first / PAIRS_PER_PAGE]),
+                              2 * (size_t)pairs * run->elements * sizeof(float), error);
+    }
+    return status;
+}
+
+static nst_status lbfgs_list_state(struct optimizer_run *run, struct state *state, nst_error *error) {
+    struct lbfgs *lbfgs = run->state;
+    size_t size = 2 * (size_t)lbfgs->slots + 1, bytes = run->elements * sizeof(float);
+    nst_status status = state_value(state, "number of pairs", lbfgs->order_count, error);
+    status =
+        status ? status
+               : state_bytes(state, "order of pairs", lbfgs->order, (size_t)lbfgs->slots * sizeof *lbfgs->order, error);
+    status =
+        status ? status
+               : state_bytes(state, "products of pairs", lbfgs->products, size * size * sizeof *lbfgs->products, error);
+    for (int k = 0; !status && k < lbfgs->order_count; ++k) {
+        if (lbfgs->order_count >= lbfgs->slots || lbfgs->order[k] < 0 || lbfgs->order[k] >= lbfgs->slots) {
+            status = fail(error, NST_ERROR_FORMAT, "the state of L-BFGS has a pair where there is no room for one");
+        }
+    }
+    status = status ? status : list_pairs(run, state, error);
+    if (status || !run->has_last) {
+        return status;
+    }
+    status = state_value(state, "last step", lbfgs->last_step, error);
+    status = status ? status
+                    : state_buffer(state, "last gradient", optimizer_buffer(run, lbfgs->last_gradient), bytes, error);
+    return status ? status : state_buffer(state, "direction", optimizer_buffer(run, lbfgs->direction), bytes, error);
+}
+
 const struct optimizer_method lbfgs_method = {
     .state_bytes = sizeof(struct lbfgs_kernels),
     .run_bytes = sizeof(struct lbfgs),
@@ -374,4 +412,5 @@ const struct optimizer_method lbfgs_method = {
     .begin = forget,
     .step = lbfgs_step,
     .retreat = forget,
+    .list_state = lbfgs_list_state,
 };

@@ -97,6 +97,16 @@ nst_status optimizer_retreat(struct optimizer_run *run, cl_mem vector, nst_error
     return status ? status : run->optimizer->method->retreat(run, error);
 }
 
+nst_status optimizer_list_state(struct optimizer_run *run, struct state *state, nst_error *error) {
+    nst_status status = state_value(state, "shortening", run->shortening, error);
+    status = status ? status : state_value(state, "has a last vector", run->has_last, error);
+    if (!status && run->has_last) {
+        status = state_buffer(state, "last vector", optimizer_buffer(run, run->last_vector),
+                              run->elements * sizeof(float), error);
+    }
+    return status ? status : run->optimizer->method->list_state(run, state, error);
+}
+
 cl_mem optimizer_buffer(const struct optimizer_run *run, int entry) {
     return plan_buffer(run->plan, entry);
 }

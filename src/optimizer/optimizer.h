@@ -17,6 +17,7 @@
 #define OPTIMIZER_OPTIMIZER_H
 
 #include "device/plan.h"
+#include "device/state.h"
 
 struct optimizer_settings {
     nst_optimizer kind;
@@ -68,6 +69,9 @@ nst_status optimizer_step(struct optimizer_run *run, cl_mem vector, cl_mem gradi
 /* Back to the vector before the last step, without history and with steps half as long from now on; L-BFGS doubles them
  * again after each step that turns out well. */
 nst_status optimizer_retreat(struct optimizer_run *run, cl_mem vector, nst_error *error);
+
+/* Lists what is known of the vector, once optimizer_begin was called with its shape. */
+nst_status optimizer_list_state(struct optimizer_run *run, struct state *state, nst_error *error);
 
 /* ---- For tests --------------------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ struct optimizer_method {
     nst_status (*begin)(struct optimizer_run *run, nst_error *error);
     nst_status (*step)(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error);
     nst_status (*retreat)(struct optimizer_run *run, nst_error *error);
+    nst_status (*list_state)(struct optimizer_run *run, struct state *state, nst_error *error);
 };
 
 struct optimizer {

@@ -84,6 +84,8 @@ nst_status nst_job_create(nst_context *context, const nst_network *network, cons
     if (status) {
         return status;
     }
+    snprintf((*job)->network, sizeof(*job)->network, "%s, sha256 %s", nst_network_name(network),
+             nst_network_sha256(network));
     status = job_plan_and_allocate(*job, network, error);
     if (status) {
         nst_job_destroy(*job);
@@ -123,6 +125,7 @@ void nst_job_destroy(nst_job *job) {
     nst_picture_free(&job->content);
     nst_picture_free(&job->colored);
     nst_picture_free(&job->init);
+    nst_picture_free(&job->last);
     for (int i = 0; i < job->style_count; ++i) {
         nst_picture_free(&job->styles[i]);
     }
@@ -137,7 +140,7 @@ static nst_status begin_next_scale(nst_job *job, nst_error *error) {
         return status;
     }
     job->scale++;
-    job->iteration = 0;
+    job->iteration = job->untimed = 0;
     job->retreats = 0;
     job->last_good_loss = INFINITY;
     clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
@@ -150,6 +153,16 @@ static double seconds_since(const struct timespec *then) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
+}
+
+double job_seconds(const nst_job *job) {
+    return seconds_since(&job->begin);
+}
+
+void job_set_seconds(nst_job *job, double seconds) {
+    clock_gettime(CLOCK_MONOTONIC, &job->begin);
+    job->begin.tv_sec -= (time_t)seconds;
+    job->begin.tv_nsec -= (long)(1e9 * (seconds - floor(seconds)));
 }
 
 /* What a loss must be above to mean something: below, even a multiple of it is rounding noise. */
@@ -183,7 +196,7 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     if (status) {
         return status;
     }
-    if (job->iteration == 0) { /* the first one also builds kernels: it says nothing of the others */
+    if (job->iteration == job->untimed) { /* the first one also builds kernels: it says nothing of the others */
         job->first_seconds = seconds_since(&job->scale_begin);
         clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
     }
@@ -228,8 +241,8 @@ static bool is_finished(const nst_job *job) {
 
 static void fill_progress(const nst_job *job, nst_progress *progress) {
     const struct scale *scale = &job->scales[job->scale];
-    double per_iteration =
-        job->iteration > 1 ? seconds_since(&job->scale_begin) / (job->iteration - 1) : job->first_seconds;
+    int timed = job->iteration - job->untimed - 1;
+    double per_iteration = timed > 0 ? seconds_since(&job->scale_begin) / timed : job->first_seconds;
     *progress = (nst_progress){
         .scale = job->scale,
         .scale_count = job->scale_count,
@@ -239,7 +252,7 @@ static void fill_progress(const nst_job *job, nst_progress *progress) {
         .iteration_count = scale->iterations,
         .evaluation = job->evaluation_count,
         .loss = evaluation_total(job->buffers.evaluation),
-        .seconds = seconds_since(&job->begin),
+        .seconds = job_seconds(job),
         .seconds_per_iteration = per_iteration,
         .seconds_left = estimate_seconds_left(job, per_iteration),
         .note = job->note[0] ? job->note : NULL,

@@ -45,15 +45,18 @@ struct nst_job {
     char style_note[200];               /* see nst_job_note */
     int scale_count;
     struct scale scales[NST_MAX_SCALES];
-    int scale;     /* in hand, -1 before the first */
-    int iteration; /* done in this scale */
+    nst_picture last;  /* the image that the scale in hand began with, on which targets may depend; empty: none */
+    char network[160]; /* its name and checksum, for checkpoints; "" where the objective is shared */
+    int scale;         /* in hand, -1 before the first */
+    int iteration;     /* done in this scale */
     int evaluation_count;
 
     double last_good_loss; /* of this scale, infinite before the first */
     int retreats;          /* in a row */
     char note[160];
     struct timespec begin, scale_begin; /* the latter: of the scale, then of its second iteration */
-    double first_seconds;               /* what the first iteration of the scale took */
+    int untimed;                        /* iterations of this scale that were done before the job was resumed */
+    double first_seconds;               /* what the first iteration after these took */
 };
 
 /* nst_job_create on an objective that exists: jobs may share it, and take turns. It must suit the settings and outlive
@@ -82,6 +85,13 @@ void job_buffers_free(nst_context *context, struct job_buffers *buffers);
  * the one before. */
 nst_status job_begin_scale(nst_job *job, int number, nst_error *error);
 
+/* Makes the targets of that scale from job->last, and begins variables and optimizer on whatever the image is: for a job
+ * that is resumed. */
+nst_status job_prepare_scale(nst_job *job, int number, nst_error *error);
+
+/* The average of images, if the recipe has one, among what a checkpoint holds. */
+nst_status job_list_average(nst_job *job, struct state *state, nst_error *error);
+
 /* Takes the image into the average, if the recipe has one. */
 nst_status job_average(nst_job *job, nst_error *error);
 
@@ -109,5 +119,12 @@ nst_status job_choose_sizes(nst_job *job, nst_error *error);
 /* How many turned copies of each style are shown, and the size of one when the longer side of the result is size_px. */
 int job_style_turns(const nst_job *job);
 struct image_size job_style_size(const nst_job *job, int style, int turn, int size_px);
+
+/* ---- Time: job.c -------------------------------------------------------------------------------------------------- */
+
+/* Seconds since the job began to run, its time before it was resumed included. */
+double job_seconds(const nst_job *job);
+/* Makes them so many. */
+void job_set_seconds(nst_job *job, double seconds);
 
 #endif

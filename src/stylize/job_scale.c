@@ -220,17 +220,30 @@ static nst_status begin_optimizer(nst_job *job, const struct scale *scale, nst_e
 nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
     const struct scale *scale = &job->scales[number];
     bool is_first = number == 0;
-    nst_picture last = {0};
-    nst_status status = is_first ? NST_OK : job_download(job, &last, error);
-    status = status ? status : set_targets(job, scale, is_first ? NULL : &last, error);
+    nst_picture_free(&job->last);
+    nst_status status = is_first ? NST_OK : job_download(job, &job->last, error);
+    status = status ? status : set_targets(job, scale, is_first ? NULL : &job->last, error);
     if (!status) {
-        status = is_first ? upload_init(job, scale, error) : continue_image(job, number, &last, error);
+        status = is_first ? upload_init(job, scale, error) : continue_image(job, number, &job->last, error);
     }
-    nst_picture_free(&last);
     status = status ? status : begin_optimizer(job, scale, error);
     if (status || !averages(job)) {
         return status;
     }
     return average_begin(&job->average, evaluation_image(job->buffers.evaluation), average_image(job),
                          optimizer_elements(shape_of(scale->size)), error);
+}
+
+nst_status job_prepare_scale(nst_job *job, int number, nst_error *error) {
+    const struct scale *scale = &job->scales[number];
+    nst_status status = set_targets(job, scale, job->last.values ? &job->last : NULL, error);
+    return status ? status : begin_optimizer(job, scale, error);
+}
+
+nst_status job_list_average(nst_job *job, struct state *state, nst_error *error) {
+    if (!averages(job)) {
+        return NST_OK;
+    }
+    size_t count = optimizer_elements(shape_of(job->scales[job->scale].size));
+    return average_list_state(&job->average, average_image(job), count, state, error);
 }

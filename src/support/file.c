@@ -5,8 +5,10 @@
 #include "support/error.h"
 #include "support/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,23 +174,28 @@ nst_status file_replacement_begin(struct file_replacement *replacement, const ch
     return NST_OK;
 }
 
-nst_status file_replacement_commit(struct file_replacement *replacement, nst_error *error) {
-    int code = 0;
+nst_status file_replacement_flush(struct file_replacement *replacement, nst_error *error) {
     errno = 0;
     if (ferror(replacement->stream) || fflush(replacement->stream) != 0 || fsync(fileno(replacement->stream)) != 0) {
-        code = errno ? errno : EIO;
+        return fail_write(replacement->path, errno ? errno : EIO, error);
     }
+    return NST_OK;
+}
+
+nst_status file_replacement_commit(struct file_replacement *replacement, nst_error *error) {
+    nst_status status = file_replacement_flush(replacement, error);
+    int code = 0;
     if (fclose(replacement->stream) != 0 && !code) {
         code = errno;
     }
     replacement->stream = NULL;
-    if (!code && rename(replacement->temporary_path, replacement->path) != 0) {
+    if (!status && !code && rename(replacement->temporary_path, replacement->path) != 0) {
         code = errno;
     }
-    nst_status status = NST_OK;
-    if (code) {
+    if (!status && code) {
         status = fail_write(replacement->path, code, error);
-    } else {
+    }
+    if (!status) {
         free(replacement->temporary_path);
         replacement->temporary_path = NULL;
     }
@@ -206,6 +213,35 @@ void file_replacement_abort(struct file_replacement *replacement) {
     free(replacement->temporary_path);
     free(replacement->path);
     *replacement = (struct file_replacement){0};
+}
+
+/* True if the name, without its folder, is that of a temporary file for `target` whose process is gone. */
+static bool is_left_behind(const char *name, const char *target) {
+    size_t length = strlen(target);
+    long process = 0;
+    int attempt, end = 0;
+    return strncmp(name, target, length) == 0 &&
+           sscanf(name + length, ".%10ld-%4d.part%n", &process, &attempt, &end) == 2 && end > 0 &&
+           !name[length + (size_t)end] && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+void file_replacement_clean(const char *path) {
+    char *target = resolve_target(path);
+    char *slash = target ? strrchr(target, '/') : NULL;
+    const char *name = slash ? slash + 1 : target;
+    if (slash) {
+        *slash = 0;
+    }
+    DIR *folder = target ? opendir(!slash ? "." : *target ? target : "/") : NULL;
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (is_left_behind(entry->d_name, name)) {
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    if (folder) {
+        closedir(folder);
+    }
+    free(target);
 }
 
 /* ---- Folders --------------------------------------------------------------------------------------------------- */

@@ -19,11 +19,16 @@ struct file_replacement {
 
 /* Opens a temporary file in the folder of `path`. */
 nst_status file_replacement_begin(struct file_replacement *replacement, const char *path, nst_error *error);
+/* Flushes and syncs what was written so far, so that nothing but the renaming can fail later. */
+nst_status file_replacement_flush(struct file_replacement *replacement, nst_error *error);
 /* Flushes, syncs, closes and renames it over the target. On failure the temporary file is removed, the target
  * untouched. */
 nst_status file_replacement_commit(struct file_replacement *replacement, nst_error *error);
 /* Removes the temporary file. Harmless after commit, after a failed begin, and on a zeroed struct. */
 void file_replacement_abort(struct file_replacement *replacement);
+
+/* Removes the temporary files for `path` that processes have left behind which are gone, such as killed ones. */
+void file_replacement_clean(const char *path);
 
 /* True if `path` names something that exists. */
 bool file_exists(const char *path);
