@@ -282,7 +282,7 @@ typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } ns
 #define NST_MAX_LAYERS      32
 #define NST_MAX_STYLES      16
 #define NST_MAX_SIZE_PX     32767
-#define NST_MAX_ITERATIONS  1000000 /* of a scale */
+#define NST_MAX_ITERATIONS  1000000 /* of a scale; all 0: the job is what it begins with, at its last scale */
 #define NST_MAX_HISTORY     1000
 #define NST_MIN_STYLE_SCALE 0.05
 #define NST_MAX_STYLE_SCALE 20.0

@@ -48,14 +48,23 @@ static double clock_seconds(void) {
 
 /* ---- Preparation ----------------------------------------------------------------------------------------------- */
 
+static void move_bytes(nst_bytes *from, nst_bytes *to) {
+    *to = *from;
+    *from = (nst_bytes){0};
+}
+
 /* What of a content's metadata goes into the result is known at once, and can be refused before the work is done. */
 static nst_status read_content(struct run *run, const char *path, nst_error *error) {
     nst_picture_metadata told = {0};
     nst_status status = picture_open_with_metadata(path, run->options.quiet, &run->content, &told, error);
     if (!status && run->options.keep_profile) {
-        run->metadata.profile = told.profile;
-        told.profile = (nst_bytes){0};
-        status = nst_picture_check_profile(&run->metadata, error);
+        status = nst_picture_check_profile(&told, error);
+        move_bytes(&told.profile, &run->metadata.profile);
+    }
+    if (!status && !run->options.strip) {
+        move_bytes(&told.exif, &run->metadata.exif);
+        move_bytes(&told.xmp, &run->metadata.xmp);
+        move_bytes(&told.iptc, &run->metadata.iptc);
     }
     nst_picture_metadata_free(&told);
     return status;
@@ -198,6 +207,9 @@ static nst_status save_on_the_way(struct run *run, int iterations, nst_error *er
 
 static void on_progress(const nst_progress *progress, void *user) {
     struct run *run = user;
+    if (progress->evaluation == 0) { /* a job without iterations: there is no loss to tell of */
+        return;
+    }
     if (progress->scale != run->scale) {
         run->earlier_iterations += run->scale_iterations;
     }

@@ -10,7 +10,7 @@ struct stylize_options {
     const char *init;   /* content, random, or the path of a picture */
     const char *output, *log;
     int depth_bits, jpeg_quality;
-    bool keep_profile;
+    bool keep_profile, strip;
     int save_every; /* iterations; 0: never */
     const char *network, *input_convention;
     const char *device; /* NULL: NST_DEVICE, then auto */

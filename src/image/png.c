@@ -361,7 +361,7 @@ static nst_status encode(struct png_writer *writer, nst_error *error) {
         quantize_row(picture->values + y * row_values, row_values, format->depth_bits, writer->row);
         png_write_row(png, writer->row);
     }
-    png_write_end(png, writer->info);
+    png_write_end(png, NULL); /* with the info, libpng 1.6.39 would write the EXIF data again */
     return NST_OK;
 }
 

@@ -41,9 +41,20 @@ static int next_px(const struct recipe *recipe, int size_px, int number, int abo
     return per_octave > 1 ? (int)rint(size_px / pow(2, (double)number / per_octave)) : (above + 1) / 2;
 }
 
+static bool has_iterations(const nst_settings *settings) {
+    for (int i = 0; i < settings->iteration_count; ++i) {
+        if (settings->iterations[i] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int scales_choose(const struct recipe *recipe, const nst_settings *settings, const struct model *model,
                   const nst_picture *content, struct scale scales[NST_MAX_SCALES]) {
-    int wanted = settings->scale_count, count = 0, repeats = recipe->phases > 1 ? recipe->phases - 1 : 0;
+    /* Without any iteration, small scales would only blur what the last one begins with. */
+    int wanted = has_iterations(settings) ? settings->scale_count : 1, count = 0,
+        repeats = recipe->phases > 1 ? recipe->phases - 1 : 0;
     int sizes[NST_MAX_SCALES];
     for (int px = settings->size_px; count + repeats < NST_MAX_SCALES;
          px = next_px(recipe, settings->size_px, count, px)) {

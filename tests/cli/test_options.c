@@ -138,7 +138,7 @@ static const struct {
     {"-o a.png --tv-weight -1", {"--tv-weight", "found '-1'"}},
     {"-o a.png --learning-rate 0", {"--learning-rate", "or auto", "found '0'"}},
     {"-o a.png --scales 17", {"--scales", "from 1 to 16 or auto", "found '17'"}},
-    {"-o a.png --iterations 0", {"--iterations", "found '0'"}},
+    {"-o a.png --iterations -1", {"--iterations", "found '-1'"}},
     {"-o a.png --iterations 5,,6", {"--iterations", "found '5,,6'"}},
     {"-o a.png --iterations 5,6,", {"--iterations", "found '5,6,'"}},
     {"-o a.png --iterations 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", {"--iterations", "at most 16"}},

@@ -65,6 +65,29 @@ static void average_pooling_and_no_total_variation(void **state) {
     check_tenfold(*state, &settings);
 }
 
+/* ---- Without iterations --------------------------------------------------------------------------------------- */
+
+/* A content of 16 bits comes back as it was, on the device and from it. */
+static void without_iterations_the_content_comes_back(void **state) {
+    for (int channels = 3; channels <= 4; ++channels) {
+        nst_picture hills = make_hills(48, 36, channels);
+        for (size_t i = 0; i < (size_t)48 * 36 * (size_t)channels; ++i) {
+            hills.values[i] = (float)(i * 40503u % 65535u + 1) / 65535.0f;
+        }
+        nst_settings settings = small_settings(0);
+        struct job_record record;
+        run_small(*state, &settings, &hills, &record);
+        check(record.status, &record.error);
+        assert_int_equal(record.picture.channels, channels);
+        assert_int_equal(record.last.evaluation, 0);
+        for (size_t i = 0; i < (size_t)48 * 36 * (size_t)channels; ++i) {
+            assert_true(fabs(record.picture.values[i] - hills.values[i]) < 0.4 / 65535);
+        }
+        record_free(&record);
+        nst_picture_free(&hills);
+    }
+}
+
 /* ---- Scales ---------------------------------------------------------------------------------------------------- */
 
 static void scales_follow_each_other(void **state) {
@@ -384,6 +407,7 @@ int main(void) {
         cmocka_unit_test(adam_reduces_the_style_distance_tenfold),
         cmocka_unit_test(the_peers_objective_too),
         cmocka_unit_test(average_pooling_and_no_total_variation),
+        cmocka_unit_test(without_iterations_the_content_comes_back),
         cmocka_unit_test(scales_follow_each_other),
         cmocka_unit_test(scales_without_iterations_change_nothing),
         cmocka_unit_test(the_same_command_gives_the_same_bytes),

@@ -104,6 +104,16 @@ static void assert_scales(const struct chosen *chosen, const int *sizes, const i
     }
 }
 
+static void without_iterations_there_is_one_scale(void **state) {
+    static const char *const presets[] = {"gram", "neural-style", "wasserstein"};
+    for (int i = 0; i < 3; ++i) {
+        nst_settings settings = {.size_px = 512, .scale_count = i, .iterations = {0, 0}, .iteration_count = 1 + i % 2};
+        snprintf(settings.preset, sizeof settings.preset, "%s", presets[i]);
+        struct chosen chosen = choose_with(*state, &settings, 640, 480);
+        assert_scales(&chosen, (int[]){512}, (int[]){0}, 1);
+    }
+}
+
 static void automatic_scales_begin_at_128(void **state) {
     struct chosen chosen = choose(*state, 512, 0, 640, 480);
     assert_scales(&chosen, (int[]){128, 256, 512}, (int[]){30, 20, 10}, 3);
@@ -155,6 +165,7 @@ int main(void) {
         cmocka_unit_test(the_peers_sizes_are_rounded_down),
         cmocka_unit_test(only_the_peer_enlarges_styles),
         cmocka_unit_test(automatic_scales_begin_at_128),
+        cmocka_unit_test(without_iterations_there_is_one_scale),
         cmocka_unit_test(as_many_scales_as_asked_for),
         cmocka_unit_test(scales_too_small_for_the_network_are_left_out),
         cmocka_unit_test(half_octaves_are_rounded_as_python_does),
