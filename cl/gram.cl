@@ -5,16 +5,6 @@
  */
 #include "common.h"
 
-#include "features.h"
-
-/* map *= the weight of each pixel, float [pixels]; `count` is in vectors. With the roots of how much pixels count, the
- * Gram matrix of the map becomes their weighted sum. */
-__kernel IN_GROUPS void weight_pixels(__global featureB *map, __global const float *weights, int pixels, int count) {
-    FOR_RANGE(i, count) {
-        store_features(map + i, LOAD_FEATURES(map + i) * weights[i % pixels]);
-    }
-}
-
 /* target += s gram */
 __kernel IN_GROUPS void gram_blend(__global const float *gram, __global float *target, int count, float scale,
                                    float scale_rest) {

@@ -52,8 +52,9 @@ static nst_status create_side(struct side *side, const struct workload *workload
     nst_settings settings;
     workload_settings(side->size.width, &settings);
     settings.precision = workload->precision;
+    const struct recipe_use use = {.engine = engine};
     nst_status status =
-        recipe_create_objective(side->context, workload->network, &settings, engine, &side->objective, error);
+        recipe_create_objective(side->context, workload->network, &settings, &use, &side->objective, error);
     if (!status) {
         status = evaluation_reserve(side->objective, &side->plan, &side->size, 1, &side->evaluation, error);
     }
@@ -92,7 +93,7 @@ static nst_status make_noise(struct side *side, uint64_t seed, nst_error *error)
 static nst_status set_targets(struct side *side, nst_error *error) {
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
                              style = {.picture = LOSS_STYLE, .share = 1};
-    nst_status status = evaluation_begin_targets(side->evaluation, 0, error);
+    nst_status status = evaluation_begin_targets(side->evaluation, 0, NULL, error);
     status = status ? status : make_noise(side, 1, error);
     status = status ? status : evaluation_add_target(side->evaluation, &style, side->size, error);
     status = status ? status : make_noise(side, 2, error);

@@ -170,7 +170,8 @@ static nst_status make_map(struct fixture *fixture, uint64_t seed, double most, 
 static nst_status set_targets(struct fixture *fixture, nst_error *error) {
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
                              style = {.picture = LOSS_STYLE, .share = 1}, survey = {.picture = LOSS_SURVEY, .share = 1};
-    nst_status status = loss_target_begin(fixture->run, error);
+    const struct region everywhere = {.image = fixture->size};
+    nst_status status = loss_target_begin(fixture->run, &everywhere, 1, error);
     struct loss_map at;
     status = status ? status : make_map(fixture, 6, 200, fixture->style, error);
     if (!status) {

@@ -8,6 +8,8 @@
  *     (each style first as a survey, where that is wanted)
  *     then: put an image of the content's size there, run
  *
+ * An objective of several regions has every style loss once for each region, with targets of its own.
+ *
  * Images are float [3][height][width] on the device, 0..255 minus objective_center.
  */
 #ifndef EVALUATE_EVALUATION_H
@@ -17,8 +19,11 @@
 
 struct evaluation;
 
-/* Adds to the plan everything for images and styles of up to these sizes; sizes[0] is that of the result. Nothing else
- * changes: a plan may be made to answer a question. Objective and plan must outlive the evaluation, which is freed with
+/* Of an evaluation: of the result, and of every style turned to all sides. */
+enum { EVALUATION_MOST_SIZES = 1 + 4 * NST_MAX_STYLES };
+
+/* Adds to the plan everything for images and styles of up to these sizes; sizes[0] is that of the result, and the others
+ * are shared out evenly among the objective's regions, those of the first one first. Nothing else changes: a plan may be made to answer a question. Objective and plan must outlive the evaluation, which is freed with
  * evaluation_free. Errors: NST_ERROR_NETWORK (a size that is too small), NST_ERROR_MEMORY. */
 nst_status evaluation_reserve(const struct objective *objective, struct plan *plan, const struct image_size *sizes,
                               int size_count, struct evaluation **evaluation, nst_error *error);
@@ -28,8 +33,16 @@ void evaluation_free(struct evaluation *evaluation);
 cl_mem evaluation_image(const struct evaluation *evaluation);
 cl_mem evaluation_gradient(const struct evaluation *evaluation);
 
-/* `phase`: that of the terms which count from then on. */
-nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, nst_error *error);
+/* Where in images of that size losses count: weights as in loss/region.h. */
+struct evaluation_regions {
+    struct image_size image;
+    const float *content;       /* of losses without a style; NULL: everywhere */
+    const float *const *styles; /* of the others, for each region; NULL: everywhere */
+};
+/* `phase`: that of the terms which count from then on. `regions`: NULL, or where losses count, if the objective weighs.
+ * The loss of a region counts by its share of all regions' weights. */
+nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, const struct evaluation_regions *regions,
+                                    nst_error *error);
 /* True if a term of the phase wants such pictures: surveys need not be made for nobody. */
 bool evaluation_wants(const struct evaluation *evaluation, enum loss_picture picture);
 /* The image in hand, of that size, is a target; the content's size is that of images from then on. */

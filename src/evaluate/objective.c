@@ -16,6 +16,8 @@ struct objective {
     nst_context *context;
     float center[3];
     struct model *model;
+    int regions;
+    bool weighs;
     int term_count;
     struct term terms[OBJECTIVE_MOST_TERMS];
 };
@@ -50,7 +52,7 @@ static nst_status create_model(struct objective *objective, const nst_network *n
                                     .engine = spec->engine,
                                     .centered = spec->centered,
                                     .half = spec->half,
-                                    .losses_in_place = true};
+                                    .losses_in_place = !spec->weighs && spec->regions <= 1};
     for (int i = 0; i < spec->term_count; ++i) {
         const struct loss_methods *methods = loss_find(objective->context, spec->terms[i].loss.kind);
         options.losses_in_place = options.losses_in_place && methods && (methods->on_image || methods->replaces_map);
@@ -72,7 +74,9 @@ static nst_status create_terms(struct objective *objective, const struct objecti
         memcpy(term->group, spec->terms[i].group, sizeof term->group);
         memcpy(term->name, spec->terms[i].name, sizeof term->name);
         term->phases = spec->terms[i].phases;
-        status = loss_create(objective->context, objective->model, &spec->terms[i].loss, &term->loss, error);
+        struct loss_spec loss = spec->terms[i].loss;
+        loss.weighs = spec->weighs;
+        status = loss_create(objective->context, objective->model, &loss, &term->loss, error);
     }
     return status;
 }
@@ -85,6 +89,8 @@ nst_status objective_create(nst_context *context, const nst_network *network, co
         return fail_memory(error, sizeof *objective, "the objective");
     }
     objective->context = context;
+    objective->regions = spec->regions > 0 ? spec->regions : 1;
+    objective->weighs = spec->weighs;
     nst_status status = create_model(objective, network, spec, error);
     if (!status) {
         status = create_terms(objective, spec, error);
@@ -117,11 +123,20 @@ const struct model *objective_model(const struct objective *objective) {
 const float *objective_center(const struct objective *objective) {
     return objective->center;
 }
+int objective_region_count(const struct objective *objective) {
+    return objective->regions;
+}
+bool objective_weighs(const struct objective *objective) {
+    return objective->weighs;
+}
 int objective_term_count(const struct objective *objective) {
     return objective->term_count;
 }
 const struct loss *objective_loss(const struct objective *objective, int term) {
     return objective->terms[term].loss;
+}
+bool objective_term_has_style(const struct objective *objective, int term) {
+    return (objective->terms[term].loss->methods->pictures & LOSS_STYLE) != 0;
 }
 const char *objective_term_group(const struct objective *objective, int term) {
     return objective->terms[term].group;

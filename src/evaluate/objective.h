@@ -23,9 +23,11 @@ struct objective_spec {
     struct objective_term terms[OBJECTIVE_MOST_TERMS];
     int term_count;
     nst_pooling pooling;
-    bool half;                               /* feature maps and filters in 16 bits */
-    bool replicates_border;                  /* the first convolution that has a border of zeros repeats the image's */
-    bool centered;                           /* images are relative to the mean that the network subtracts */
+    bool half;              /* feature maps and filters in 16 bits */
+    bool replicates_border; /* the first convolution that has a border of zeros repeats the image's */
+    bool centered;          /* images are relative to the mean that the network subtracts */
+    int regions; /* of the image, each with styles of its own: every style loss is there once for each; 0 stands for 1 */
+    bool weighs;                             /* regions have weights, and pictures transparency */
     const struct convolution_engine *engine; /* NULL, but where engines are compared */
 };
 
@@ -45,9 +47,13 @@ const struct model *objective_model(const struct objective *objective);
  * subtracts: steps may be so small that they would drown in the rounding of larger numbers. */
 const float *objective_center(const struct objective *objective);
 
+int objective_region_count(const struct objective *objective); /* 1 at least */
+bool objective_weighs(const struct objective *objective);
+
 /* The terms in order. Owned by the objective. */
 int objective_term_count(const struct objective *objective);
 const struct loss *objective_loss(const struct objective *objective, int term);
+bool objective_term_has_style(const struct objective *objective, int term);
 const char *objective_term_group(const struct objective *objective, int term);
 const char *objective_term_name(const struct objective *objective, int term);
 bool objective_term_counts(const struct objective *objective, int term, int phase);

@@ -11,29 +11,41 @@
 
 struct content {
     cl_kernel loss, value, sum_of_squares;
+    cl_kernel weighted_loss, weighted_value, weighted_squares; /* if the loss weighs */
 };
 
 struct content_run {
     int target; /* plan entry */
+    struct region_weights weights;
     double elements;
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
     struct content *content = loss->state;
-    const char *option = feature_map_option(model_has_half_maps(loss->model));
-    nst_status status = kernel_create(loss->context, "job.cl", option, "content_loss", &content->loss, error);
-    if (!status) {
-        status = kernel_create(loss->context, "job.cl", option, "content_value", &content->value, error);
+    bool half_maps = model_has_half_maps(loss->model);
+    const char *option = feature_map_option(half_maps);
+    nst_context *context = loss->context;
+    nst_status status = kernel_create(context, "job.cl", option, "content_loss", &content->loss, error);
+    status = status ? status : kernel_create(context, "job.cl", option, "content_value", &content->value, error);
+    status =
+        status ? status : kernel_create(context, "job.cl", option, "sum_of_squares", &content->sum_of_squares, error);
+    if (status || !loss->weighs) {
+        return status;
     }
+    status = region_kernel_create(context, half_maps, "region_content", &content->weighted_loss, error);
+    status = status ? status
+                    : region_kernel_create(context, half_maps, "region_content_value", &content->weighted_value, error);
     return status ? status
-                  : kernel_create(loss->context, "job.cl", option, "sum_of_squares", &content->sum_of_squares, error);
+                  : region_kernel_create(context, half_maps, "region_squares", &content->weighted_squares, error);
 }
 
 static void destroy(struct loss *loss) {
     struct content *content = loss->state;
-    kernel_release(&content->loss);
-    kernel_release(&content->value);
-    kernel_release(&content->sum_of_squares);
+    cl_kernel *kernels[] = {&content->loss,          &content->value,          &content->sum_of_squares,
+                            &content->weighted_loss, &content->weighted_value, &content->weighted_squares};
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
+        kernel_release(kernels[i]);
+    }
 }
 
 static uint64_t map_bytes(const struct loss *loss, struct image_size size) {
@@ -47,9 +59,17 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     (void)size_count;
     (void)error;
     struct content_run *content = run->state;
-    uint64_t bytes = map_bytes(run->loss, loss_map_size(run->loss, 0, sizes[0]));
-    content->target = plan_add_always(plan, bytes, "content target %d", run->loss->stages[0]);
+    struct image_size size = loss_map_size(run->loss, 0, sizes[0]);
+    content->target = plan_add_always(plan, map_bytes(run->loss, size), "content target %d", run->loss->stages[0]);
+    region_weights_reserve(&content->weights, plan, run->loss->weighs ? size.height * size.width : 0, PLAN_ALWAYS_FIRST,
+                           PLAN_ALWAYS_LAST, "weights of positions");
     return NST_OK;
+}
+
+static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
+    struct content_run *content = run->state;
+    return region_weights_set(run->loss->context, run->plan, region, loss_map_size(run->loss, 0, region->image),
+                              &content->weights, error);
 }
 
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
@@ -57,7 +77,7 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
     (void)target;
     struct content_run *content = run->state;
     const struct feature_map *map = &at->map;
-    content->elements = (double)map->height * map->width * map->channels;
+    content->elements = region_positions(&content->weights, map) * map->channels;
     size_t bytes = (size_t)map_bytes(run->loss, (struct image_size){map->height, map->width});
     nst_context *context = run->loss->context;
     cl_mem kept = plan_buffer(run->plan, content->target);
@@ -66,6 +86,13 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
         return status;
     }
     const struct content *kernels = run->loss->state;
+    if (content->weights.is_weighted) {
+        return kernel_run(context, kernels->weighted_squares, reduction_work(context),
+                          ARGUMENTS(arg_buffer(kept), arg_buffer(region_weights_buffer(&content->weights, run->plan)),
+                                    arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                    arg_int(map->height * map->width), arg_int(feature_map_vectors(context, map))),
+                          error);
+    }
     return kernel_run(context, kernels->sum_of_squares, reduction_work(context),
                       ARGUMENTS(arg_buffer(kept), arg_buffer(loss_partials(run)), arg_int(run->slot),
                                 arg_int(feature_map_vectors(context, map))),
@@ -84,6 +111,15 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     const struct content *content = run->loss->state;
     const struct content_run *own = run->state;
     nst_context *context = run->loss->context;
+    if (own->weights.is_weighted) {
+        return kernel_run(context, content->weighted_value, reduction_work(context),
+                          ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
+                                    arg_buffer(region_weights_buffer(&own->weights, run->plan)),
+                                    arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                    arg_int(at->map.height * at->map.width),
+                                    arg_int(feature_map_vectors(context, &at->map)), arg_float((float)run->factor)),
+                          error);
+    }
     return kernel_run(context, content->value, reduction_work(context),
                       ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
                                 arg_buffer(loss_partials(run)), arg_int(run->slot),
@@ -95,6 +131,16 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     const struct content *content = run->loss->state;
     const struct content_run *own = run->state;
     nst_context *context = run->loss->context;
+    if (own->weights.is_weighted) {
+        return kernel_run(context, content->weighted_loss, reduction_work(context),
+                          ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
+                                    arg_buffer(region_weights_buffer(&own->weights, run->plan)), arg_buffer(gradient),
+                                    arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                    arg_int(at->map.height * at->map.width),
+                                    arg_int(feature_map_vectors(context, &at->map)), arg_float((float)run->factor),
+                                    arg_int(gradient == at->map.values)),
+                          error);
+    }
     return kernel_run(context, content->loss, reduction_work(context),
                       ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
                                 arg_buffer(gradient), arg_buffer(loss_partials(run)), arg_int(run->slot),
@@ -127,6 +173,7 @@ const struct loss_methods content_loss = {
     .create = create,
     .destroy = destroy,
     .reserve = reserve,
+    .target_begin = target_begin,
     .target_add = target_add,
     .target_end = target_end,
     .value = value,

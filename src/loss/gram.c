@@ -5,6 +5,9 @@
  * F is the feature map as a matrix, channels x pixels; A the sum over the style pictures of share * s F F^T; the
  * gradient is with respect to what goes into the layer's ReLU, hence the mask. s = 1 / pixels, or 1 / (channels *
  * pixels). a = weight / |A|^2 where the loss is relative, else weight / channels^2.
+ *
+ * Where positions count differently, by weights w(p) of a region, F F^T is the sum over p of w(p) F(p) F(p)^T, pixels are
+ * the sum of w, and the gradient is w(p) times what stands there: all of it by copies of the map.
  */
 #include "loss/kinds.h"
 
@@ -16,14 +19,15 @@
 
 struct gram {
     struct product *product;
-    struct convolution *gradient; /* 1x1, weights: the difference of the Gram matrices */
-    cl_kernel blend, difference, weight_pixels;
+    struct convolution *gradient;       /* 1x1, weights: the difference of the Gram matrices */
+    cl_kernel blend, difference, weigh; /* the last one only if the loss weighs */
 };
 
 /* Plan entries, -1 for none. */
 struct gram_run {
     int gram, target, difference;
     int product_scratch, gradient_scratch;
+    struct region_weights image, style; /* of positions: where the loss counts, and of the style in hand */
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
@@ -46,8 +50,8 @@ static nst_status create(struct loss *loss, nst_error *error) {
     if (!status) {
         status = kernel_create(loss->context, "job.cl", option, "gram_difference", &gram->difference, error);
     }
-    if (!status) {
-        status = kernel_create(loss->context, "job.cl", option, "weight_pixels", &gram->weight_pixels, error);
+    if (!status && loss->weighs) {
+        status = region_kernel_create(loss->context, half_maps, "region_weigh", &gram->weigh, error);
     }
     return status ? status : convolution_create(loss->context, &shape, NULL, NULL, &gram->gradient, error);
 }
@@ -58,7 +62,7 @@ static void destroy(struct loss *loss) {
     product_destroy(gram->product);
     kernel_release(&gram->blend);
     kernel_release(&gram->difference);
-    kernel_release(&gram->weight_pixels);
+    kernel_release(&gram->weigh);
 }
 
 static size_t matrix_elements(const struct loss *loss) {
@@ -66,6 +70,16 @@ static size_t matrix_elements(const struct loss *loss) {
 }
 static size_t matrix_bytes(const struct loss *loss) {
     return matrix_elements(loss) * sizeof(float);
+}
+
+/* Positions of the largest map of pictures of these sizes; none if the loss does not weigh. */
+static int most_positions(const struct loss *loss, const struct image_size *sizes, int size_count) {
+    int most = 0;
+    for (int i = 0; loss->weighs && i < size_count; ++i) {
+        struct image_size size = loss_map_size(loss, 0, sizes[i]);
+        most = size.height * size.width > most ? size.height * size.width : most;
+    }
+    return most;
 }
 
 static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
@@ -91,6 +105,10 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     own->product_scratch = product ? plan_add(plan, product, values, values, "Gram products %d", stage) : -1;
     own->gradient_scratch =
         scratch ? plan_add(plan, scratch, backward, backward, "style gradient scratch %d", stage) : -1;
+    region_weights_reserve(&own->image, plan, most_positions(loss, sizes, 1), PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST,
+                           "weights of positions");
+    region_weights_reserve(&own->style, plan, most_positions(loss, sizes, size_count), values, values,
+                           "weights of style positions");
     return NST_OK;
 }
 
@@ -102,10 +120,6 @@ static cl_mem buffer_of(const struct loss_run *run, int entry) {
 static double scale_of(const struct loss_options *options, int channels, double pixels) {
     return 1 / (pixels * (options->gram_by_channels ? channels : 1));
 }
-static double map_scale(const struct loss_run *run, const struct feature_map *map) {
-    return scale_of(&run->loss->options, map->channels, (double)map->height * map->width);
-}
-
 /* What rounding to a float leaves. */
 static float rest_of(double scale) {
     return (float)(scale - (float)scale);
@@ -113,78 +127,50 @@ static float rest_of(double scale) {
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
-static nst_status target_begin(struct loss_run *run, nst_error *error) {
-    const struct gram_run *own = run->state;
-    return buffer_fill_zero(run->loss->context, buffer_of(run, own->target), matrix_bytes(run->loss), error);
+static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
+    struct gram_run *own = run->state;
+    nst_context *context = run->loss->context;
+    struct image_size size = loss_map_size(run->loss, 0, region->image);
+    nst_status status = region_weights_set(context, run->plan, region, size, &own->image, error);
+    return status ? status : buffer_fill_zero(context, buffer_of(run, own->target), matrix_bytes(run->loss), error);
 }
 
-static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+/* Gathers the Gram matrix of a map whose positions have these weights. */
+static nst_status gather_weighted(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
+                                  nst_error *error) {
     const struct gram *gram = run->loss->state;
     const struct gram_run *own = run->state;
     struct product_call call = {.extent = at->map.height * at->map.width,
-                                .a = at->map.values,
+                                .a = weights->is_weighted ? at->scratch : at->map.values,
                                 .c = buffer_of(run, own->gram),
                                 .scratch = buffer_of(run, own->product_scratch)};
-    return product_run(gram->product, &call, error);
+    nst_status status = NST_OK;
+    if (weights->is_weighted) {
+        status = region_weigh(run->loss->context, gram->weigh, &at->map, region_weights_buffer(weights, run->plan),
+                              REGION_ROOTS, at->scratch, error);
+    }
+    return status ? status : product_run(gram->product, &call, error);
 }
 
-/* The mean of a plane over the pixels of the image that a pixel of the map stands for. */
-static double mean_under(const struct loss_map *at, const float *plane, int pixel) {
-    int y = pixel / at->map.width, x = pixel % at->map.width, height = at->image.height, width = at->image.width;
-    int top = y * height / at->map.height, bottom = (y + 1) * height / at->map.height;
-    int left = x * width / at->map.width, right = (x + 1) * width / at->map.width;
-    double sum = 0;
-    for (int row = top; row < bottom; ++row) {
-        for (int column = left; column < right; ++column) {
-            sum += plane[(size_t)row * (size_t)width + (size_t)column];
-        }
-    }
-    return sum / ((double)(bottom - top) * (right - left));
-}
-
-/* Weights the pixels of a style's map by how much of them can be seen, in the map itself, which nothing else needs;
- * `pixels` becomes the sum of the weights. Waits. */
-static nst_status weight_map(const struct loss_run *run, const struct loss_map *at, const float *visibility,
-                             double *pixels, nst_error *error) {
-    const struct gram *gram = run->loss->state;
-    nst_context *context = run->loss->context;
-    int count = at->map.height * at->map.width;
-    size_t bytes = (size_t)count * sizeof(float);
-    float *roots = malloc(bytes);
-    cl_mem weights = NULL;
-    nst_status status = roots ? buffer_create(context, bytes, "weights of pixels", &weights, error)
-                              : fail_memory(error, bytes, "weights of pixels");
-    *pixels = 0;
-    for (int i = 0; !status && i < count; ++i) {
-        double weight = mean_under(at, visibility, i);
-        *pixels += weight;
-        roots[i] = (float)sqrt(weight);
-    }
-    status = status ? status : buffer_write(context, weights, 0, roots, bytes, error);
-    if (!status) {
-        int vectors = feature_map_vectors(context, &at->map);
-        status = kernel_run(
-            context, gram->weight_pixels, work_range(context, (size_t)vectors),
-            ARGUMENTS(arg_buffer(at->map.values), arg_buffer(weights), arg_int(count), arg_int(vectors)), error);
-    }
-    status = status ? status : context_finish(context, error);
-    buffer_release(context, &weights);
-    free(roots);
-    return status;
+static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct gram_run *own = run->state;
+    return gather_weighted(run, at, &own->image, error);
 }
 
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
     const struct gram *gram = run->loss->state;
-    const struct gram_run *own = run->state;
+    struct gram_run *own = run->state;
     nst_context *context = run->loss->context;
-    double pixels = (double)at->map.height * at->map.width;
-    nst_status status = target->visibility ? weight_map(run, at, target->visibility, &pixels, error) : NST_OK;
-    status = status ? status : gather(run, at, error);
+    const struct region seen = {.image = at->image, .weights = target->weights};
+    struct image_size size = {at->map.height, at->map.width};
+    nst_status status = region_weights_set(context, run->plan, &seen, size, &own->style, error);
+    status = status ? status : gather_weighted(run, at, &own->style, error);
     if (status) {
         return status;
     }
     size_t elements = matrix_elements(run->loss);
+    double pixels = region_positions(&own->style, &at->map);
     double scale = pixels > 0 ? target->share * scale_of(&run->loss->options, at->map.channels, pixels) : 0;
     return kernel_run(context, gram->blend, work_range(context, elements),
                       ARGUMENTS(arg_buffer(buffer_of(run, own->gram)), arg_buffer(buffer_of(run, own->target)),
@@ -223,7 +209,8 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     const struct gram *gram = run->loss->state;
     const struct gram_run *own = run->state;
     nst_context *context = run->loss->context;
-    double scale = map_scale(run, &at->map);
+    double pixels = region_positions(&own->image, &at->map);
+    double scale = pixels > 0 ? scale_of(&run->loss->options, at->map.channels, pixels) : 0;
     return kernel_run(context, gram->difference, reduction_work(context),
                       ARGUMENTS(arg_buffer(buffer_of(run, own->gram)), arg_buffer(buffer_of(run, own->target)),
                                 arg_buffer(buffer_of(run, own->difference)), arg_buffer(loss_partials(run)),
@@ -240,10 +227,17 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     if (status) {
         return status;
     }
+    if (own->image.is_weighted) {
+        status = region_weigh(run->loss->context, gram->weigh, &at->map, region_weights_buffer(&own->image, run->plan),
+                              REGION_WEIGHTS, at->scratch, error);
+        if (status) {
+            return status;
+        }
+    }
     struct convolution_call call = {
         .height = at->map.height,
         .width = at->map.width,
-        .input = at->map.values,
+        .input = own->image.is_weighted ? at->scratch : at->map.values,
         .output = gradient,
         .mask = at->map.mask,
         .scratch = buffer_of(run, own->gradient_scratch),
@@ -297,6 +291,7 @@ static double reference(const struct loss_options *options, const struct loss_re
 const struct loss_methods gram_loss = {
     .kind = "gram",
     .pictures = LOSS_STYLE,
+    .copies_map = true,
     .replaces_map = true,
     .state_bytes = sizeof(struct gram),
     .run_bytes = sizeof(struct gram_run),

@@ -121,7 +121,8 @@ static void run_free(struct loss_run *run) {
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
-static nst_status target_begin(struct loss_run *run, nst_error *error) {
+static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
+    (void)region;
     (void)error;
     struct layer_neighbors_run *own = run->state;
     own->style_count = 0;

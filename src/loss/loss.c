@@ -54,7 +54,8 @@ nst_status loss_create(nst_context *context, const struct model *model, const st
                           .context = context,
                           .model = model,
                           .weight = spec->weight,
-                          .options = spec->options};
+                          .options = spec->options,
+                          .weighs = spec->weighs};
     nst_status status = fill_in(loss, spec, error);
     if (status) {
         loss_destroy(loss);
@@ -84,7 +85,8 @@ nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct
         free(state);
         return fail_memory(error, sizeof *run + loss->methods->run_bytes, "a run of a loss");
     }
-    *run = (struct loss_run){.loss = loss, .plan = plan, .factor = loss->weight, .partials = -1, .state = state};
+    *run = (struct loss_run){
+        .loss = loss, .plan = plan, .factor = loss->weight, .share = 1, .partials = -1, .state = state};
     nst_status status = loss->methods->reserve ? loss->methods->reserve(run, plan, sizes, size_count, error) : NST_OK;
     if (status) {
         loss_run_free(run);
@@ -120,8 +122,10 @@ int loss_site(const struct loss *loss, int stage) {
 
 /* ---- Running it -------------------------------------------------------------------------------------------------- */
 
-nst_status loss_target_begin(struct loss_run *run, nst_error *error) {
-    return run->loss->methods->target_begin ? run->loss->methods->target_begin(run, error) : NST_OK;
+nst_status loss_target_begin(struct loss_run *run, const struct region *region, double share, nst_error *error) {
+    run->factor = run->loss->weight;
+    run->share = share;
+    return run->loss->methods->target_begin ? run->loss->methods->target_begin(run, region, error) : NST_OK;
 }
 
 nst_status loss_target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
@@ -131,7 +135,9 @@ nst_status loss_target_add(struct loss_run *run, const struct loss_map *at, cons
 }
 
 nst_status loss_target_end(struct loss_run *run, nst_error *error) {
-    return run->loss->methods->target_end ? run->loss->methods->target_end(run, error) : NST_OK;
+    nst_status status = run->loss->methods->target_end ? run->loss->methods->target_end(run, error) : NST_OK;
+    run->factor *= run->share;
+    return status;
 }
 
 nst_status loss_gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {

@@ -20,6 +20,7 @@
 #include "device/plan.h"
 #include "device/reduction.h"
 #include "device/state.h"
+#include "loss/region.h"
 #include "network/model.h"
 
 enum { LOSS_MOST_SITES = NST_MAX_LAYERS };
@@ -47,6 +48,7 @@ struct loss_spec {
     int layer_count;                     /* 0: on the image */
     double weight;
     struct loss_options options;
+    bool weighs; /* positions may count differently: regions and targets may have weights */
 };
 
 struct loss_methods;
@@ -58,6 +60,7 @@ struct loss {
     int stages[LOSS_MOST_SITES], site_count;
     double weight;
     struct loss_options options;
+    bool weighs;
     void *state; /* of its kind: kernels */
 };
 
@@ -65,6 +68,7 @@ struct loss_run {
     const struct loss *loss;
     const struct plan *plan;
     double factor;      /* the loss is this times a sum, once targets have ended */
+    double share;       /* of its region among all of them: the loss counts so much */
     int partials, slot; /* plan entry of the partial sums, and the loss's own place there */
     void *state;        /* of its kind: plan entries */
 };
@@ -74,14 +78,17 @@ struct loss_map {
     int site; /* the place in its list of layers, 0 on the image */
     struct feature_map map;
     struct image_size image; /* the size of the image that the map is of */
+    cl_mem scratch;          /* as large as the map, for this call; NULL but where positions are weighted */
 };
 
 /* A picture that is a target, as a map of it. */
 struct loss_target {
     enum loss_picture picture;
     double share; /* of a style among all of them */
-    /* How much each pixel of the picture can be seen, 0..1, [height][width] on the host; NULL: all of them. */
-    const float *visibility;
+    int region;   /* that a style acts in */
+    /* How much each pixel of a style can be seen, 0..1, [height][width] on the host; NULL: all of them. Those of the
+     * content are the region's. */
+    const float *weights;
 };
 
 /* For the self-test: a map and those of its targets as plain arrays, [channels][height][width]. */
@@ -97,6 +104,7 @@ struct loss_methods {
     bool on_image;
     /* The value comes with the gradient, in one pass over memory; `value` is for evaluations without one. */
     bool value_with_gradient;
+    bool copies_map;               /* where it weighs positions, it needs at->scratch */
     bool replaces_map;             /* it can put its gradient in the place of the map, see model_gradient_in_place */
     size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
 
@@ -106,8 +114,9 @@ struct loss_methods {
     nst_status (*reserve)(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error);
     void (*run_free)(struct loss_run *run); /* NULL: nothing but the state itself */
-    /* NULL: nothing to do. target_end sets run->factor, where `targets` are not enough; may wait. */
-    nst_status (*target_begin)(struct loss_run *run, nst_error *error);
+    /* NULL: nothing to do. target_begin hears where in the image the loss counts from then on, which has weights only if
+     * the loss weighs; target_end sets run->factor, where `targets` are not enough; may wait. */
+    nst_status (*target_begin)(struct loss_run *run, const struct region *region, nst_error *error);
     nst_status (*target_add)(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error);
     nst_status (*target_end)(struct loss_run *run, nst_error *error);
@@ -145,8 +154,9 @@ void loss_run_set_partials(struct loss_run *run, int entry, int slot);
 /* The place of a stage in the loss's list; -1 if the loss does not sit there. */
 int loss_site(const struct loss *loss, int stage);
 
-/* What the methods of these names say; those that a kind does not have do nothing. */
-nst_status loss_target_begin(struct loss_run *run, nst_error *error);
+/* What the methods of these names say; those that a kind does not have do nothing. The region is given with its share of
+ * the loss among all regions. */
+nst_status loss_target_begin(struct loss_run *run, const struct region *region, double share, nst_error *error);
 nst_status loss_target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                            nst_error *error);
 nst_status loss_target_end(struct loss_run *run, nst_error *error);

@@ -98,7 +98,8 @@ static int blocks_at(const struct loss *loss, int site) {
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
-static nst_status target_begin(struct loss_run *run, nst_error *error) {
+static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
+    (void)region;
     (void)error;
     const struct neighbors *neighbors = run->loss->state;
     struct neighbors_run *own = run->state;

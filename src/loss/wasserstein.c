@@ -212,7 +212,8 @@ static nst_status copy_diagonal(const struct loss_run *run, cl_mem matrix, cl_me
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
-static nst_status target_begin(struct loss_run *run, nst_error *error) {
+static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
+    (void)region;
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
     nst_context *context = run->loss->context;

@@ -110,6 +110,24 @@ nst_status job_prepare_colors(nst_job *job, nst_error *error);
 /* Gives the picture, of any scale, the colors that the settings ask for. */
 nst_status job_color(const nst_job *job, nst_picture *picture, nst_error *error);
 
+/* ---- Regions: job_regions.c --------------------------------------------------------------------------------------- */
+
+/* Do positions count differently anywhere, by the transparency of a picture? Then the objective must weigh. */
+bool job_weighs(const nst_job *job);
+
+/* Where losses count in an image; the planes are those of `all`. */
+struct job_regions {
+    struct evaluation_regions all;
+    float *content;
+    const float *styles[NST_MAX_STYLES];
+};
+/* For images of that size; free with job_regions_free, also after a failure. */
+nst_status job_make_regions(const nst_job *job, struct image_size size, struct job_regions *regions, nst_error *error);
+void job_regions_free(struct job_regions *regions);
+
+/* The alpha of a picture as a plane, from malloc; NULL if it is opaque. */
+nst_status job_read_alpha(const nst_picture *picture, float **alpha, nst_error *error);
+
 /* ---- Sizes: job_sizes.c ------------------------------------------------------------------------------------------- */
 
 /* Chooses the scales, and how large styles are at least, by what the network of job->objective can take. Errors:

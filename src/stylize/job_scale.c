@@ -93,33 +93,16 @@ static nst_status make_style(const nst_job *job, int style, int turn, struct ima
     return status;
 }
 
-/* The alpha of a picture as a plane, from malloc; NULL if it is opaque. */
-static nst_status read_visibility(const nst_picture *picture, float **visibility, nst_error *error) {
-    size_t pixels = (size_t)picture->height * (size_t)picture->width;
-    *visibility = NULL;
-    if (picture_is_opaque(picture)) {
-        return NST_OK;
-    }
-    *visibility = malloc(pixels * sizeof **visibility);
-    if (!*visibility) {
-        return fail_memory(error, pixels * sizeof **visibility, "the alpha of a style");
-    }
-    for (size_t i = 0; i < pixels; ++i) {
-        (*visibility)[i] = picture->values[4 * i + 3];
-    }
-    return NST_OK;
-}
-
 static nst_status add_style(nst_job *job, const nst_picture *shown, const struct loss_target *target,
                             nst_error *error) {
     struct image_size size = {.height = shown->height, .width = shown->width};
     struct loss_target seen = *target;
-    float *visibility;
-    nst_status status = read_visibility(shown, &visibility, error);
-    seen.visibility = visibility;
+    float *alpha;
+    nst_status status = job_read_alpha(shown, &alpha, error);
+    seen.weights = alpha;
     status = status ? status : upload(job, shown, size, error);
     status = status ? status : evaluation_add_target(job->buffers.evaluation, &seen, size, error);
-    free(visibility);
+    free(alpha);
     return status;
 }
 
@@ -184,7 +167,10 @@ static nst_status add_content(nst_job *job, const struct scale *scale, const nst
 /* `last`: the image of the scale before, or NULL. */
 static nst_status set_targets(nst_job *job, const struct scale *scale, const nst_picture *last, nst_error *error) {
     struct evaluation *evaluation = job->buffers.evaluation;
-    nst_status status = evaluation_begin_targets(evaluation, scale->phase, error);
+    struct job_regions regions;
+    nst_status status = job_make_regions(job, scale->size, &regions, error);
+    status = status ? status : evaluation_begin_targets(evaluation, scale->phase, &regions.all, error);
+    job_regions_free(&regions);
     if (!status && evaluation_wants(evaluation, LOSS_SURVEY)) {
         status = add_styles(job, scale, LOSS_SURVEY, error);
     }

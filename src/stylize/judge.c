@@ -102,7 +102,7 @@ static nst_status measure(const struct judge *judge, const nst_judge_pictures *p
     struct evaluation *evaluation = judge->evaluation;
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
                              style = {.picture = LOSS_STYLE, .share = 1};
-    nst_status status = evaluation_begin_targets(evaluation, 0, error);
+    nst_status status = evaluation_begin_targets(evaluation, 0, NULL, error);
     status = status ? status : upload(judge, "content", pictures->content, judge->size, error);
     status = status ? status : evaluation_add_target(evaluation, &content, judge->size, error);
     status = status ? status : upload(judge, "style", pictures->style, judge->style_size, error);

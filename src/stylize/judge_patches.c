@@ -91,7 +91,7 @@ static nst_status measure(const struct patches *patches, const nst_picture *pict
                           nst_error *error) {
     struct evaluation *evaluation = patches->evaluation;
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1};
-    nst_status status = evaluation_begin_targets(evaluation, 0, error);
+    nst_status status = evaluation_begin_targets(evaluation, 0, NULL, error);
     if (!status && evaluation_wants(evaluation, LOSS_SURVEY)) {
         status = add_styles(patches, style, LOSS_SURVEY, error);
     }

@@ -375,8 +375,7 @@ static void scale_features(const nst_network *network, struct objective_spec *sp
 }
 
 nst_status recipe_create_objective(nst_context *context, const nst_network *network, const nst_settings *settings,
-                                   const struct convolution_engine *engine, struct objective **objective,
-                                   nst_error *error) {
+                                   const struct recipe_use *use, struct objective **objective, nst_error *error) {
     const struct recipe *recipe;
     struct objective_spec spec;
     *objective = NULL;
@@ -388,7 +387,11 @@ nst_status recipe_create_objective(nst_context *context, const nst_network *netw
     if (recipe->scales_features) {
         scale_features(network, &spec);
     }
-    spec.engine = engine;
+    if (use) {
+        spec.regions = use->regions;
+        spec.weighs = use->weighs;
+        spec.engine = use->engine;
+    }
     return objective_create(context, network, &spec, objective, error);
 }
 

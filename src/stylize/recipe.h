@@ -76,11 +76,17 @@ nst_status recipe_find(const struct recipe *table, const char *name, const struc
 /* What the settings ask for, as an objective. The names in it are those of the settings, which must outlive it. */
 void recipe_objective(const struct recipe *recipe, const nst_settings *settings, struct objective_spec *spec);
 
-/* The two steps together: the objective of the settings, by the recipe that they name. `engine` is NULL, but
- * where engines are compared. Free with objective_destroy. */
+/* What an objective is for besides settings; see objective_spec. */
+struct recipe_use {
+    int regions;
+    bool weighs;
+    const struct convolution_engine *engine;
+};
+
+/* The two steps together: the objective of the settings, by the recipe that they name. `use` is NULL for opaque pictures
+ * without masks. Free with objective_destroy. */
 nst_status recipe_create_objective(nst_context *context, const nst_network *network, const nst_settings *settings,
-                                   const struct convolution_engine *engine, struct objective **objective,
-                                   nst_error *error);
+                                   const struct recipe_use *use, struct objective **objective, nst_error *error);
 
 /* What the features of a network are multiplied by to be as large as those of one for torchvision's input, as far as that
  * depends on the input's scale. */

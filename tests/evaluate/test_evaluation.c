@@ -113,7 +113,7 @@ static void set_target(nst_context *context, const struct evaluated *on, const s
                        const struct test_picture *styles, const double *shares, int style_count) {
     nst_error error;
     struct loss_target target = {.picture = LOSS_CONTENT, .share = 1};
-    check(evaluation_begin_targets(on->evaluation, 0, &error), &error);
+    check(evaluation_begin_targets(on->evaluation, 0, NULL, &error), &error);
     put_picture(context, on, content);
     check(evaluation_add_target(on->evaluation, &target, content->size, &error), &error);
     for (int i = 0; i < style_count; ++i) {

@@ -9,6 +9,8 @@
 
 enum { SLOT = 1 }; /* not the first */
 
+const struct region everywhere = {0};
+
 void loss_case_open(struct loss_case *test, nst_context *context, struct map_size size, struct image_size planned,
                     const struct loss_spec *spec, bool in_place) {
     nst_error error;

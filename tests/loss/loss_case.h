@@ -15,6 +15,9 @@ struct loss_case {
     struct loss_run *run;
 };
 
+/* A region without weights. */
+extern const struct region everywhere;
+
 /* A model that takes three channels to size.channels (1x1, ReLU), planned for pictures of that size. */
 void loss_case_open(struct loss_case *test, nst_context *context, struct map_size size, struct image_size planned,
                     const struct loss_spec *spec, bool in_place);

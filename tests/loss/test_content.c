@@ -96,7 +96,7 @@ static void check_model(nst_context *context, bool half, bool relative) {
     loss_case_open(&test, context, map_size, size, &spec, true);
     double *maps[2];
     cl_mem images[2];
-    check(loss_target_begin(test.run, &error), &error);
+    check(loss_target_begin(test.run, &everywhere, 1, &error), &error);
     for (int i = 0; i < 2; ++i) {
         float *picture = random_uniform_array((uint64_t)(60 + i), 3 * 11 * 14, 0, 255);
         images[i] = upload(context, picture, 3 * 11 * 14 * sizeof(float));

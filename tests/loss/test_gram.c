@@ -25,7 +25,7 @@ static void set_target(struct loss_case *test, const struct gram_problem *proble
     const double shares[] = {0.3, 0.7};
     size_t count = (size_t)size.channels * (size_t)size.channels;
     double *gram = allocate(count, sizeof *gram);
-    check(loss_target_begin(test->run, &error), &error);
+    check(loss_target_begin(test->run, &everywhere, 1, &error), &error);
     for (int i = 0; i < 2; ++i) {
         struct map_size style_size = size;
         style_size.height = i ? (size.height + 1) / 2 : size.height;
@@ -178,60 +178,6 @@ static void engines_are_refused_where_they_cannot_work(void **state) {
     assert_true(refused > 0); /* those for CPUs and those for GPUs exclude each other */
 }
 
-/* A style of which only some can be seen: its pixels count as much as they can be seen. */
-static void what_cannot_be_seen_does_not_count(void **state) {
-    nst_context *context = *state;
-    nst_error error;
-    for (int half = 0; half <= 1; ++half) {
-        struct map_size size = {20, 9, 14, half};
-        struct loss_spec spec = {.kind = "gram", .layers = {"relu1_1"}, .layer_count = 1, .weight = 1};
-        struct loss_case test;
-        loss_case_open(&test, context, size, (struct image_size){2 * size.height, 2 * size.width}, &spec, false);
-        struct given_map style = give_map(context, size, 10, 0), same = give_map(context, size, 10, 0);
-        /* The picture has twice as many pixels a side as the map: each pixel of the map stands for four. */
-        size_t pixels = pixels_of(size), count = (size_t)size.channels * (size_t)size.channels;
-        float *visibility = random_uniform_array(3, 4 * pixels, 0, 1);
-        double *target = allocate(count, sizeof *target), sum = 0;
-        for (int y = 0; y < size.height; ++y) {
-            for (int x = 0; x < size.width; ++x) {
-                double weight = 0;
-                for (int i = 0; i < 4; ++i) {
-                    weight += visibility[(2 * y + i / 2) * 2 * size.width + 2 * x + i % 2] / 4;
-                }
-                sum += weight;
-                for (int c = 0; c < size.channels; ++c) {
-                    size_t at = (size_t)c * pixels + (size_t)(y * size.width + x);
-                    same.values[at] *= sqrt(weight);
-                }
-            }
-        }
-        reference_gram(same.values, size.channels, pixels, target);
-        struct loss_map at = {.map = style.map, .image = {2 * size.height, 2 * size.width}};
-        struct loss_target seen = {.picture = LOSS_STYLE, .share = 1, .visibility = visibility};
-        check(loss_target_begin(test.run, &error), &error);
-        check(loss_target_add(test.run, &at, &seen, &error), &error);
-        check(loss_target_end(test.run, &error), &error);
-        struct given_map given = give_map(context, size, 20, 0);
-        double *gradient = allocate(elements_of(size), sizeof *gradient);
-        for (size_t k = 0; k < count; ++k) {
-            target[k] /= sum;
-        }
-        double loss = reference_style_loss(given.values, target, size.channels, pixels, test.run->factor,
-                                           1.0 / (double)pixels, gradient);
-        at.map = given.map;
-        check(loss_gather(test.run, &at, &error), &error);
-        check(loss_value(test.run, &at, &error), &error);
-        assert_close("style loss", loss_case_value(&test), loss, half ? 2e-2 : 2e-5);
-        free(visibility);
-        free(target);
-        free(gradient);
-        release_map(context, &style);
-        release_map(context, &same);
-        release_map(context, &given);
-        loss_case_close(&test);
-    }
-}
-
 /* A kind that is not there, and losses at places where they cannot sit. */
 static void losses_that_do_not_exist_are_refused(void **state) {
     nst_context *context = *state;
@@ -310,7 +256,6 @@ int main(void) {
         cmocka_unit_test(several_tiles_and_chunks),
         cmocka_unit_test(smaller_scales_fit_the_plan_of_the_largest),
         cmocka_unit_test(engines_are_refused_where_they_cannot_work),
-        cmocka_unit_test(what_cannot_be_seen_does_not_count),
         cmocka_unit_test(losses_that_do_not_exist_are_refused),
         cmocka_unit_test(blend_and_difference),
     };

@@ -37,7 +37,7 @@ static void check_loss(nst_context *context, const char *kind, struct map_size s
     struct loss_case test;
     struct loss_spec spec = {.kind = kind, .layers = {"relu1_1"}, .layer_count = 1, .weight = 1, .options.seed = 5};
     loss_case_open(&test, context, size, planned, &spec, false);
-    check(loss_target_begin(test.run, &error), &error);
+    check(loss_target_begin(test.run, &everywhere, 1, &error), &error);
     double *style = show(&test, size, 6, 200);
     add_target(&test, size, LOSS_SURVEY);
     double *content = show(&test, size, 5, 255);
@@ -108,7 +108,7 @@ static void corners_of_the_definition(void **state) {
         struct loss_case test;
         struct loss_spec spec = {.kind = kinds[i / 4], .layers = {"relu1_1"}, .layer_count = 1, .weight = 1};
         loss_case_open(&test, *state, size, (struct image_size){size.height, size.width}, &spec, false);
-        check(loss_target_begin(test.run, &error), &error);
+        check(loss_target_begin(test.run, &everywhere, 1, &error), &error);
         static const enum loss_picture pictures[] = {LOSS_SURVEY, LOSS_CONTENT, LOSS_STYLE};
         for (int p = 0; p < 3; ++p) {
             free(show(&test, size, 6, is_dark ? 0 : 200));

@@ -56,7 +56,7 @@ static void check_size(nst_context *context, struct map_size size, double featur
     struct loss_map at = {
         .map = {.values = buffers[1], .channels = size.channels, .height = size.height, .width = size.width}};
     loss_case_open(&test, context, size, (struct image_size){size.height, size.width}, &spec, false);
-    check(loss_target_begin(test.run, &error), &error);
+    check(loss_target_begin(test.run, &everywhere, 1, &error), &error);
     check(loss_target_add(test.run, &at, &content, &error), &error);
     at.map.values = buffers[0];
     check(loss_target_add(test.run, &at, &style, &error), &error); /* none of its business */

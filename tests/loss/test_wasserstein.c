@@ -31,7 +31,7 @@ struct problem {
 static void set_target(struct loss_case *test, const struct problem *problem, struct reference_moments *style) {
     nst_error error;
     const double shares[] = {0.3, 0.7};
-    check(loss_target_begin(test->run, &error), &error);
+    check(loss_target_begin(test->run, &everywhere, 1, &error), &error);
     for (int i = 0; i < 2; ++i) {
         struct map_size size = problem->size;
         size.height = i ? (size.height + 1) / 2 : size.height;

@@ -243,8 +243,8 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
             return fail(error, NST_ERROR_ARGUMENT, "this device has no engine '%s'", options->engine);
         }
     }
-    status =
-        recipe_create_objective(run->context, run->network, &options->settings, wanted_engine, &run->objective, error);
+    const struct recipe_use use = {.engine = wanted_engine};
+    status = recipe_create_objective(run->context, run->network, &options->settings, &use, &run->objective, error);
     if (status) {
         return status;
     }
@@ -265,7 +265,7 @@ static nst_status evaluate(struct run *run, nst_error *error) {
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
                              style = {.picture = LOSS_STYLE, .share = 1};
     struct evaluation *evaluation = run->evaluation;
-    nst_status status = evaluation_begin_targets(evaluation, 0, error);
+    nst_status status = evaluation_begin_targets(evaluation, 0, NULL, error);
     status = status ? status : upload(run, &run->content, error);
     status = status ? status : evaluation_add_target(evaluation, &content, size_of(&run->content), error);
     status = status ? status : upload(run, &run->style, error);
