@@ -56,3 +56,41 @@ __kernel IN_GROUPS void region_squares(__global const featureB *map, __global co
     }
     REDUCE(SUM(sum), partials + (size_t)slot * get_num_groups(0));
 }
+
+/* mean[c] = sum of w F / total; a work-group for each block. */
+__kernel IN_GROUPS void region_mean(__global const featureB *map, __global const float *weights, __global floatB *mean,
+                                    int pixels, float total) {
+    __local floatB sums[WORK_GROUP];
+    int block = get_group_id(0), item = get_local_id(0);
+    floatB sum = (floatB)(0.0f), lost = (floatB)(0.0f);
+    for (int p = item; p < pixels; p += WORK_GROUP) {
+        ADD_TERM(floatB, sum, lost, weights[p] * LOAD_FEATURES(map + (size_t)block * pixels + p));
+    }
+    sums[item] = sum;
+    for (int half_size = WORK_GROUP / 2; half_size > 0; half_size /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (item < half_size) {
+            sums[item] += sums[item + half_size];
+        }
+    }
+    if (item == 0) {
+        mean[block] = sums[0] / total;
+    }
+}
+
+/* gradient += mask ? w bias[c] : 0, of a map of that size. `mask` may be a null pointer: then everywhere. */
+__kernel IN_GROUPS void region_bias(__global const float *weights, __global const floatB *bias,
+                                    __global const ushortB *mask, int has_mask, __global featureB *gradient, int blocks,
+                                    int height, int width) {
+    int tile_rows = (height + 3) / 4, tile_columns = (width + 3) / 4;
+    FOR_LINES(line, blocks * height, x, width) {
+        int y = line % height, block = line / height;
+        __global featureB *target = gradient + (size_t)line * width + x;
+        intB bits = (intB)(1 << (4 * (y % 4) + x % 4));
+        if (has_mask) {
+            bits &= CONVERT_INT(mask[((size_t)block * tile_rows + y / 4) * tile_columns + x / 4]);
+        }
+        floatB added = select((floatB)(0.0f), weights[y * width + x] * bias[block], LANES(bits != 0));
+        store_features(target, LOAD_FEATURES(target) + added);
+    }
+}

@@ -390,9 +390,9 @@ nst_status evaluation_list_state(struct evaluation *evaluation, struct state *st
     size_t pixels = (size_t)evaluation->size.height * (size_t)evaluation->size.width;
     nst_status status =
         state_buffer(state, "image", evaluation_image(evaluation), optimizer_padded(3 * pixels) * sizeof(float), error);
-    for (int i = 0; !status && i < evaluation->term_count; ++i) {
-        if (counts(evaluation, i)) {
-            status = loss_list_state(evaluation->terms[i], state, error);
+    for (int i = 0; !status && i < evaluation->part_count; ++i) {
+        if (counts(evaluation, &evaluation->parts[i])) {
+            status = loss_list_state(evaluation->parts[i].run, state, error);
         }
     }
     return status;

@@ -72,16 +72,6 @@ static size_t matrix_bytes(const struct loss *loss) {
     return matrix_elements(loss) * sizeof(float);
 }
 
-/* Positions of the largest map of pictures of these sizes; none if the loss does not weigh. */
-static int most_positions(const struct loss *loss, const struct image_size *sizes, int size_count) {
-    int most = 0;
-    for (int i = 0; loss->weighs && i < size_count; ++i) {
-        struct image_size size = loss_map_size(loss, 0, sizes[i]);
-        most = size.height * size.width > most ? size.height * size.width : most;
-    }
-    return most;
-}
-
 static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error) {
     (void)error;
@@ -105,9 +95,9 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     own->product_scratch = product ? plan_add(plan, product, values, values, "Gram products %d", stage) : -1;
     own->gradient_scratch =
         scratch ? plan_add(plan, scratch, backward, backward, "style gradient scratch %d", stage) : -1;
-    region_weights_reserve(&own->image, plan, most_positions(loss, sizes, 1), PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST,
+    region_weights_reserve(&own->image, plan, loss_most_positions(loss, sizes, 1), PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST,
                            "weights of positions");
-    region_weights_reserve(&own->style, plan, most_positions(loss, sizes, size_count), values, values,
+    region_weights_reserve(&own->style, plan, loss_most_positions(loss, sizes, size_count), values, values,
                            "weights of style positions");
     return NST_OK;
 }

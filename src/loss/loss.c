@@ -170,6 +170,15 @@ struct image_size loss_map_size(const struct loss *loss, int site, struct image_
     return loss->site_count > 0 ? model_map_size(loss->model, loss->stages[site], image) : image;
 }
 
+int loss_most_positions(const struct loss *loss, const struct image_size *sizes, int size_count) {
+    int most = 0;
+    for (int i = 0; loss->weighs && i < size_count; ++i) {
+        struct image_size size = loss_map_size(loss, 0, sizes[i]);
+        most = size.height * size.width > most ? size.height * size.width : most;
+    }
+    return most;
+}
+
 int loss_channels(const struct loss *loss, int site) {
     return loss->site_count > 0 ? model_channels(loss->model, loss->stages[site]) : 3;
 }

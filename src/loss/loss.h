@@ -174,6 +174,8 @@ nst_status loss_read_sum(const struct loss_run *run, double *sum, nst_error *err
 /* Size of the feature map at a place for an image of that size. */
 struct image_size loss_map_size(const struct loss *loss, int site, struct image_size image);
 int loss_channels(const struct loss *loss, int site);
+/* Positions of the largest map of the first site for images of these sizes; 0 if the loss does not weigh. */
+int loss_most_positions(const struct loss *loss, const struct image_size *sizes, int size_count);
 /* 1 / size, but 0 for a target that is all zero: nothing can be asked of it. */
 double loss_one_over(double size);
 

@@ -9,6 +9,9 @@
  * is with respect to what goes into the layer's ReLU, hence the mask. a = weight / E|F*|^2, the mean squared length of
  * the style's features with epsilon, where the loss is relative; else weight / channels.
  *
+ * Where positions count differently, sums over pixels are weighted sums, N is the sum of the weights, and the gradient is
+ * weight times what stands there.
+ *
  * Roots, and inverse ones for D, are what the program named makes of them: twelve steps of square_root.h, which small
  * eigenvalues have not converged by. So the gradient is not quite that of the value.
  */
@@ -28,6 +31,7 @@ struct wasserstein {
     struct square_root root;
     struct convolution *gradient; /* 1x1 */
     cl_kernel mean, blend, covariance, diagonal, scale_root, value, slope;
+    cl_kernel weigh, weighted_mean, weighted_bias; /* if the loss weighs */
 };
 
 enum { MATRICES = 4 };
@@ -39,6 +43,7 @@ struct wasserstein_run {
     int weights, bias;
     int moments_scratch, root_scratch, gradient_scratch;
     struct square_root_matrices matrices;
+    struct region_weights image, style; /* of positions: where the loss counts, and of the style in hand */
 };
 
 /* ---- Making it --------------------------------------------------------------------------------------------------- */
@@ -60,6 +65,15 @@ static nst_status create_kernels(struct loss *loss, nst_error *error) {
     return status;
 }
 
+static nst_status create_weighted_kernels(struct loss *loss, nst_error *error) {
+    struct wasserstein *own = loss->state;
+    bool half_maps = model_has_half_maps(loss->model);
+    nst_status status = region_kernel_create(loss->context, half_maps, "region_weigh", &own->weigh, error);
+    status =
+        status ? status : region_kernel_create(loss->context, half_maps, "region_mean", &own->weighted_mean, error);
+    return status ? status : region_kernel_create(loss->context, half_maps, "region_bias", &own->weighted_bias, error);
+}
+
 static nst_status create(struct loss *loss, nst_error *error) {
     struct wasserstein *own = loss->state;
     bool half_maps = model_has_half_maps(loss->model), in_place = model_gradient_in_place(loss->model, loss->stages[0]);
@@ -75,13 +89,16 @@ static nst_status create(struct loss *loss, nst_error *error) {
     nst_status status = product_create(loss->context, &moments, NULL, &own->moments, error);
     status = status ? status : square_root_create(loss->context, channels, &own->root, error);
     status = status ? status : create_kernels(loss, error);
+    if (!status && loss->weighs) {
+        status = create_weighted_kernels(loss, error);
+    }
     return status ? status : convolution_create(loss->context, &shape, NULL, NULL, &own->gradient, error);
 }
 
 static void destroy(struct loss *loss) {
     struct wasserstein *own = loss->state;
-    cl_kernel *kernels[] = {&own->mean,       &own->blend, &own->covariance, &own->diagonal,
-                            &own->scale_root, &own->value, &own->slope};
+    cl_kernel *kernels[] = {&own->mean,  &own->blend, &own->covariance, &own->diagonal,      &own->scale_root,
+                            &own->value, &own->slope, &own->weigh,      &own->weighted_mean, &own->weighted_bias};
     convolution_destroy(own->gradient);
     square_root_release(&own->root);
     product_destroy(own->moments);
@@ -115,6 +132,10 @@ static void reserve_scratch(struct loss_run *run, struct plan *plan, const struc
     }
     int stage = run->loss->stages[0], values = model_stage_count(run->loss->model);
     int backward = model_backward_step(run->loss->model, stage);
+    region_weights_reserve(&own->image, plan, loss_most_positions(run->loss, sizes, 1), PLAN_ALWAYS_FIRST,
+                           PLAN_ALWAYS_LAST, "weights of positions");
+    region_weights_reserve(&own->style, plan, loss_most_positions(run->loss, sizes, size_count), values, values,
+                           "weights of style positions");
     own->moments_scratch = moments ? plan_add(plan, moments, values, values, "second moments' sums %d", stage) : -1;
     own->root_scratch = root ? plan_add(plan, root, values, backward, "square root's scratch %d", stage) : -1;
     own->gradient_scratch =
@@ -164,23 +185,49 @@ static struct square_root_matrices matrices_of(const struct loss_run *run) {
                                          .squares = buffer_of(run, own->squares)};
 }
 
-static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+/* The mean over the positions with weights. */
+static nst_status run_mean(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
+                           nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
     nst_context *context = run->loss->context;
     int pixels = at->map.height * at->map.width;
     size_t group = context->loops_in_kernel ? 1 : context->work_group;
     size_t items = (size_t)feature_map_blocks(context, at->map.channels) * group;
-    struct product_call call = {.extent = pixels,
-                                .a = at->map.values,
+    struct work_size size = {1, {items, 1, 1}, {group, 1, 1}};
+    cl_mem mean = buffer_of(run, own->mean);
+    if (weights->is_weighted) {
+        double total = weights->total > 0 ? weights->total : 1;
+        return kernel_run(context, kernels->weighted_mean, size,
+                          ARGUMENTS(arg_buffer(at->map.values), arg_buffer(region_weights_buffer(weights, run->plan)),
+                                    arg_buffer(mean), arg_int(pixels), arg_float((float)total)),
+                          error);
+    }
+    return kernel_run(context, kernels->mean, size,
+                      ARGUMENTS(arg_buffer(at->map.values), arg_buffer(mean), arg_int(pixels)), error);
+}
+
+/* Gathers mean and second moments of a map whose positions have these weights. */
+static nst_status gather_weighted(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
+                                  nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    struct product_call call = {.extent = at->map.height * at->map.width,
+                                .a = weights->is_weighted ? at->scratch : at->map.values,
                                 .c = buffer_of(run, own->moments),
                                 .scratch = buffer_of(run, own->moments_scratch)};
-    nst_status status = product_run(kernels->moments, &call, error);
-    return status ? status
-                  : kernel_run(
-                        context, kernels->mean, (struct work_size){1, {items, 1, 1}, {group, 1, 1}},
-                        ARGUMENTS(arg_buffer(at->map.values), arg_buffer(buffer_of(run, own->mean)), arg_int(pixels)),
-                        error);
+    nst_status status = NST_OK;
+    if (weights->is_weighted) {
+        status = region_weigh(run->loss->context, kernels->weigh, &at->map, region_weights_buffer(weights, run->plan),
+                              REGION_ROOTS, at->scratch, error);
+    }
+    status = status ? status : product_run(kernels->moments, &call, error);
+    return status ? status : run_mean(run, at, weights, error);
+}
+
+static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct wasserstein_run *own = run->state;
+    return gather_weighted(run, at, &own->image, error);
 }
 
 /* The launch for a kernel with FOR_LINES over a matrix. */
@@ -213,12 +260,14 @@ static nst_status copy_diagonal(const struct loss_run *run, cl_mem matrix, cl_me
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
-    (void)region;
     const struct wasserstein *kernels = run->loss->state;
-    const struct wasserstein_run *own = run->state;
+    struct wasserstein_run *own = run->state;
     nst_context *context = run->loss->context;
-    nst_status status =
-        buffer_fill_zero(context, buffer_of(run, own->target_root), square_root_matrix_bytes(&kernels->root), error);
+    struct image_size size = loss_map_size(run->loss, 0, region->image);
+    nst_status status = region_weights_set(context, run->plan, region, size, &own->image, error);
+    status = status ? status
+                    : buffer_fill_zero(context, buffer_of(run, own->target_root),
+                                       square_root_matrix_bytes(&kernels->root), error);
     return status ? status
                   : buffer_fill_zero(context, buffer_of(run, own->target_mean), vector_bytes(run->loss), error);
 }
@@ -235,12 +284,15 @@ static nst_status blend(const struct loss_run *run, cl_mem values, cl_mem sum, s
 
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
-    const struct wasserstein_run *own = run->state;
-    double pixels = (double)at->map.height * at->map.width;
-    nst_status status = gather(run, at, error);
+    struct wasserstein_run *own = run->state;
+    const struct region seen = {.image = at->image, .weights = target->weights};
+    struct image_size size = {at->map.height, at->map.width};
+    nst_status status = region_weights_set(run->loss->context, run->plan, &seen, size, &own->style, error);
+    status = status ? status : gather_weighted(run, at, &own->style, error);
     if (!status) {
+        double share = target->share * loss_one_over(region_positions(&own->style, &at->map));
         status = blend(run, buffer_of(run, own->moments), buffer_of(run, own->target_root), moments_elements(run->loss),
-                       target->share / pixels, error);
+                       share, error);
     }
     return status ? status
                   : blend(run, buffer_of(run, own->mean), buffer_of(run, own->target_mean),
@@ -310,10 +362,10 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     struct wasserstein_run *own = run->state;
     struct square_root_matrices *m = &own->matrices;
     nst_context *context = run->loss->context;
-    double pixels = (double)at->map.height * at->map.width;
+    double pixels = region_positions(&own->image, &at->map);
     cl_mem mean = buffer_of(run, own->mean), variance = buffer_of(run, own->variance);
     *m = matrices_of(run);
-    nst_status status = make_covariance(run, buffer_of(run, own->moments), mean, 1 / pixels, m->z, error);
+    nst_status status = make_covariance(run, buffer_of(run, own->moments), mean, loss_one_over(pixels), m->z, error);
     status = status ? status : copy_diagonal(run, m->z, variance, error);
     status = status ? status : enclose(run, m->z, m->t, m->y, error);
     status = status ? status : square_root_run(&kernels->root, m, STEPS, error);
@@ -344,14 +396,35 @@ static nst_status make_slope(const struct loss_run *run, double pixels, nst_erro
                                       arg_buffer(buffer_of(run, own->target_mean)),
                                       arg_buffer(buffer_of(run, own->weights)), arg_buffer(buffer_of(run, own->bias)),
                                       arg_int(channels), arg_int(kernels->root.side),
-                                      arg_float((float)(2 * run->factor / pixels))),
+                                      arg_float((float)(2 * run->factor * loss_one_over(pixels)))),
                             error);
+}
+
+/* Adds what the bias makes of the gradient, which then is zero for the convolution; and copies the weighted map. */
+static nst_status weigh_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    const struct wasserstein_run *own = run->state;
+    nst_context *context = run->loss->context;
+    cl_mem weights = region_weights_buffer(&own->image, run->plan), bias = buffer_of(run, own->bias);
+    int blocks = feature_map_blocks(context, at->map.channels), pixels = at->map.height * at->map.width;
+    nst_status status = kernel_run(
+        context, kernels->weighted_bias, work_range(context, (size_t)blocks * (size_t)pixels),
+        ARGUMENTS(arg_buffer(weights), arg_buffer(bias), arg_buffer(at->map.mask), arg_int(at->map.mask != NULL),
+                  arg_buffer(gradient), arg_int(blocks), arg_int(at->map.height), arg_int(at->map.width)),
+        error);
+    status = status ? status : buffer_fill_zero(context, bias, vector_bytes(run->loss), error);
+    return status ? status
+                  : region_weigh(context, kernels->weigh, &at->map, weights, REGION_WEIGHTS, at->scratch, error);
 }
 
 static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
-    nst_status status = make_slope(run, (double)at->map.height * at->map.width, error);
+    bool weighs = own->image.is_weighted;
+    nst_status status = make_slope(run, region_positions(&own->image, &at->map), error);
+    if (!status && weighs) {
+        status = weigh_gradient(run, at, gradient, error);
+    }
     status = status ? status : convolution_set_weights(kernels->gradient, buffer_of(run, own->weights), error);
     status = status ? status : convolution_set_bias(kernels->gradient, buffer_of(run, own->bias), error);
     if (status) {
@@ -359,7 +432,7 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     }
     const struct convolution_call call = {.height = at->map.height,
                                           .width = at->map.width,
-                                          .input = at->map.values,
+                                          .input = weighs ? at->scratch : at->map.values,
                                           .output = gradient,
                                           .mask = at->map.mask,
                                           .scratch = buffer_of(run, own->gradient_scratch)};
@@ -369,6 +442,7 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
 const struct loss_methods wasserstein_loss = {
     .kind = "wasserstein",
     .pictures = LOSS_STYLE,
+    .copies_map = true,
     .state_bytes = sizeof(struct wasserstein),
     .run_bytes = sizeof(struct wasserstein_run),
     .create = create,

@@ -162,6 +162,10 @@ static void gram_matrices_count_by_weight(void **state) {
     check_kind(*state, &gram_loss);
 }
 
+static void means_and_covariances_count_by_weight(void **state) {
+    check_kind(*state, &wasserstein_loss);
+}
+
 /* ---- Averages ---------------------------------------------------------------------------------------------------- */
 
 static void weights_are_averaged_over_the_pixels_of_a_position(void **state) {
@@ -199,6 +203,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(contents_count_by_weight),
         cmocka_unit_test(gram_matrices_count_by_weight),
+        cmocka_unit_test(means_and_covariances_count_by_weight),
         cmocka_unit_test(weights_are_averaged_over_the_pixels_of_a_position),
         cmocka_unit_test(weights_that_were_not_planned_are_refused),
     };
