@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/json.h"
 #include "support/error.h"
@@ -11,10 +12,24 @@ static nst_status fail_log(const struct run_log *log, nst_error *error) {
     return fail(error, NST_ERROR_FILE, "%s: cannot write the log: %s", log->path, strerror(errno));
 }
 
-nst_status log_begin(struct run_log *log, const char *path, nst_error *error) {
+/* Cuts off what is behind so many lines, and goes there. */
+static bool keep_lines(FILE *stream, int lines) {
+    int c = 0;
+    while (lines > 0 && (c = getc(stream)) != EOF) {
+        lines -= c == '\n';
+    }
+    off_t end = ftello(stream);
+    return end >= 0 && ftruncate(fileno(stream), end) == 0 && fseeko(stream, end, SEEK_SET) == 0;
+}
+
+nst_status log_begin(struct run_log *log, const char *path, int lines, nst_error *error) {
     *log = (struct run_log){.path = path};
     if (!path) {
         return NST_OK;
+    }
+    log->stream = lines > 0 ? fopen(path, "r+") : NULL;
+    if (log->stream) {
+        return keep_lines(log->stream, lines) ? NST_OK : fail_log(log, error);
     }
     log->stream = fopen(path, "w");
     return log->stream ? NST_OK : fail_log(log, error);

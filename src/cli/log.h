@@ -9,8 +9,8 @@ struct run_log {
     FILE *stream; /* NULL: no log is wanted */
 };
 
-/* Opens the file anew, unless `path` is NULL. Errors: NST_ERROR_FILE. */
-nst_status log_begin(struct run_log *log, const char *path, nst_error *error);
+/* Opens the file, unless `path` is NULL, and goes on behind so many of its lines; 0: anew. Errors: NST_ERROR_FILE. */
+nst_status log_begin(struct run_log *log, const char *path, int lines, nst_error *error);
 
 /* Writes one line: scale, width, height, iteration, evaluation, total, seconds, and losses, an array of objects with
  * layer, kind and loss. A loss that is not finite is null. Errors: NST_ERROR_FILE. */

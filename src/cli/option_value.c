@@ -57,6 +57,41 @@ static bool read_real(const struct option *option, const char *text, double *val
     return text_to_real(text, value) && *value >= option->minimum && *value <= option->maximum;
 }
 
+static const struct {
+    const char *name;
+    double seconds;
+} time_units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}};
+
+static bool read_duration(const struct option *option, const char *text, double *seconds) {
+    char number[ITEM_LENGTH];
+    size_t length = strspn(text, "0123456789.");
+    if (option->zero && strcmp(text, option->zero) == 0) {
+        *seconds = 0;
+        return true;
+    }
+    if (length == 0 || length >= sizeof number) {
+        return false;
+    }
+    memcpy(number, text, length);
+    number[length] = '\0';
+    for (size_t i = 0; i < sizeof time_units / sizeof time_units[0]; i++) {
+        if (strcmp(text + length, time_units[i].name) == 0) {
+            bool is_number = text_to_real(number, seconds);
+            *seconds *= time_units[i].seconds;
+            return is_number && *seconds >= option->minimum && *seconds <= option->maximum;
+        }
+    }
+    return false;
+}
+
+static nst_status fail_duration(const struct option *option, const char *text, nst_error *error) {
+    char quoted[QUOTE_LENGTH];
+    return fail(error, NST_ERROR_ARGUMENT,
+                "--%s: expected a time such as 90s, 1.5min or 2h, from %g to %g seconds%s%s, found '%s'", option->name,
+                option->minimum, option->maximum, option->zero ? ", or " : "", option->zero ? option->zero : "",
+                option_quote(text, quoted, sizeof quoted));
+}
+
 /* Copies the item of a comma-separated list that begins at `*list` into `item`, and moves `*list` to the next one, or
  * to NULL behind the last. False if the item is empty or too long. */
 static bool next_item(const char **list, char item[ITEM_LENGTH]) {
@@ -189,6 +224,8 @@ static nst_status store(const struct option *option, const char *text, void *val
         return NST_OK;
     case OPTION_REAL:
         return read_real(option, text, (double *)field) ? NST_OK : fail_number(option, text, error);
+    case OPTION_DURATION:
+        return read_duration(option, text, (double *)field) ? NST_OK : fail_duration(option, text, error);
     case OPTION_CHOICE:
         *(int *)field = choice->value;
         return NST_OK;
@@ -260,6 +297,9 @@ const char *option_format(const struct option *option, const void *values, char 
         break;
     case OPTION_REAL:
         snprintf(buffer, size, "%.15g", *(const double *)field);
+        break;
+    case OPTION_DURATION:
+        snprintf(buffer, size, *(const double *)field > 0 ? "%.15gs" : "0", *(const double *)field);
         break;
     case OPTION_CHOICE:
         for (const struct option_choice *choice = option->choices; choice->name; choice++) {

@@ -11,6 +11,7 @@ enum option_kind {
     OPTION_INTEGER,  /* int */
     OPTION_SEED,     /* uint64_t */
     OPTION_REAL,     /* double */
+    OPTION_DURATION, /* double, in seconds: 90, 90s, 1.5min, 2h */
     OPTION_CHOICE,   /* int or an enum: the value of one of `choices` */
     OPTION_TEXT,     /* const char *, which points into the command line; one of `choices` if there are any */
     OPTION_INTEGERS, /* int[capacity], and an int at count_offset */

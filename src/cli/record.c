@@ -87,6 +87,7 @@ static json_t *value_json(const struct option *option, const void *values) {
     case OPTION_SEED:
         return json_integer((json_int_t) * (const uint64_t *)field);
     case OPTION_REAL:
+    case OPTION_DURATION:
         return json_real(*(const double *)field);
     case OPTION_INTEGERS:
     case OPTION_REALS:

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/checkpoints.h"
 #include "cli/command.h"
 #include "cli/device_open.h"
 #include "cli/interrupt.h"
@@ -12,6 +13,7 @@
 #include "cli/picture_open.h"
 #include "cli/progress.h"
 #include "cli/record.h"
+#include "cli/stylize.h"
 #include "cli/stylize_options.h"
 #include "support/error.h"
 #include "support/text.h"
@@ -20,7 +22,8 @@
 struct run {
     struct stylize_options options;
     const struct arguments *arguments;
-    double started; /* seconds of the clock */
+    const struct stylize_resume *resume; /* NULL: from the beginning */
+    double started;                      /* seconds of the clock */
 
     nst_picture content, init;
     nst_picture_metadata metadata; /* of the content, as far as it goes into the result */
@@ -34,10 +37,10 @@ struct run {
 
     struct progress_display display;
     struct run_log log;
-    int scale, scale_iterations; /* the scale in hand, and its iterations so far */
-    int earlier_iterations;      /* of the scales before */
-    int saved_at;                /* iterations when the last picture on the way was written */
-    nst_error side_error;        /* the first failure of log or pictures on the way, which do not stop the job */
+    struct checkpoints checkpoints;
+    int iterations;       /* so far */
+    int saved_at;         /* iterations when the last picture on the way was written */
+    nst_error side_error; /* the first failure of log or pictures on the way, which do not stop the job */
 };
 
 static double clock_seconds(void) {
@@ -114,6 +117,18 @@ static nst_status open_network(struct run *run, nst_error *error) {
     return status;
 }
 
+/* Puts the job where its checkpoint was. */
+static nst_status go_on(struct run *run, nst_error *error) {
+    nst_note note;
+    nst_status status = nst_job_resume(run->job, run->resume->checkpoint, run->resume->accept_changes, &note, error);
+    if (!status && note.message[0] && !run->options.quiet) {
+        progress_clear(&run->display);
+        fprintf(stderr, "nst: %s\n", note.message);
+    }
+    run->iterations = run->saved_at = run->resume->evaluations;
+    return status;
+}
+
 static nst_status create_job(struct run *run, nst_error *error) {
     nst_job_pictures pictures = {.content = &run->content,
                                  .styles = run->styles,
@@ -136,9 +151,26 @@ static nst_status create_job(struct run *run, nst_error *error) {
     return status;
 }
 
+/* The options of the command, and what takes their place when it is repeated. */
+static nst_status read_options(struct run *run, nst_error *error) {
+    nst_status status = stylize_options_read(run->arguments, &run->options, error);
+    const struct stylize_resume *resume = run->resume;
+    if (!status && resume) {
+        run->options.device = resume->device ? resume->device : run->options.device;
+        run->options.quiet = resume->quiet || (run->options.quiet && !resume->verbose);
+        run->options.verbose = resume->verbose || (run->options.verbose && !resume->quiet);
+        run->options.checkpoint = resume->path;
+    }
+    run->checkpoints.path = run->options.checkpoint;
+    run->checkpoints.every_seconds = run->options.checkpoint_every;
+    /* One that was damaged must not take the place of the one before, which is sound. */
+    run->checkpoints.keeps_previous = resume && strcmp(nst_checkpoint_path(resume->checkpoint), resume->path) == 0;
+    return status || !run->options.checkpoint ? status : checkpoints_begin(&run->checkpoints, run->arguments, error);
+}
+
 /* Everything up to the job. What is cheap to check comes first. */
 static nst_status prepare(struct run *run, nst_error *error) {
-    nst_status status = stylize_options_read(run->arguments, &run->options, error);
+    nst_status status = read_options(run, error);
     if (!status && run->options.output) {
         status = nst_picture_check_writable(run->options.output, error);
     }
@@ -155,6 +187,9 @@ static nst_status prepare(struct run *run, nst_error *error) {
     }
     if (!status) {
         status = create_job(run, error);
+    }
+    if (!status && run->resume) {
+        status = go_on(run, error);
     }
     if (!status) {
         const struct picture_provenance provenance = {.arguments = run->arguments,
@@ -207,16 +242,16 @@ static nst_status save_on_the_way(struct run *run, int iterations, nst_error *er
 
 static void on_progress(const nst_progress *progress, void *user) {
     struct run *run = user;
-    if (progress->evaluation == 0) { /* a job without iterations: there is no loss to tell of */
+    int iterations = progress->evaluation;
+    if (iterations == run->iterations) { /* a job without iterations, or one that was resumed at its end */
         return;
     }
-    if (progress->scale != run->scale) {
-        run->earlier_iterations += run->scale_iterations;
-    }
-    run->scale = progress->scale;
-    run->scale_iterations = progress->iteration;
-    int iterations = run->earlier_iterations + run->scale_iterations;
+    run->iterations = iterations;
     progress_show(&run->display, progress);
+    if (checkpoints_visit(&run->checkpoints, run->job, iterations)) {
+        progress_clear(&run->display);
+        fprintf(stderr, "nst: %s: there is no newer checkpoint than the one before\n", run->checkpoints.error.message);
+    }
 
     /* A full disk must not cost hours of work: it is reported when the picture is safe. */
     if (run->side_error.status) {
@@ -234,23 +269,33 @@ static void on_progress(const nst_progress *progress, void *user) {
 
 static void print_summary(const struct run *run, const nst_picture *picture, bool interrupted) {
     char duration[32];
-    int iterations = run->earlier_iterations + run->scale_iterations;
+    int iterations = run->iterations;
     progress_duration(clock_seconds() - run->started, duration, sizeof duration);
     if (interrupted) {
         printf("interrupted after %d iterations; this is the picture as it was then:\n", iterations);
     }
     printf("%s: %d x %d pixels, %d iterations, %s on %s\n", run->options.output, picture->width, picture->height,
            iterations, duration, nst_context_device(run->context)->name);
+    if (interrupted && run->checkpoints.path && !run->checkpoints.error.status) {
+        printf("'nst resume %s' goes on\n", run->checkpoints.path);
+    }
+}
+
+/* What is written on the way; a checkpoint at once, so that a run can go on whenever it ends. */
+static nst_status begin_files(struct run *run, nst_error *error) {
+    nst_status status = log_begin(&run->log, run->options.log, run->iterations, error);
+    return status || !run->checkpoints.path ? status
+                                            : checkpoints_write(&run->checkpoints, run->job, run->iterations, error);
 }
 
 /* Runs the job and writes its picture; returns the exit status. */
 static int paint(struct run *run) {
     nst_error error = {0};
-    if (log_begin(&run->log, run->options.log, &error)) {
+    interrupt_catch();
+    if (begin_files(run, &error)) {
         progress_clear(&run->display);
         return command_error(&error);
     }
-    interrupt_catch();
     nst_status status = nst_job_run(run->job, on_progress, run, interrupt_flag(), &error);
     progress_clear(&run->display);
     if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) && !run->side_error.status) {
@@ -258,6 +303,10 @@ static int paint(struct run *run) {
     }
 
     bool interrupted = status == NST_CANCELED;
+    if (interrupted && run->checkpoints.path) {
+        run->checkpoints.error.status = NST_OK;
+        checkpoints_write(&run->checkpoints, run->job, run->iterations, &run->checkpoints.error);
+    }
     nst_picture picture = {0};
     if (!status || interrupted) {
         status = write_picture(run, run->options.output, &picture, &error);
@@ -272,10 +321,13 @@ static int paint(struct run *run) {
     if (run->side_error.status) {
         return command_error(&run->side_error);
     }
+    if (run->checkpoints.error.status) {
+        return command_error(&run->checkpoints.error);
+    }
     return interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
 }
 
-static int stylize(const struct arguments *arguments) {
+int stylize_run(const struct arguments *arguments, const struct stylize_resume *resume) {
     struct run *run = calloc(1, sizeof *run);
     nst_error error;
     if (!run) {
@@ -283,6 +335,7 @@ static int stylize(const struct arguments *arguments) {
         return command_error(&error);
     }
     run->arguments = arguments;
+    run->resume = resume;
     run->started = clock_seconds();
     int exit_status = EXIT_FINE;
     nst_status status = prepare(run, &error);
@@ -299,11 +352,16 @@ static int stylize(const struct arguments *arguments) {
     free_pictures(run);
     nst_picture_metadata_free(&run->metadata);
     record_free(&run->record);
+    checkpoints_end(&run->checkpoints);
     nst_job_destroy(run->job);
     nst_network_destroy(run->network);
     nst_context_destroy(run->context);
     free(run);
     return exit_status;
+}
+
+static int stylize(const struct arguments *arguments) {
+    return stylize_run(arguments, NULL);
 }
 
 const struct command command_stylize = {

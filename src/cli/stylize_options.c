@@ -35,6 +35,10 @@ static const struct option options[] = {
      .help = "also write FILE-0100.png and so on, every N iterations"},
     {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log),
      .help = "write one JSON object per evaluation of the loss"},
+    {"checkpoint", 0, "FILE", NULL, OPTION_TEXT, FIELD(checkpoint),
+     .help = "write what 'nst resume FILE' goes on with; keep the one before in FILE.1"},
+    {"checkpoint-every", 0, "TIME", NULL, OPTION_DURATION, FIELD(checkpoint_every), .minimum = 0.001,
+     .maximum = 1e6, .zero = "auto", .help = "how often: 5min; auto: 60s, or in 1 % of the time"},
 
     {"size", 's', "PX", "Picture", OPTION_INTEGER, FIELD(settings.size_px), .minimum = 16,
      .maximum = NST_MAX_SIZE_PX, .recorded = true, .help = "longer side of the result, in pixels"},
@@ -151,6 +155,27 @@ static double sum(const double *values, int count) {
     return total;
 }
 
+/* No two files that are written have the same name. */
+static nst_status check_files(const struct arguments *arguments, const struct stylize_options *options,
+                              nst_error *error) {
+    const struct {
+        const char *option, *path;
+    } files[] = {{"log", options->log}, {"output", options->output}, {"checkpoint", options->checkpoint}};
+    enum { FILES = sizeof files / sizeof files[0] };
+    for (int i = 0; i < FILES; i++) {
+        for (int j = 0; j < i; j++) {
+            if (files[i].path && files[j].path && strcmp(files[i].path, files[j].path) == 0) {
+                return fail(error, NST_ERROR_ARGUMENT, "--%s and --%s: expected two files, found the same name twice",
+                            files[j].option, files[i].option);
+            }
+        }
+    }
+    if (arguments_text(arguments, "checkpoint-every") && !options->checkpoint) {
+        return fail(error, NST_ERROR_ARGUMENT, "--checkpoint-every: expected --checkpoint FILE too, found none");
+    }
+    return NST_OK;
+}
+
 /* What can only be judged when all options and operands are known. */
 static nst_status check_together(const struct arguments *arguments, const struct stylize_options *options,
                                  nst_error *error) {
@@ -180,9 +205,6 @@ static nst_status check_together(const struct arguments *arguments, const struct
         return fail(error, NST_ERROR_ARGUMENT,
                     "--iterations: expected one number or one for each of the %d scales, found %d",
                     settings->scale_count + preset_of(settings).phases - 1, settings->iteration_count);
-    }
-    if (options->log && options->output && strcmp(options->log, options->output) == 0) {
-        return fail(error, NST_ERROR_ARGUMENT, "--log and --output: expected two files, found the same name twice");
     }
     if (arguments_text(arguments, "colors") && settings->original_colors) {
         return fail(error, NST_ERROR_ARGUMENT,
@@ -217,6 +239,9 @@ nst_status stylize_options_read(const struct arguments *arguments, struct styliz
     }
     if (!status) {
         status = check_together(arguments, options, error);
+    }
+    if (!status) {
+        status = check_files(arguments, options, error);
     }
     return status;
 }

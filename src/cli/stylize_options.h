@@ -11,7 +11,9 @@ struct stylize_options {
     const char *output, *log;
     int depth_bits, jpeg_quality;
     bool keep_profile, strip;
-    int save_every; /* iterations; 0: never */
+    int save_every;          /* iterations; 0: never */
+    const char *checkpoint;  /* NULL: none is written */
+    double checkpoint_every; /* seconds; 0: see cli/checkpoints.h */
     const char *network, *input_convention;
     const char *device; /* NULL: NST_DEVICE, then auto */
     bool no_cache, plan, quiet, verbose;

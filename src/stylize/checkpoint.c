@@ -85,6 +85,7 @@ struct position {
     int scale, iteration, evaluation_count, retreats;
     int iterations[NST_MAX_SCALES];
     double last_good_loss, seconds;
+    int width, height;           /* of the scale */
     int last_width, last_height; /* of job->last, 0 where there is none */
 };
 
@@ -100,6 +101,10 @@ static struct position position_of(const nst_job *job) {
     for (int i = 0; i < job->scale_count; ++i) {
         position.iterations[i] = job->scales[i].iterations;
     }
+    if (job->scale >= 0) {
+        position.width = job->scales[job->scale].size.width;
+        position.height = job->scales[job->scale].size.height;
+    }
     return position;
 }
 
@@ -112,6 +117,8 @@ static nst_status list_position(struct state *state, struct position *position, 
     status = status ? status : state_value(state, "iterations", position->iterations, error);
     status = status ? status : state_value(state, "last good loss", position->last_good_loss, error);
     status = status ? status : state_value(state, "seconds", position->seconds, error);
+    status = status ? status : state_value(state, "width", position->width, error);
+    status = status ? status : state_value(state, "height", position->height, error);
     status = status ? status : state_value(state, "width before", position->last_width, error);
     return status ? status : state_value(state, "height before", position->last_height, error);
 }
@@ -127,6 +134,12 @@ static nst_status take_position(nst_job *job, const struct position *position, n
     if (!fits) {
         return fail(error, NST_ERROR_FORMAT, "the checkpoint stands at scale %d, which this job does not have",
                     position->scale + 1);
+    }
+    const struct image_size *size = position->scale >= 0 ? &job->scales[position->scale].size : NULL;
+    if (size && (size->width != position->width || size->height != position->height)) {
+        return fail(error, NST_ERROR_FORMAT,
+                    "the checkpoint's image has %d x %d pixels at scale %d, this job's %d x %d", position->width,
+                    position->height, position->scale + 1, size->width, size->height);
     }
     for (int i = 0; i < job->scale_count; ++i) {
         job->scales[i].iterations = position->iterations[i];
@@ -170,14 +183,12 @@ static nst_status write_all(nst_job *job, struct sealed_writer *writer, const ns
                             nst_error *error) {
     struct state state = {.context = job->context, .writer = writer};
     struct position position = position_of(job);
-    struct identity *identity = malloc(sizeof *identity);
+    const struct identity *identity = identity_of_job(job);
     if (!identity) {
         return fail_memory(error, sizeof *identity, "the checkpoint");
     }
-    identity_of_job(job, identity);
     nst_status status = write_texts(writer, format->texts, format->text_count, error);
     status = status ? status : write_texts(writer, identity->texts, identity->count, error);
-    free(identity);
     status = status ? status : list_position(&state, &position, error);
     if (status || job->scale < 0) {
         return status;
@@ -276,16 +287,14 @@ bool nst_checkpoint_text(const nst_checkpoint *checkpoint, int index, nst_pictur
 
 /* ---- Going on ---------------------------------------------------------------------------------------------------- */
 
-static nst_status check_identity(const nst_job *job, const nst_checkpoint *checkpoint, bool accept_changes,
-                                 nst_note *note, nst_error *error) {
+static nst_status check_identity(nst_job *job, const nst_checkpoint *checkpoint, bool accept_changes, nst_note *note,
+                                 nst_error *error) {
     char differences[NST_ERROR_LENGTH / 2];
-    struct identity *now = malloc(sizeof *now);
+    const struct identity *now = identity_of_job(job);
     if (!now) {
         return fail_memory(error, sizeof *now, "the checkpoint");
     }
-    identity_of_job(job, now);
     identity_compare(now, checkpoint->identity.texts, checkpoint->identity.count, differences, sizeof differences);
-    free(now);
     if (differences[0] && !accept_changes) {
         return fail(
             error, NST_ERROR_FORMAT,

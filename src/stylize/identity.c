@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <nettle/sha2.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Adds an entry of that name and returns the room for its value. */
@@ -63,8 +64,7 @@ static void describe_settings(const nst_settings *s, char text[FINGERPRINT_LENGT
     hash_bytes(all, used, text + length);
 }
 
-void identity_of_job(const nst_job *job, struct identity *identity) {
-    identity->count = 0;
+static void identify(const nst_job *job, struct identity *identity) {
     snprintf(add_identity(identity, "program"), FINGERPRINT_LENGTH, "nst %s", NST_VERSION);
     fingerprint_device(job->context, add_identity(identity, "device"));
     fingerprint_kernels(job->context, add_identity(identity, "kernels"));
@@ -80,6 +80,16 @@ void identity_of_job(const nst_job *job, struct identity *identity) {
     if (job->init.values) {
         describe_picture(&job->init, add_identity(identity, "picture of --init"));
     }
+}
+
+const struct identity *identity_of_job(nst_job *job) {
+    if (!job->identity) {
+        job->identity = calloc(1, sizeof *job->identity);
+        if (job->identity) {
+            identify(job, job->identity);
+        }
+    }
+    return job->identity;
 }
 
 void identity_compare(const struct identity *now, const nst_picture_text *then, int then_count, char *text,

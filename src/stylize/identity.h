@@ -15,8 +15,9 @@ struct identity {
     char names[IDENTITY_MOST][IDENTITY_NAME_LENGTH], values[IDENTITY_MOST][FINGERPRINT_LENGTH];
 };
 
-/* Program, device, kernels, network, settings, and the pixels of every picture. */
-void identity_of_job(const nst_job *job, struct identity *identity);
+/* Program, device, kernels, network, settings, and the pixels of every picture; made when it is first asked for, kept by
+ * the job. NULL without memory. */
+const struct identity *identity_of_job(nst_job *job);
 
 /* What differs from an earlier one, as a list for a sentence: "content, device (PoCL ..., now NVIDIA ...)"; "" if nothing
  * does. Into `text`. */

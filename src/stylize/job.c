@@ -129,6 +129,7 @@ void nst_job_destroy(nst_job *job) {
     for (int i = 0; i < job->style_count; ++i) {
         nst_picture_free(&job->styles[i]);
     }
+    free(job->identity);
     free(job);
 }
 

@@ -23,6 +23,8 @@ struct job_buffers {
     int average; /* plan entry of the averaged image, -1 for none */
 };
 
+struct identity;
+
 struct nst_job {
     nst_context *context;
     nst_settings settings;
@@ -47,8 +49,9 @@ struct nst_job {
     struct scale scales[NST_MAX_SCALES];
     nst_picture last;  /* the image that the scale in hand began with, on which targets may depend; empty: none */
     char network[160]; /* its name and checksum, for checkpoints; "" where the objective is shared */
-    int scale;         /* in hand, -1 before the first */
-    int iteration;     /* done in this scale */
+    struct identity *identity; /* stylize/identity.h; NULL until it is asked for */
+    int scale;                 /* in hand, -1 before the first */
+    int iteration;             /* done in this scale */
     int evaluation_count;
 
     double last_good_loss; /* of this scale, infinite before the first */

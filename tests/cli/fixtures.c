@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/random.h"
@@ -63,6 +64,16 @@ char *fixture_read_file(const char *path, size_t *bytes) {
     if (bytes)
         *bytes = length;
     return data;
+}
+
+void fixture_wait_for_file(const char *path) {
+    struct stat info;
+    for (int i = 0; i < 3000; i++) {
+        if (stat(path, &info) == 0 && info.st_size > 0)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    fail_msg("the program wrote nothing into %s within a minute", path);
 }
 
 void fixture_copy_start(const char *from, const char *to, size_t bytes) {

@@ -27,6 +27,8 @@ void fixture_write_network(const char *path, enum network_fault fault);
 void fixture_write_file(const char *path, const void *data, size_t bytes);
 /* The whole file with a zero behind it, from malloc; NULL if there is none. */
 char *fixture_read_file(const char *path, size_t *bytes);
+/* Waits until a file has content, for a minute at most: such as a log, so that the loop is known to run. */
+void fixture_wait_for_file(const char *path);
 /* Writes the first `bytes` of one file into another. */
 void fixture_copy_start(const char *from, const char *to, size_t bytes);
 

@@ -79,6 +79,23 @@ static const struct row {
     {"devices --jsno", 2, .words = {"--jsno", "did you mean --json"}},
     {"devices all", 2, .words = {"all"}},
 
+    /* Checkpoints */
+    {PICTURES NETWORK OUT "--checkpoint no-such-folder/c", 1, .words = {"no-such-folder/c"}},
+    {PICTURES NETWORK OUT "--checkpoint folder", 1, .words = {"folder", "not a file"}},
+    {PICTURES NETWORK OUT "--checkpoint out.png", 2, .words = {"--output and --checkpoint"}},
+    {PICTURES NETWORK OUT "--checkpoint c --log c", 2, .words = {"--log and --checkpoint"}},
+    {PICTURES NETWORK OUT "--checkpoint-every 5min", 2, .words = {"--checkpoint-every", "--checkpoint FILE"}},
+    {PICTURES NETWORK OUT "--checkpoint c --checkpoint-every soon", 2, .words = {"'soon'", "90s, 1.5min or 2h"}},
+    {PICTURES NETWORK OUT "--checkpoint c --checkpoint-every 0s", 2, .words = {"'0s'", "0.001"}},
+    {"resume", 2, .words = {"one checkpoint", "none"}},
+    {"resume a b", 2, .words = {"one checkpoint", "several"}},
+    {"resume missing.checkpoint", 1, .words = {"missing.checkpoint", "o such file"}},
+    {"resume content.png", 1, .words = {"content.png is not a checkpoint"}},
+    {"resume folder", 1, .words = {"folder"}},
+    {"resume empty.png", 1, .words = {"empty.png is not a checkpoint"}},
+    {"resume content.png --size 64", 2, .words = {"unknown option '--size'"}},
+    {"resume content.png -q -v", 2, .words = {"--quiet and --verbose"}},
+
 /* Judging */
 #define JUDGE "judge content.png --content content.png --network ./small.safetensors "
     {JUDGE, 2, .words = {"judge", "--style"}},

@@ -210,7 +210,7 @@ static void test_help(void **state) {
         strcat(all, line);
     }
     fclose(stream);
-    assert_in_range(lines, 20, 59);
+    assert_in_range(lines, 20, 79);
     for (size_t i = 0; i < stylize_table.count; i++) {
         char name[64];
         snprintf(name, sizeof name, "--%s", stylize_table.options[i].name);
@@ -371,13 +371,13 @@ static void test_log(void **state) {
     (void)state;
     struct run_log log;
     nst_error error;
-    assert_int_equal(log_begin(&log, "no-such-folder/log.jsonl", &error), NST_ERROR_FILE);
+    assert_int_equal(log_begin(&log, "no-such-folder/log.jsonl", 0, &error), NST_ERROR_FILE);
     assert_non_null(strstr(error.message, "no-such-folder/log.jsonl"));
-    assert_int_equal(log_begin(&log, NULL, &error), NST_OK);
+    assert_int_equal(log_begin(&log, NULL, 0, &error), NST_OK);
     assert_int_equal(log_write(&log, &example, &error), NST_OK);
     assert_int_equal(log_end(&log, &error), NST_OK);
 
-    assert_int_equal(log_begin(&log, "test_log.jsonl", &error), NST_OK);
+    assert_int_equal(log_begin(&log, "test_log.jsonl", 0, &error), NST_OK);
     assert_int_equal(log_write(&log, &example, &error), NST_OK);
     assert_int_equal(log_end(&log, &error), NST_OK);
     json_t *line = json_load_file("test_log.jsonl", 0, NULL);

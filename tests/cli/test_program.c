@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SMALL " content.png style.png --network ./small.safetensors --size 64 --scales 1 "
@@ -206,19 +205,6 @@ static void test_spellings(void **state) {
         assert_fine(lines[i], program_run(lines[i], NULL));
 }
 
-/* Waits until the log has a line, so that the loop is known to run. */
-static void wait_for_log(const char *path) {
-    for (int i = 0; i < 3000; i++) {
-        size_t bytes = 0;
-        char *text = fixture_read_file(path, &bytes);
-        free(text);
-        if (bytes > 0)
-            return;
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-    }
-    fail_msg("the program wrote no log within a minute");
-}
-
 static void test_interrupts(void **state) {
     (void)state;
     static const struct { int signal_number, status; } cases[] = {{SIGINT, 130}, {SIGTERM, 143}};
@@ -226,7 +212,7 @@ static void test_interrupts(void **state) {
         remove("interrupted.jsonl");
         remove("interrupted.png");
         pid_t process = program_start(SMALL "-o interrupted.png --iterations 1000000 --log interrupted.jsonl", NULL);
-        wait_for_log("interrupted.jsonl");
+        fixture_wait_for_file("interrupted.jsonl");
         kill(process, cases[i].signal_number);
         const struct outcome *outcome = program_finish(process);
         assert_int_equal(outcome->status, cases[i].status);
@@ -247,7 +233,7 @@ static void test_full_disk(void **state) {
     fixture_write_file("full.png", old, sizeof old);
     remove("full.jsonl");
     pid_t process = program_start(SMALL "-o full.png --iterations 1000000 --log full.jsonl --quiet", NULL);
-    wait_for_log("full.jsonl");
+    fixture_wait_for_file("full.jsonl");
     program_fill_disk(process, 512);
     kill(process, SIGINT);
     const struct outcome *outcome = program_finish(process);

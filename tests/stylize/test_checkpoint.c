@@ -435,7 +435,7 @@ static void refuses_what_does_not_fit(void **state) {
     save_one(*state, &made, 4);
     made.settings.size_px = 40;
     assert_int_equal(resume_other(*state, &made, true, message), NST_ERROR_FORMAT);
-    assert_non_null(strstr(message, "image"));
+    assert_non_null(strstr(message, "has 48 x 36 pixels at scale 2, this job's 40 x 30"));
     made.settings.size_px = 48;
     made.settings.scale_count = 1;
     assert_int_equal(resume_other(*state, &made, true, message), NST_ERROR_FORMAT);
