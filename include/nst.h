@@ -268,7 +268,8 @@ typedef enum nst_precision {
  *   MATCH      before, each style's colors (sRGB values) get the mean and covariance of the content's, by the linear map
  *              that changes them least
  *   PALETTE    luminance of the result; chroma of the content, with mean and covariance made those of the styles' chroma,
- *              smoothed along the luminance: the color step of NNST (Kolkin et al. 2022) */
+ *              smoothed along the luminance: the color step of NNST (Kolkin et al. 2022). With a gray content, the
+ *              result's own chroma is taken so */
 typedef enum nst_colors {
     NST_COLORS_STYLE,
     NST_COLORS_CONTENT,
@@ -336,6 +337,11 @@ bool nst_preset_at(int index, nst_preset *preset);
 /* Fills in the defaults of a preset, whose name then stands in settings->preset; NULL and "default" stand for the
  * first. Errors: NST_ERROR_ARGUMENT (unknown name: the message suggests the nearest and lists all). */
 nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_error *error);
+
+/* Sets the content weight by one number that means about the same in every preset: at 0 the photograph is hardly touched, at
+ * 1 it is hardly recognized; 1/2 stands for the preset's default. Between them the weight is interpolated geometrically.
+ * Errors: NST_ERROR_ARGUMENT (unknown preset, or not within 0 to 1). */
+nst_status nst_settings_set_strength(nst_settings *settings, double strength, nst_error *error);
 
 typedef struct nst_layer_loss {
     const char *name; /* layer, or "tv" */

@@ -53,7 +53,9 @@ static const struct option options[] = {
     {"original-colors", 0, NULL, NULL, OPTION_FLAG, FIELD(settings.original_colors), .recorded = true,
      .help = "keep the colors of the content (chroma of YCbCr)"},
 
-    {"content-weight", 0, "X", "Style", OPTION_REAL, FIELD(settings.content_weight), .maximum = 1e12,
+    {"strength", 0, "X", "Style", OPTION_REAL, FIELD(strength), .maximum = 1,
+     .help = "from the photograph, hardly touched (0), to the style with hardly any content (1): sets the content weight"},
+    {"content-weight", 0, "X", NULL, OPTION_REAL, FIELD(settings.content_weight), .maximum = 1e12,
      .recorded = true, .help = "how much the content counts"},
     {"style-weight", 0, "X", NULL, OPTION_REAL, FIELD(settings.style_weight), .maximum = 1e12, .recorded = true,
      .help = "how much the style counts"},
@@ -115,7 +117,7 @@ static nst_preset preset_of(const nst_settings *settings) {
 
 nst_status stylize_defaults(void *values, const char *preset_name, nst_error *error) {
     struct stylize_options *defaults = values;
-    *defaults = (struct stylize_options){.depth_bits = 8, .jpeg_quality = 95};
+    *defaults = (struct stylize_options){.depth_bits = 8, .jpeg_quality = 95, .strength = 0.5};
     nst_status status = nst_settings_init(&defaults->settings, preset_name, error);
     if (status) {
         return status;
@@ -145,6 +147,18 @@ static nst_status read_init(struct stylize_options *options, nst_error *error) {
                     option_quote(options->init, quoted, sizeof quoted), nearest);
     }
     return NST_OK;
+}
+
+/* The content weight that stands for the strength, which is not recorded itself. */
+static nst_status apply_strength(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {
+    if (!arguments_text(arguments, "strength")) {
+        return NST_OK;
+    }
+    if (arguments_text(arguments, "content-weight")) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "--strength and --content-weight: expected at most one of them, found both");
+    }
+    return nst_settings_set_strength(&options->settings, options->strength, error);
 }
 
 static double sum(const double *values, int count) {
@@ -221,6 +235,7 @@ nst_status stylize_options_read(const struct arguments *arguments, struct styliz
     if (!status) {
         status = arguments_store(arguments, options, error);
     }
+    status = status ? status : apply_strength(arguments, options, error);
     if (!status && options->settings.original_colors && !arguments_text(arguments, "colors")) {
         options->settings.colors = NST_COLORS_STYLE; /* not those of the preset */
     }

@@ -7,6 +7,7 @@
 struct stylize_options {
     nst_settings settings;
     const char *preset; /* its name, owned by the library */
+    double strength;    /* 1/2: as the preset has it */
     const char *init;   /* content, random, or the path of a picture */
     const char *output, *log;
     int depth_bits, jpeg_quality;

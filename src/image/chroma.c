@@ -111,14 +111,24 @@ static void from_planes(const float *planes, nst_picture *picture) {
     }
 }
 
+/* By less than a step of 8 bits, as in a gray picture. */
+static bool hardly_varies(const struct color_moments *chroma) {
+    return chroma->covariance[1][1] + chroma->covariance[2][2] < 1.0 / 255 / 255;
+}
+
 nst_status picture_take_palette(nst_picture *picture, const nst_picture *other, const struct color_moments *palette,
                                 nst_error *error) {
     nst_picture chroma = {0};
     float *planes = NULL;
     nst_status status = check_same_size(picture, other, error);
     status = status ? status : copy_chroma(other, &chroma, error);
+    struct color_moments moments = status ? (struct color_moments){0} : color_moments_of(&chroma);
+    if (!status && hardly_varies(&moments)) {
+        nst_picture_free(&chroma);
+        status = copy_chroma(picture, &chroma, error);
+        moments = color_moments_of(&chroma);
+    }
     if (!status) {
-        struct color_moments moments = color_moments_of(&chroma);
         struct color_map map = color_map_between(&moments, palette);
         status = make_planes(picture, &chroma, &map, &planes, error);
     }

@@ -18,8 +18,9 @@ nst_status picture_chroma_moments(const nst_picture *picture, struct color_momen
 
 /* The color step of NNST (Kolkin et al. 2022, section 4.4): gives `picture` the chroma of `other`, of the same size, with
  * mean and covariance made those of `palette`, and smoothed along the luminance of `picture`: a guided filter (He, Sun and
- * Tang 2013, "Guided image filtering") takes the place of the published bilateral one. Errors: NST_ERROR_ARGUMENT
- * (different sizes), NST_ERROR_MEMORY. */
+ * Tang 2013, "Guided image filtering") takes the place of the published bilateral one. Where the chroma of `other` hardly
+ * varies, as in a gray photograph, that of `picture` itself is taken so. Errors: NST_ERROR_ARGUMENT (different sizes),
+ * NST_ERROR_MEMORY. */
 nst_status picture_take_palette(nst_picture *picture, const nst_picture *other, const struct color_moments *palette,
                                 nst_error *error);
 

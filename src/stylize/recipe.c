@@ -4,6 +4,7 @@
 #include "support/error.h"
 #include "support/text.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -45,6 +46,10 @@
             {"relu4_3", 1}                                                                                             \
         }                                                                                                              \
     }
+#define NEIGHBOR_CONTENT_LAYERS                                                                                        \
+    {                                                                                                                  \
+        .count = 3, .layers = { {"relu2_1", 1}, {"relu3_1", 1}, {"relu4_1", 1} }                                       \
+    }
 #define NEIGHBORS_ADAM                                                                                                 \
     {                                                                                                                  \
         .settings = {.kind = NST_ADAM, .learning_rate = 0.35, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }          \
@@ -85,6 +90,7 @@ static const struct recipe builtin_recipes[] = {
                    {.kind = "total variation", .group = RECIPE_TOTAL_VARIATION, .options = {.power = 2, .mean = true}}},
         .loss_count = 3,
         .divides_layer_weights = true,
+        .strength_weights = {30, 0.005},
         .least_loss = 1e-6,
         .optimizers = {[NST_AUTO] = BOUNDED_LBFGS,
                        [NST_LBFGS] = BOUNDED_LBFGS,
@@ -168,10 +174,11 @@ static const struct recipe builtin_recipes[] = {
         .mixes_content = true,
         .smallest_scale_px = 64,
         .phases = 2,
-        .losses =
-            {{.kind = "neighbors", .group = RECIPE_STYLE, .joins_layers = true, .phases = 1 << 0},
-             {.kind = "layer neighbors", .group = RECIPE_STYLE, .options = {.match_every = 10}, .phases = 1 << 1}},
-        .loss_count = 2,
+        .losses = {{.kind = "neighbors", .group = RECIPE_STYLE, .joins_layers = true, .phases = 1 << 0},
+                   {.kind = "layer neighbors", .group = RECIPE_STYLE, .options = {.match_every = 10}, .phases = 1 << 1},
+                   {.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}}},
+        .loss_count = 3,
+        .strength_weights = {5, 0.05},
         .pyramid_levels = 8,
         .optimizers = {[NST_AUTO] = NEIGHBORS_ADAM,
                        [NST_LBFGS] = {.settings = {.kind = NST_LBFGS,
@@ -192,6 +199,7 @@ static const struct recipe builtin_recipes[] = {
                      .content_weight = 0.75,
                      .style_weight = 1,
                      .style_scale = 1,
+                     .content_layers = NEIGHBOR_CONTENT_LAYERS,
                      .style_layers = NEIGHBOR_LAYERS,
                      .pooling = NST_POOLING_MAX},
     },
@@ -213,6 +221,7 @@ static const struct recipe builtin_recipes[] = {
         .scales_features = true,
         .replicates_border = true,
         .divides_layer_weights = true,
+        .strength_weights = {1.5, 0.001},
         .average_decay = 0.99,
         .optimizers = {[NST_AUTO] = WASSERSTEIN_ADAM, [NST_LBFGS] = BOUNDED_LBFGS, [NST_ADAM] = WASSERSTEIN_ADAM},
         .defaults = {.preset = "wasserstein",
@@ -276,6 +285,20 @@ nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_err
     return status;
 }
 
+nst_status nst_settings_set_strength(nst_settings *settings, double strength, nst_error *error) {
+    const struct recipe *recipe;
+    nst_status status = recipe_find(recipe_table(NULL), settings->preset, &recipe, error);
+    if (!status && !(strength >= 0 && strength <= 1)) {
+        status = fail(error, NST_ERROR_ARGUMENT, "expected a strength of 0 to 1, found %g", strength);
+    }
+    if (!status) {
+        double middle = recipe->defaults.content_weight, end = recipe->strength_weights[strength > 0.5];
+        end = end > 0 ? end : strength > 0.5 ? middle / 100 : middle * 100;
+        settings->content_weight = middle * pow(end / middle, fabs(2 * strength - 1));
+    }
+    return status;
+}
+
 bool nst_preset_at(int index, nst_preset *preset) {
     const struct recipe *row = recipe_table(NULL);
     for (int i = 0; i < index && row->name; ++i) {
@@ -296,9 +319,17 @@ static const nst_layer_list *layers_of(const nst_settings *settings, enum recipe
     return lists[group];
 }
 
-static double weight_of(const nst_settings *settings, enum recipe_group group) {
-    const double weights[] = {settings->content_weight, settings->style_weight, settings->tv_weight};
+static double weight_of(const struct recipe *recipe, const nst_settings *settings, enum recipe_group group) {
+    double content = settings->content_weight;
+    const double weights[] = {recipe->mixes_content ? fmax(content - 1, 0) : content, settings->style_weight,
+                              settings->tv_weight};
     return weights[group];
+}
+
+/* A loss that most jobs do without costs nothing then. */
+static bool is_left_out(const struct recipe *recipe, const nst_settings *settings, enum recipe_group group) {
+    bool is_optional = group == RECIPE_TOTAL_VARIATION || (group == RECIPE_CONTENT && recipe->mixes_content);
+    return is_optional && !(weight_of(recipe, settings, group) > 0);
 }
 
 /* What the weights of layers are divided by: their sum, or 1 where all are 0. */
@@ -326,7 +357,7 @@ static struct objective_term *add_term(struct objective_spec *spec, const struct
 static void add_layers(struct objective_spec *spec, const struct recipe *recipe, const struct recipe_loss *loss,
                        const nst_settings *settings) {
     const nst_layer_list *list = layers_of(settings, loss->group);
-    double weight = weight_of(settings, loss->group);
+    double weight = weight_of(recipe, settings, loss->group);
     double divisor = recipe->divides_layer_weights ? sum_of_weights(list) : 1;
     struct objective_term *term = NULL;
     for (int l = 0; l < list->count; ++l) {
@@ -348,10 +379,13 @@ void recipe_objective(const struct recipe *recipe, const nst_settings *settings,
                                     .centered = recipe->centered};
     for (int i = 0; i < recipe->loss_count; ++i) {
         const struct recipe_loss *loss = &recipe->losses[i];
-        if (loss->group != RECIPE_TOTAL_VARIATION) {
-            add_layers(spec, recipe, loss, settings);
-        } else if (settings->tv_weight > 0) {
+        if (is_left_out(recipe, settings, loss->group)) {
+            continue;
+        }
+        if (loss->group == RECIPE_TOTAL_VARIATION) {
             add_term(spec, loss, settings->tv_weight, settings->seed);
+        } else {
+            add_layers(spec, recipe, loss, settings);
         }
     }
 }

@@ -42,7 +42,8 @@ struct recipe {
     bool enlarges_styles; /* else a style picture is never made larger than it is */
     bool turns_styles;    /* each style is shown turned by 0, 90, 180 and 270 degrees */
     bool mixes_content;   /* from the second scale on the target for the content is a mixture: of the content,
-                           content_weight of it, and of the image so far with the content's finest detail */
+                           content_weight of it, and of the image so far with the content's finest detail; what
+                           content_weight is above 1 is the weight of the content's losses */
     bool centered;        /* see objective_spec */
     double random_mean, random_deviation; /* of --init random, 0..255 minus the center */
 
@@ -57,7 +58,10 @@ struct recipe {
     bool scales_features;       /* by recipe_feature_scale, since weights and epsilons are those for such a network */
     bool replicates_border;     /* see objective_spec */
     bool divides_layer_weights; /* the weights of a group's layers are divided by their sum */
-    double least_loss;          /* relative to the sum of the weights: what is below is rounding noise */
+    double
+        strength_weights[2]; /* content weights for a strength of 0 and of 1; zeros stand for 100 times the default and
+                                 a hundredth of it */
+    double least_loss;       /* relative to the sum of the weights: what is below is rounding noise */
 
     int pyramid_levels; /* what is optimized: coefficients of a pyramid of so many levels; 0: pixels */
     /* The result is the average of a scale's images with this decay (optimizer/average.h), and goes on to the next scale

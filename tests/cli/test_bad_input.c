@@ -122,6 +122,8 @@ static const struct row {
     {PICTURES NETWORK OUT "--style-blend 0", 2, .words = {"blend"}},
     {PICTURES NETWORK OUT "--colors gray", 2, .words = {"--colors", "luminance", "'gray'"}},
     {PICTURES NETWORK OUT "--colors match --original-colors", 2, .words = {"--colors", "--original-colors", "both"}},
+    {PICTURES NETWORK OUT "--strength 1.1", 2, .words = {"--strength", "'1.1'"}},
+    {PICTURES NETWORK OUT "--strength 0.3 --content-weight 1", 2, .words = {"--strength", "--content-weight", "both"}},
     {PICTURES NETWORK OUT "--sise 100", 2, .words = {"--sise", "did you mean --size"}},
     {PICTURES NETWORK OUT "--size", 2, .words = {"--size", "found nothing"}},
     {PICTURES NETWORK, 2, .words = {"-o"}},

@@ -86,6 +86,29 @@ static void test_preset_first(void **state) {
     assert_string_equal(read_good("-o a.png --preset default").preset, "gram");
 }
 
+/* The default strength is the preset's own content weight; further from it the weight only falls. */
+static void test_strength(void **state) {
+    (void)state;
+    nst_preset preset;
+    for (int p = 0; nst_preset_at(p, &preset); p++) {
+        char line[100];
+        double last = INFINITY;
+        snprintf(line, sizeof line, "-o a.png --preset %s", preset.name);
+        struct stylize_options plain = read_good(line);
+        snprintf(line, sizeof line, "-o a.png --strength 0.5 --preset %s", preset.name);
+        struct stylize_options middle = read_good(line);
+        assert_memory_equal(&plain.settings, &middle.settings, sizeof plain.settings);
+        for (int tenths = 0; tenths <= 10; tenths++) {
+            snprintf(line, sizeof line, "-o a.png --strength %d.%d --preset %s", tenths / 10, tenths % 10, preset.name);
+            struct stylize_options options = read_good(line);
+            assert_true(options.settings.content_weight > 0 && options.settings.content_weight < last);
+            last = options.settings.content_weight;
+            options.settings.content_weight = plain.settings.content_weight; /* nothing else changes */
+            assert_memory_equal(&plain.settings, &options.settings, sizeof plain.settings);
+        }
+    }
+}
+
 static void test_values(void **state) {
     (void)state;
     struct stylize_options options =
@@ -412,6 +435,7 @@ int main(void) {
         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_operands),
         cmocka_unit_test(test_preset_first),
+        cmocka_unit_test(test_strength),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_bad_lines),
         cmocka_unit_test(test_quote),

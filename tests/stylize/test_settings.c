@@ -65,6 +65,54 @@ static void the_step_of_neighbors_can_be_changed(void **state) {
     assert_true(recipe_optimizer_settings(recipe, &settings).learning_rate == 3);
 }
 
+/* From the row's weight at 0 over the default to that at 1, by equal factors. */
+static void strength_sets_the_content_weight(void **state) {
+    (void)state;
+    const double strengths[] = {0, 0.25, 0.5, 0.75, 1}, bad[] = {-1e-9, 1.001, NAN};
+    for (const struct recipe *recipe = recipe_table(NULL); recipe->name; ++recipe) {
+        const double middle = recipe->defaults.content_weight, *ends = recipe->strength_weights;
+        const double first = ends[0] > 0 ? ends[0] : 100 * middle, last = ends[1] > 0 ? ends[1] : middle / 100;
+        const double wanted[] = {first, sqrt(first * middle), middle, sqrt(middle * last), last};
+        nst_settings settings = recipe->defaults;
+        for (size_t i = 0; i < sizeof strengths / sizeof *strengths; ++i) {
+            assert_int_equal(nst_settings_set_strength(&settings, strengths[i], NULL), NST_OK);
+            assert_true(fabs(settings.content_weight - wanted[i]) <= 1e-9 * wanted[i]);
+        }
+        assert_int_equal(nst_settings_set_strength(&settings, 0.5, NULL), NST_OK);
+        assert_memory_equal(&settings, &recipe->defaults, sizeof settings);
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+            nst_error error;
+            assert_int_equal(nst_settings_set_strength(&settings, bad[i], &error), NST_ERROR_ARGUMENT);
+            assert_non_null(strstr(error.message, "strength"));
+        }
+        assert_memory_equal(&settings, &recipe->defaults, sizeof settings);
+    }
+    nst_settings unknown = {.preset = "grim"};
+    assert_int_equal(nst_settings_set_strength(&unknown, 0.5, NULL), NST_ERROR_ARGUMENT);
+}
+
+/* Where the content weight is the share of a mixture, only what is above 1 is the weight of losses. */
+static void contents_that_are_mixed_have_losses_above_1_only(void **state) {
+    (void)state;
+    const struct recipe *recipe;
+    nst_settings settings;
+    struct objective_spec spec;
+    assert_int_equal(recipe_find(recipe_table(NULL), "neighbors", &recipe, NULL), NST_OK);
+    settings = recipe->defaults;
+    const double weights[] = {0, 0.75, 1, 4};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; ++i) {
+        int count = 0;
+        settings.content_weight = weights[i];
+        recipe_objective(recipe, &settings, &spec);
+        for (int t = 0; t < spec.term_count; ++t) {
+            bool is_content = strcmp(spec.terms[t].loss.kind, "content") == 0;
+            assert_true(!is_content || fabs(spec.terms[t].loss.weight - (weights[i] - 1)) < 1e-12);
+            count += is_content;
+        }
+        assert_int_equal(count, weights[i] > 1 ? settings.content_layers.count : 0);
+    }
+}
+
 static void an_unknown_preset_suggests_the_nearest(void **state) {
     (void)state;
     nst_settings settings;
@@ -187,6 +235,8 @@ int main(void) {
         cmocka_unit_test(the_default_is_normalized_and_bounded_in_scales),
         cmocka_unit_test(neural_style_has_the_peers_constants),
         cmocka_unit_test(the_step_of_neighbors_can_be_changed),
+        cmocka_unit_test(strength_sets_the_content_weight),
+        cmocka_unit_test(contents_that_are_mixed_have_losses_above_1_only),
         cmocka_unit_test(an_unknown_preset_suggests_the_nearest),
         cmocka_unit_test(presets_can_be_listed),
         cmocka_unit_test(numbers_have_limits),
