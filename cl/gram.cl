@@ -5,6 +5,18 @@
  */
 #include "common.h"
 
+/* sum += scale * values, where `begins` from zero; what rounding loses is carried along in `lost` (ADD_TERM). For what is
+ * gathered tile by tile. */
+__kernel IN_GROUPS void accumulate(__global const float *values, __global float *sum, __global float *lost, int count,
+                                   float scale, int begins) {
+    FOR_RANGE(i, count) {
+        float so_far = begins ? 0.0f : sum[i], rest = begins ? 0.0f : lost[i];
+        ADD_TERM(float, so_far, rest, scale *values[i]);
+        sum[i] = so_far;
+        lost[i] = rest;
+    }
+}
+
 /* target += s gram */
 __kernel IN_GROUPS void gram_blend(__global const float *gram, __global float *target, int count, float scale,
                                    float scale_rest) {

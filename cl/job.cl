@@ -2,6 +2,7 @@
  * takes far longer to begin with a program than to go through these. */
 #include "content.cl"
 #include "gram.cl"
+#include "halo.cl"
 #include "input.cl"
 #include "pack.cl"
 #include "padding.cl"

@@ -37,25 +37,54 @@ __kernel IN_GROUPS void samples_read(__global const featureB *map, __global floa
     }
 }
 
-/* `mask` may be a null pointer: then everything flows back. */
+/* The same of a map that comes in tiles: each adds what the pixels of its core contribute; the first one begins with
+ * zeros. core: the rectangle (y, x, height, width) of the tile's map; place: where that map begins in the whole one (y,
+ * x), on which the positions lie, and the size of the whole (height, width); range: the positions (row, column, rows,
+ * columns) that may read there. */
+__kernel IN_GROUPS void samples_read_tile(__global const featureB *map, __global floatB *samples, int first_block,
+                                          int blocks, int height, int width, int4 rows, int4 columns, int4 core,
+                                          int4 place, int4 range, float scale, int begins) {
+    struct line vertical = line_of(rows, place.z), horizontal = line_of(columns, place.w);
+    samples += (size_t)first_block * rows.w * columns.w;
+    FOR_LINES(line, blocks * range.z, column, range.w) {
+        int block = line / range.z, j = range.x + line % range.z, i = range.y + column;
+        int at_y = numerator(vertical, j), top = at_y / vertical.unit;
+        int at_x = numerator(horizontal, i), left = at_x / horizontal.unit;
+        float down = (float)(at_y - top * vertical.unit) / (float)vertical.unit;
+        float across = (float)(at_x - left * horizontal.unit) / (float)horizontal.unit;
+        floatB sum = (floatB)(0.0f);
+        for (int corner = 0; corner < 4; ++corner) {
+            int y = top + corner / 2 - place.x, x = left + corner % 2 - place.y;
+            float share = (corner / 2 ? down : 1.0f - down) * (corner % 2 ? across : 1.0f - across);
+            if (share > 0.0f && y >= core.x && y < core.x + core.z && x >= core.y && x < core.y + core.w) {
+                sum += share * LOAD_FEATURES(map + ((size_t)block * height + y) * width + x);
+            }
+        }
+        __global floatB *sample = samples + ((size_t)block * rows.w + j) * columns.w + i;
+        *sample = (begins ? (floatB)(0.0f) : *sample) + scale * sum;
+    }
+}
+
+/* core and place are as above: of a whole map all of it. `mask` may be a null pointer: then everything flows back. */
 __kernel IN_GROUPS void samples_gradient(__global const floatB *samples, int first_block, __global const ushortB *mask,
                                          int has_mask, __global featureB *gradient, int blocks, int height, int width,
-                                         int4 rows, int4 columns, float scale) {
-    struct line vertical = line_of(rows, height), horizontal = line_of(columns, width);
+                                         int4 rows, int4 columns, int4 core, int4 place, float scale) {
+    struct line vertical = line_of(rows, place.z), horizontal = line_of(columns, place.w);
     int tile_rows = (height + 3) / 4, tile_columns = (width + 3) / 4;
-    FOR_LINES(line, blocks * height, x, width) {
-        int y = line % height, block = line / height, readers = 0;
+    FOR_LINES(line, blocks * core.z, column, core.w) {
+        int y = core.x + line % core.z, x = core.y + column, block = line / core.z, readers = 0;
+        int whole_y = place.x + y, whole_x = place.y + x;
         __global const floatB *from = samples + (size_t)(first_block + block) * rows.w * columns.w;
         floatB sum = (floatB)(0.0f);
-        for (int j = first_reader(vertical, y); j < rows.w && reads(vertical, j, y); ++j) {
-            float row_weight = scale * weight(vertical, j, y);
-            for (int i = first_reader(horizontal, x); i < columns.w && reads(horizontal, i, x); ++i) {
-                sum += row_weight * weight(horizontal, i, x) * from[(size_t)j * columns.w + i];
+        for (int j = first_reader(vertical, whole_y); j < rows.w && reads(vertical, j, whole_y); ++j) {
+            float row_weight = scale * weight(vertical, j, whole_y);
+            for (int i = first_reader(horizontal, whole_x); i < columns.w && reads(horizontal, i, whole_x); ++i) {
+                sum += row_weight * weight(horizontal, i, whole_x) * from[(size_t)j * columns.w + i];
                 ++readers;
             }
         }
         if (readers > 0) { /* else the gradient is not even touched */
-            __global featureB *target = gradient + (size_t)line * width + x;
+            __global featureB *target = gradient + ((size_t)block * height + y) * width + x;
             intB bits = (intB)(1 << (4 * (y % 4) + x % 4));
             if (has_mask) {
                 bits &= CONVERT_INT(mask[((size_t)block * tile_rows + y / 4) * tile_columns + x / 4]);

@@ -4,6 +4,8 @@
  *     POWER 2: loss = weight * sum (x[i+1] - x[i])^2     gradient += 2 weight * ((x[i] - x[i-1]) - (x[i+1] - x[i]))
  * along rows and along columns of each plane of the image, float [3][height][width].
  * partials: one partial sum of the loss per work-group.
+ * core: the rectangle (y, x, height, width) of the image whose pixels count, each with its differences from the next
+ * ones; where it is not all, the image must show their neighbors.
  */
 #include "common.h"
 
@@ -52,15 +54,17 @@ static floatB add_pixels(__global const float *line, __global float *gradient, i
 }
 
 __kernel IN_GROUPS void total_variation(__global const float *image, __global float *gradient, __global float *partials,
-                                        int slot, int height, int width, float weight) {
+                                        int slot, int height, int width, int4 core, float weight) {
     /* A CPU's element is a row; a GPU's is a pixel, so that neighbors load together. */
-    int pieces = LOOPS ? 1 : width;
+    int pieces = LOOPS ? 1 : core.w;
     float sum = 0.0f, lost = 0.0f;
-    FOR_RANGE(piece, 3 * height * pieces) {
-        int row = piece / pieces, y = row % height, x = piece % pieces, end = LOOPS ? width : x + 1;
+    FOR_RANGE(piece, 3 * core.z * pieces) {
+        int row = piece / pieces, y = core.x + row % core.z, x = core.y + piece % pieces;
+        int end = LOOPS ? core.y + core.w : x + 1;
         int up = y > 0 ? -width : 0, down = y + 1 < height ? width : 0;
-        __global const float *line = image + (size_t)row * width;
-        __global float *slopes = gradient + (size_t)row * width;
+        size_t begin = ((size_t)(row / core.z) * height + y) * width;
+        __global const float *line = image + begin;
+        __global float *slopes = gradient + begin;
         float piece_sum = add_pixel(line, slopes, x, width, up, down, weight);
         floatB sums = (floatB)(0.0f);
         for (++x; x + BLOCK < end; x += BLOCK) {
@@ -76,10 +80,11 @@ __kernel IN_GROUPS void total_variation(__global const float *image, __global fl
 
 /* The loss alone. */
 __kernel IN_GROUPS void total_variation_value(__global const float *image, __global float *partials, int slot,
-                                              int height, int width, float weight) {
+                                              int height, int width, int4 core, float weight) {
     float sum = 0.0f, lost = 0.0f;
-    FOR_RANGE(i, 3 * height * width) {
-        int x = i % width, y = i / width % height;
+    FOR_RANGE(element, 3 * core.z * core.w) {
+        int x = core.y + element % core.w, y = core.x + element / core.w % core.z;
+        int i = (element / (core.z * core.w) * height + y) * width + x;
         float right = image[x + 1 < width ? i + 1 : i] - image[i];
         float below = image[y + 1 < height ? i + width : i] - image[i];
         ADD_TERM(float, sum, lost, VALUE(right) + VALUE(below));

@@ -2,7 +2,7 @@
  * is in loss/total_variation.c. The image is float [3][height][width].
  *
  * loss = straight * sum of squared differences along rows and columns + diagonal * those along both diagonals of the
- * image with one more pixel around it, as on its edge. So a pixel at the edge counts as several: its copies.
+ * image with one more pixel around it, as on its edge. So a pixel at the edge counts as several: its copies. core: as in total_variation.cl.
  */
 #include "common.h"
 
@@ -28,17 +28,18 @@ static float corners(__global const float *plane, int height, int width, int y, 
 
 /* gradient += that of the loss, if `adds`. */
 __kernel IN_GROUPS void total_variation_nine(__global const float *image, __global float *gradient, int adds,
-                                             __global float *partials, int slot, int height, int width, float straight,
-                                             float diagonal) {
+                                             __global float *partials, int slot, int height, int width, int4 core,
+                                             float straight, float diagonal) {
     float total = 0.0f, lost = 0.0f;
-    FOR_LINES(row, 3 * height, x, width) {
-        int y = row % height;
-        __global const float *plane = image + (size_t)(row - y) * width, *line = plane + (size_t)y * width;
+    FOR_LINES(row, 3 * core.z, column, core.w) {
+        int y = core.x + row % core.z, x = core.y + column;
+        size_t begin = (size_t)(row / core.z) * height * width;
+        __global const float *plane = image + begin, *line = plane + (size_t)y * width;
         float here = line[x], left = here - line[max(x - 1, 0)], right = here - line[min(x + 1, width - 1)];
         float above = here - (y > 0 ? line[x - width] : here), below = here - (y + 1 < height ? line[x + width] : here);
         float sum = 0.0f, slope = corners(plane, height, width, y, x, &sum);
         if (adds) {
-            gradient[(size_t)row * width + x] += 2.0f * (straight * (left + right + above + below) + diagonal * slope);
+            gradient[begin + (size_t)y * width + x] += 2.0f * (straight * (left + right + above + below) + diagonal * slope);
         }
         ADD_TERM(float, total, lost, straight *(right * right + below * below) + diagonal * sum);
     }

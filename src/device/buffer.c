@@ -95,3 +95,47 @@ nst_status buffer_fill_zero(nst_context *context, cl_mem buffer, size_t bytes, n
     cl_int code = clEnqueueFillBuffer(context->queue, buffer, &zero, sizeof zero, 0, bytes, 0, NULL, NULL);
     return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clEnqueueFillBuffer", code);
 }
+
+/* ---- Boxes ------------------------------------------------------------------------------------------------------- */
+
+static bool is_empty(const struct box *box) {
+    return box->width_bytes == 0 || box->height == 0 || box->depth == 0;
+}
+
+nst_status buffer_read_box(nst_context *context, cl_mem from, void *to, const struct box *box, nst_error *error) {
+    if (is_empty(box)) {
+        return NST_OK;
+    }
+    const size_t from_origin[] = {box->from.x_bytes, box->from.y, 0}, to_origin[] = {box->to.x_bytes, box->to.y, 0};
+    const size_t region[] = {box->width_bytes, box->height, box->depth};
+    cl_int code = clEnqueueReadBufferRect(context->queue, from, CL_TRUE, from_origin, to_origin, region,
+                                          box->from.row_bytes, box->from.row_bytes * box->from.row_count,
+                                          box->to.row_bytes, box->to.row_bytes * box->to.row_count, to, 0, NULL, NULL);
+    return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clEnqueueReadBufferRect", code);
+}
+
+nst_status buffer_write_box(nst_context *context, const void *from, cl_mem to, const struct box *box,
+                            nst_error *error) {
+    if (is_empty(box)) {
+        return NST_OK;
+    }
+    const size_t from_origin[] = {box->from.x_bytes, box->from.y, 0}, to_origin[] = {box->to.x_bytes, box->to.y, 0};
+    const size_t region[] = {box->width_bytes, box->height, box->depth};
+    cl_int code =
+        clEnqueueWriteBufferRect(context->queue, to, CL_TRUE, to_origin, from_origin, region, box->to.row_bytes,
+                                 box->to.row_bytes * box->to.row_count, box->from.row_bytes,
+                                 box->from.row_bytes * box->from.row_count, from, 0, NULL, NULL);
+    return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clEnqueueWriteBufferRect", code);
+}
+
+nst_status buffer_copy_box(nst_context *context, cl_mem from, cl_mem to, const struct box *box, nst_error *error) {
+    if (is_empty(box)) {
+        return NST_OK;
+    }
+    const size_t from_origin[] = {box->from.x_bytes, box->from.y, 0}, to_origin[] = {box->to.x_bytes, box->to.y, 0};
+    const size_t region[] = {box->width_bytes, box->height, box->depth};
+    cl_int code = clEnqueueCopyBufferRect(context->queue, from, to, from_origin, to_origin, region, box->from.row_bytes,
+                                          box->from.row_bytes * box->from.row_count, box->to.row_bytes,
+                                          box->to.row_bytes * box->to.row_count, 0, NULL, NULL);
+    return code == CL_SUCCESS ? NST_OK : fail_opencl(context, error, "clEnqueueCopyBufferRect", code);
+}

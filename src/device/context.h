@@ -85,6 +85,21 @@ nst_status buffer_read(nst_context *context, cl_mem buffer, size_t offset_bytes,
 nst_status buffer_copy(nst_context *context, cl_mem source, cl_mem target, size_t bytes, nst_error *error);
 nst_status buffer_fill_zero(nst_context *context, cl_mem buffer, size_t bytes, nst_error *error);
 
+/* A box of bytes between two arrays of rows and slices: where it begins in each, and how these lie in memory. */
+struct box_side {
+    size_t x_bytes, y;           /* of the first byte, in the first slice */
+    size_t row_bytes, row_count; /* of a slice */
+};
+struct box {
+    size_t width_bytes, height, depth; /* depth: slices */
+    struct box_side from, to;
+};
+/* From a buffer to the host, from the host to a buffer: both wait; from one buffer to another. An empty box is no
+ * error. */
+nst_status buffer_read_box(nst_context *context, cl_mem from, void *to, const struct box *box, nst_error *error);
+nst_status buffer_write_box(nst_context *context, const void *from, cl_mem to, const struct box *box, nst_error *error);
+nst_status buffer_copy_box(nst_context *context, cl_mem from, cl_mem to, const struct box *box, nst_error *error);
+
 /* ---- Kernels --------------------------------------------------------------------------------------------------- */
 
 /* The kernel `name` of the embedded file `cl/<file>`, built with `options` ("-D BLOCK=16 -D ..."). A program is built

@@ -5,10 +5,11 @@
 #include "support/text.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-int plan_add(struct plan *plan, uint64_t bytes, int first_step, int last_step, const char *format, ...) {
+static int add(struct plan *plan, const struct plan_entry *added, const char *format, va_list list) {
     if (plan->entry_count == plan->entry_capacity) {
         int capacity = plan->entry_capacity ? 2 * plan->entry_capacity : 64;
         struct plan_entry *entries = realloc(plan->entries, (size_t)capacity * sizeof *entries);
@@ -20,12 +21,28 @@ int plan_add(struct plan *plan, uint64_t bytes, int first_step, int last_step, c
         plan->entry_capacity = capacity;
     }
     struct plan_entry *entry = &plan->entries[plan->entry_count];
-    *entry = (struct plan_entry){.bytes = bytes, .first_step = first_step, .last_step = last_step, .slot = -1};
+    *entry = *added;
+    vsnprintf(entry->what, sizeof entry->what, format, list);
+    return plan->entry_count++;
+}
+
+int plan_add(struct plan *plan, uint64_t bytes, int first_step, int last_step, const char *format, ...) {
+    const struct plan_entry entry = {.bytes = bytes, .first_step = first_step, .last_step = last_step, .slot = -1};
     va_list list;
     va_start(list, format);
-    vsnprintf(entry->what, sizeof entry->what, format, list);
+    int number = add(plan, &entry, format, list);
     va_end(list);
-    return plan->entry_count++;
+    return number;
+}
+
+int plan_add_host(struct plan *plan, uint64_t bytes, const char *format, ...) {
+    const struct plan_entry entry = {
+        .bytes = bytes, .first_step = PLAN_ALWAYS_FIRST, .last_step = PLAN_ALWAYS_LAST, .slot = -1, .on_host = true};
+    va_list list;
+    va_start(list, format);
+    int number = add(plan, &entry, format, list);
+    va_end(list);
+    return number;
 }
 
 /* Larger entries first; the order of adding decides among equals, so that a plan is the same at every run. */
@@ -85,6 +102,9 @@ nst_status plan_assign(struct plan *plan, nst_error *error) {
     }
     for (int i = 0; i < plan->entry_count; ++i) {
         int slot = 0;
+        if (order[i]->on_host) {
+            continue;
+        }
         while (slot < plan->slot_count && !slot_is_free(plan, slot, order[i])) {
             ++slot;
         }
@@ -101,6 +121,14 @@ uint64_t plan_bytes(const struct plan *plan) {
     uint64_t sum = 0;
     for (int i = 0; i < plan->slot_count; ++i) {
         sum += plan->slots[i].bytes;
+    }
+    return sum;
+}
+
+uint64_t plan_host_bytes(const struct plan *plan) {
+    uint64_t sum = 0;
+    for (int i = 0; i < plan->entry_count; ++i) {
+        sum += plan->entries[i].on_host ? plan->entries[i].bytes : 0;
     }
     return sum;
 }
@@ -144,10 +172,30 @@ static const char *name_of_slot(const struct plan *plan, int slot) {
     return largest ? largest->what : "a buffer";
 }
 
-static void release_slots(struct plan *plan, nst_context *context) {
+static void release_memory(struct plan *plan, nst_context *context) {
     for (int i = 0; i < plan->slot_count; ++i) {
         buffer_release(context, &plan->slots[i].buffer);
     }
+    for (int i = 0; i < plan->entry_count; ++i) {
+        free(plan->entries[i].host);
+        plan->entries[i].host = NULL;
+    }
+}
+
+static nst_status allocate_on_host(struct plan *plan, nst_error *error) {
+    for (int i = 0; i < plan->entry_count; ++i) {
+        struct plan_entry *entry = &plan->entries[i];
+        if (!entry->on_host) {
+            continue;
+        }
+        entry->host = entry->bytes < SIZE_MAX ? calloc(1, (size_t)entry->bytes + 1) : NULL;
+        if (!entry->host) {
+            char bytes[32];
+            return fail(error, NST_ERROR_MEMORY, "no memory on the host for %s (%s): ask for a smaller picture",
+                        entry->what, text_bytes(entry->bytes, bytes, sizeof bytes));
+        }
+    }
+    return NST_OK;
 }
 
 nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *error) {
@@ -161,15 +209,23 @@ nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *err
         nst_status status =
             buffer_create(context, (size_t)plan->slots[i].bytes, name_of_slot(plan, i), &plan->slots[i].buffer, error);
         if (status) {
-            release_slots(plan, context);
+            release_memory(plan, context);
             return status;
         }
     }
-    return NST_OK;
+    nst_status status = allocate_on_host(plan, error);
+    if (status) {
+        release_memory(plan, context);
+    }
+    return status;
 }
 
 cl_mem plan_buffer(const struct plan *plan, int entry) {
     return plan->slots[plan->entries[entry].slot].buffer;
+}
+
+void *plan_host(const struct plan *plan, int entry) {
+    return plan->entries[entry].host;
 }
 
 void plan_print(const struct plan *plan, FILE *stream) {
@@ -184,16 +240,24 @@ void plan_print(const struct plan *plan, FILE *stream) {
         if (entry->first_step != PLAN_ALWAYS_FIRST) {
             snprintf(steps, sizeof steps, "%d - %d", entry->first_step, entry->last_step);
         }
-        fprintf(stream, "%-40s %14llu %8d %12s\n", entry->what, (unsigned long long)entry->bytes, entry->slot, steps);
+        char buffer[16] = "host";
+        if (!entry->on_host) {
+            snprintf(buffer, sizeof buffer, "%d", entry->slot);
+        }
+        fprintf(stream, "%-40s %14llu %8s %12s\n", entry->what, (unsigned long long)entry->bytes, buffer, steps);
     }
     char text[32];
     fprintf(stream, "%-40s %14llu (%s in %d buffers)\n", "together", (unsigned long long)plan_bytes(plan),
             text_bytes(plan_bytes(plan), text, sizeof text), plan->slot_count);
+    if (plan_host_bytes(plan) > 0) {
+        fprintf(stream, "%-40s %14llu (%s)\n", "on the host", (unsigned long long)plan_host_bytes(plan),
+                text_bytes(plan_host_bytes(plan), text, sizeof text));
+    }
     free(order);
 }
 
 void plan_free(struct plan *plan, nst_context *context) {
-    release_slots(plan, context);
+    release_memory(plan, context);
     free(plan->slots);
     free(plan->entries);
     *plan = (struct plan){0};

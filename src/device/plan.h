@@ -15,7 +15,9 @@ struct plan_entry {
     char what[64];
     uint64_t bytes;
     int first_step, last_step;
-    int slot; /* which buffer, once assigned */
+    int slot;     /* which buffer, once assigned */
+    bool on_host; /* memory of the host, no buffer */
+    void *host;   /* NULL until allocated */
 };
 
 struct plan_slot {
@@ -43,12 +45,17 @@ int plan_add(struct plan *plan, uint64_t bytes, int first_step, int last_step, c
 /* An entry that lives always. */
 #define plan_add_always(plan, bytes, ...) plan_add(plan, bytes, PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST, __VA_ARGS__)
 
+/* An entry that lives always, in the memory of the host: plan_host finds it. It begins as zeros. */
+int plan_add_host(struct plan *plan, uint64_t bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* Distributes the entries over slots: the largest first, each into the first slot that is free for its whole
  * lifetime. */
 nst_status plan_assign(struct plan *plan, nst_error *error);
 
 /* Bytes of all slots. */
 uint64_t plan_bytes(const struct plan *plan);
+/* Bytes of all entries on the host. */
+uint64_t plan_host_bytes(const struct plan *plan);
 
 /* The largest slot: what the device's limit for one allocation must admit. */
 uint64_t plan_largest_bytes(const struct plan *plan);
@@ -66,6 +73,7 @@ nst_status plan_fail_too_large(const struct plan *plan, const nst_context *conte
 nst_status plan_allocate(struct plan *plan, nst_context *context, nst_error *error);
 
 cl_mem plan_buffer(const struct plan *plan, int entry);
+void *plan_host(const struct plan *plan, int entry);
 
 /* A table of the entries, in order of their first step, and the sum. */
 void plan_print(const struct plan *plan, FILE *stream);

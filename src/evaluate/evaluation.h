@@ -10,6 +10,9 @@
  *
  * An objective of several regions has every style loss once for each region, with targets of its own.
  *
+ * In tiles, the network's buffers are those of one tile (tiling.h), and an evaluation is two passes over all of them: one
+ * that gathers the statistics of the losses, and one that makes the gradient, tile by tile, from those of the whole.
+ *
  * Images are float [3][height][width] on the device, 0..255 minus objective_center.
  */
 #ifndef EVALUATE_EVALUATION_H
@@ -27,6 +30,12 @@ enum { EVALUATION_MOST_SIZES = 1 + 4 * NST_MAX_STYLES };
  * evaluation_free. Errors: NST_ERROR_NETWORK (a size that is too small), NST_ERROR_MEMORY. */
 nst_status evaluation_reserve(const struct objective *objective, struct plan *plan, const struct image_size *sizes,
                               int size_count, struct evaluation **evaluation, nst_error *error);
+
+/* The same, in tiles with cores of up to core_px on each side; 0: whole. Errors besides: NST_ERROR_ARGUMENT (a loss that
+ * does not take tiles), NST_ERROR_NETWORK (nor a kind of layer). */
+nst_status evaluation_reserve_in_tiles(const struct objective *objective, struct plan *plan,
+                                       const struct image_sizes *sizes, int core_px, struct evaluation **evaluation,
+                                       nst_error *error);
 void evaluation_free(struct evaluation *evaluation);
 
 /* The image and its gradient, padded as the optimizer wants it (optimizer_padded). */

@@ -18,6 +18,7 @@ struct objective {
     struct model *model;
     int regions;
     bool weighs;
+    struct tile_kernels tile_kernels;
     int term_count;
     struct term terms[OBJECTIVE_MOST_TERMS];
 };
@@ -93,6 +94,9 @@ nst_status objective_create(nst_context *context, const nst_network *network, co
     objective->weighs = spec->weighs;
     nst_status status = create_model(objective, network, spec, error);
     if (!status) {
+        status = tile_kernels_create(context, spec->half, &objective->tile_kernels, error);
+    }
+    if (!status) {
         status = create_terms(objective, spec, error);
     }
     if (status) {
@@ -110,6 +114,7 @@ void objective_destroy(struct objective *objective) {
     for (int i = 0; i < objective->term_count; ++i) {
         loss_destroy(objective->terms[i].loss);
     }
+    tile_kernels_release(&objective->tile_kernels);
     model_destroy(objective->model);
     free(objective);
 }
@@ -128,6 +133,9 @@ int objective_region_count(const struct objective *objective) {
 }
 bool objective_weighs(const struct objective *objective) {
     return objective->weighs;
+}
+const struct tile_kernels *objective_tile_kernels(const struct objective *objective) {
+    return &objective->tile_kernels;
 }
 int objective_term_count(const struct objective *objective) {
     return objective->term_count;

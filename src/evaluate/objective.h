@@ -6,6 +6,7 @@
 #ifndef EVALUATE_OBJECTIVE_H
 #define EVALUATE_OBJECTIVE_H
 
+#include "evaluate/tile_run.h"
 #include "loss/loss.h"
 #include "network/model.h"
 
@@ -49,6 +50,7 @@ const float *objective_center(const struct objective *objective);
 
 int objective_region_count(const struct objective *objective); /* 1 at least */
 bool objective_weighs(const struct objective *objective);
+const struct tile_kernels *objective_tile_kernels(const struct objective *objective);
 
 /* The terms in order. Owned by the objective. */
 int objective_term_count(const struct objective *objective);

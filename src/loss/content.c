@@ -15,9 +15,10 @@ struct content {
 };
 
 struct content_run {
-    int target; /* plan entry */
+    int target;    /* plan entry: of the map, or of the tile in hand */
+    int all_tiles; /* in tiles, plan entry on the host: the whole target, from which the tile's part is taken */
     struct region_weights weights;
-    double elements;
+    double size; /* of the target: its squares, or elements */
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
@@ -59,12 +60,35 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     (void)size_count;
     (void)error;
     struct content_run *content = run->state;
-    struct image_size size = loss_map_size(run->loss, 0, sizes[0]);
-    content->target = plan_add_always(plan, map_bytes(run->loss, size), "content target %d", run->loss->stages[0]);
-    region_weights_reserve(&content->weights, plan, run->loss->weighs ? size.height * size.width : 0, PLAN_ALWAYS_FIRST,
-                           PLAN_ALWAYS_LAST, "weights of positions");
+    const struct loss *loss = run->loss;
+    int stage = loss->stages[0], positions = 0;
+    uint64_t most = 0;
+    /* Of all that the map may be of, the content alone, if it is whole. */
+    for (int i = 0; i < (run->in_tiles ? run->extents.count : 1); ++i) {
+        struct image_size size = loss_map_size(loss, 0, run->extents.sizes[i]);
+        most = map_bytes(loss, size) > most ? map_bytes(loss, size) : most;
+        positions = size.height * size.width > positions ? size.height * size.width : positions;
+    }
+    content->weights.in_tiles = run->in_tiles;
+    if (run->in_tiles) {
+        content->target = plan_add(plan, most, model_stage_count(loss->model), model_backward_step(loss->model, stage),
+                                   "content target %d of a tile", stage);
+        content->all_tiles =
+            plan_add_host(plan, map_bytes(loss, loss_map_size(loss, 0, sizes[0])), "content target %d", stage);
+    } else {
+        content->target = plan_add_always(plan, most, "content target %d", stage);
+    }
+    region_weights_reserve(&content->weights, plan, loss->weighs ? positions : 0, PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST,
+                           "weights of positions");
     return NST_OK;
 }
+
+static void run_free(struct loss_run *run) {
+    struct content_run *content = run->state;
+    region_weights_free(&content->weights);
+}
+
+/* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
     struct content_run *content = run->state;
@@ -72,45 +96,112 @@ static nst_status target_begin(struct loss_run *run, const struct region *region
                               &content->weights, error);
 }
 
+/* Where a tile's core lies in its map, and in the whole one: the box between the two. */
+static struct box core_box(const struct loss_run *run, const struct loss_map *at, bool to_tile) {
+    const struct loss_tile *tile = at->tile;
+    nst_context *context = run->loss->context;
+    size_t vector = (size_t)context->channel_block * (model_has_half_maps(run->loss->model) ? 2 : sizeof(float));
+    const struct box_side in_tile = {.x_bytes = (size_t)tile->core.x * vector,
+                                     .y = (size_t)tile->core.y,
+                                     .row_bytes = (size_t)at->map.width * vector,
+                                     .row_count = (size_t)at->map.height};
+    const struct box_side in_whole = {.x_bytes = (size_t)(tile->x + tile->core.x) * vector,
+                                      .y = (size_t)(tile->y + tile->core.y),
+                                      .row_bytes = (size_t)tile->whole.width * vector,
+                                      .row_count = (size_t)tile->whole.height};
+    return (struct box){.width_bytes = (size_t)tile->core.width * vector,
+                        .height = (size_t)tile->core.height,
+                        .depth = (size_t)feature_map_blocks(context, at->map.channels),
+                        .from = to_tile ? in_whole : in_tile,
+                        .to = to_tile ? in_tile : in_whole};
+}
+
+static struct image_size size_of(const struct loss_map *at) {
+    return (struct image_size){at->map.height, at->map.width};
+}
+
+static nst_status keep_target(const struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct content_run *content = run->state;
+    nst_context *context = run->loss->context;
+    if (!at->tile) {
+        size_t bytes = (size_t)map_bytes(run->loss, size_of(at));
+        return buffer_copy(context, at->map.values, plan_buffer(run->plan, content->target), bytes, error);
+    }
+    const struct box box = core_box(run, at, false);
+    return buffer_read_box(context, at->map.values, plan_host(run->plan, content->all_tiles), &box, error);
+}
+
+/* Puts the target of a tile there, zero around its core, as the map is; and the weights of its positions. */
+static nst_status show_tile(const struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    struct content_run *content = run->state;
+    nst_context *context = run->loss->context;
+    if (!at->tile) {
+        return NST_OK;
+    }
+    const struct box box = core_box(run, at, true);
+    cl_mem target = plan_buffer(run->plan, content->target);
+    nst_status status = buffer_fill_zero(context, target, (size_t)map_bytes(run->loss, size_of(at)), error);
+    if (!status) {
+        status = buffer_write_box(context, plan_host(run->plan, content->all_tiles), target, &box, error);
+    }
+    return status ? status : region_weights_show(context, run->plan, at->tile, size_of(at), &content->weights, error);
+}
+
+/* Adds the squares of a map to the size of the target; waits. */
+static nst_status add_squares(struct loss_run *run, const struct loss_map *at, nst_error *error) {
+    const struct content *kernels = run->loss->state;
+    struct content_run *content = run->state;
+    nst_context *context = run->loss->context;
+    const struct feature_map *map = &at->map;
+    cl_mem weights = region_weights_buffer(&content->weights, run->plan);
+    double sum = 0;
+    nst_status status = region_weights_show(context, run->plan, at->tile, size_of(at), &content->weights, error);
+    if (!status && content->weights.is_weighted) {
+        status = kernel_run(context, kernels->weighted_squares, reduction_work(context),
+                            ARGUMENTS(arg_buffer(map->values), arg_buffer(weights), arg_buffer(loss_partials(run)),
+                                      arg_int(run->slot), arg_int(map->height * map->width),
+                                      arg_int(feature_map_vectors(context, map))),
+                            error);
+    } else if (!status) {
+        status = kernel_run(context, kernels->sum_of_squares, reduction_work(context),
+                            ARGUMENTS(arg_buffer(map->values), arg_buffer(loss_partials(run)), arg_int(run->slot),
+                                      arg_int(feature_map_vectors(context, map))),
+                            error);
+    }
+    status = status ? status : loss_read_sum(run, &sum, error);
+    content->size += sum;
+    return status;
+}
+
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
     (void)target;
     struct content_run *content = run->state;
-    const struct feature_map *map = &at->map;
-    content->elements = region_positions(&content->weights, map) * map->channels;
-    size_t bytes = (size_t)map_bytes(run->loss, (struct image_size){map->height, map->width});
-    nst_context *context = run->loss->context;
-    cl_mem kept = plan_buffer(run->plan, content->target);
-    nst_status status = buffer_copy(context, map->values, kept, bytes, error);
-    if (status || !run->loss->options.relative) {
-        return status;
+    bool relative = run->loss->options.relative;
+    if (loss_is_first(at)) {
+        content->size = relative ? 0 : region_positions(&content->weights, loss_whole(at)) * at->map.channels;
     }
-    const struct content *kernels = run->loss->state;
-    if (content->weights.is_weighted) {
-        return kernel_run(context, kernels->weighted_squares, reduction_work(context),
-                          ARGUMENTS(arg_buffer(kept), arg_buffer(region_weights_buffer(&content->weights, run->plan)),
-                                    arg_buffer(loss_partials(run)), arg_int(run->slot),
-                                    arg_int(map->height * map->width), arg_int(feature_map_vectors(context, map))),
-                          error);
-    }
-    return kernel_run(context, kernels->sum_of_squares, reduction_work(context),
-                      ARGUMENTS(arg_buffer(kept), arg_buffer(loss_partials(run)), arg_int(run->slot),
-                                arg_int(feature_map_vectors(context, map))),
-                      error);
+    nst_status status = keep_target(run, at, error);
+    return status || !relative ? status : add_squares(run, at, error);
 }
 
 static nst_status target_end(struct loss_run *run, nst_error *error) {
+    (void)error;
     const struct content_run *content = run->state;
-    double divisor = content->elements;
-    nst_status status = run->loss->options.relative ? loss_read_sum(run, &divisor, error) : NST_OK;
-    run->factor = run->loss->weight * loss_one_over(divisor);
-    return status;
+    run->factor = run->loss->weight * loss_one_over(content->size);
+    return NST_OK;
 }
+
+/* ---- Value and gradient ------------------------------------------------------------------------------------------ */
 
 static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
     const struct content *content = run->loss->state;
     const struct content_run *own = run->state;
     nst_context *context = run->loss->context;
+    nst_status status = show_tile(run, at, error);
+    if (status) {
+        return status;
+    }
     if (own->weights.is_weighted) {
         return kernel_run(context, content->weighted_value, reduction_work(context),
                           ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
@@ -131,6 +222,10 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     const struct content *content = run->loss->state;
     const struct content_run *own = run->state;
     nst_context *context = run->loss->context;
+    nst_status status = show_tile(run, at, error);
+    if (status) {
+        return status;
+    }
     if (own->weights.is_weighted) {
         return kernel_run(context, content->weighted_loss, reduction_work(context),
                           ARGUMENTS(arg_buffer(at->map.values), arg_buffer(plan_buffer(run->plan, own->target)),
@@ -168,11 +263,13 @@ const struct loss_methods content_loss = {
     .pictures = LOSS_CONTENT,
     .value_with_gradient = true,
     .replaces_map = true,
+    .takes_tiles = true,
     .state_bytes = sizeof(struct content),
     .run_bytes = sizeof(struct content_run),
     .create = create,
     .destroy = destroy,
     .reserve = reserve,
+    .run_free = run_free,
     .target_begin = target_begin,
     .target_add = target_add,
     .target_end = target_end,

@@ -19,13 +19,14 @@
 
 struct gram {
     struct product *product;
-    struct convolution *gradient;       /* 1x1, weights: the difference of the Gram matrices */
-    cl_kernel blend, difference, weigh; /* the last one only if the loss weighs */
+    struct convolution *gradient;                   /* 1x1, weights: the difference of the Gram matrices */
+    cl_kernel blend, difference, accumulate, weigh; /* the last one only if the loss weighs */
 };
 
 /* Plan entries, -1 for none. */
 struct gram_run {
     int gram, target, difference;
+    int sum, lost; /* in tiles: the sum of their matrices, and what its rounding loses */
     int product_scratch, gradient_scratch;
     struct region_weights image, style; /* of positions: where the loss counts, and of the style in hand */
 };
@@ -50,6 +51,9 @@ static nst_status create(struct loss *loss, nst_error *error) {
     if (!status) {
         status = kernel_create(loss->context, "job.cl", option, "gram_difference", &gram->difference, error);
     }
+    if (!status) {
+        status = kernel_create(loss->context, "job.cl", option, "accumulate", &gram->accumulate, error);
+    }
     if (!status && loss->weighs) {
         status = region_kernel_create(loss->context, half_maps, "region_weigh", &gram->weigh, error);
     }
@@ -62,6 +66,7 @@ static void destroy(struct loss *loss) {
     product_destroy(gram->product);
     kernel_release(&gram->blend);
     kernel_release(&gram->difference);
+    kernel_release(&gram->accumulate);
     kernel_release(&gram->weigh);
 }
 
@@ -75,12 +80,15 @@ static size_t matrix_bytes(const struct loss *loss) {
 static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error) {
     (void)error;
+    (void)sizes;
+    (void)size_count;
     const struct loss *loss = run->loss;
     const struct gram *gram = loss->state;
     struct gram_run *own = run->state;
+    const struct image_sizes *extents = &run->extents;
     uint64_t product = 0, scratch = 0;
-    for (int i = 0; i < size_count; ++i) {
-        struct image_size size = loss_map_size(loss, 0, sizes[i]);
+    for (int i = 0; i < extents->count; ++i) {
+        struct image_size size = loss_map_size(loss, 0, extents->sizes[i]);
         uint64_t product_bytes = product_scratch_bytes(gram->product, size.height * size.width);
         uint64_t convolution_bytes = convolution_scratch_bytes(gram->gradient, size.height, size.width);
         product = product_bytes > product ? product_bytes : product;
@@ -90,16 +98,30 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     int values = model_stage_count(loss->model); /* losses are computed after the last forward step */
     int backward = model_backward_step(loss->model, stage);
     own->gram = plan_add(plan, matrix_bytes(loss), values, values, "Gram matrix %d", stage);
-    own->difference = plan_add(plan, matrix_bytes(loss), values, backward, "Gram difference %d", stage);
+    own->difference = plan_add(plan, matrix_bytes(loss), loss_first(run, values), loss_last(run, backward),
+                               "Gram difference %d", stage);
+    own->sum = own->lost = -1;
+    if (run->in_tiles) {
+        own->sum = plan_add_always(plan, matrix_bytes(loss), "Gram matrix %d of all tiles", stage);
+        own->lost = plan_add_always(plan, matrix_bytes(loss), "lost by Gram matrix %d", stage);
+    }
     own->target = plan_add_always(plan, matrix_bytes(loss), "style target %d", stage);
     own->product_scratch = product ? plan_add(plan, product, values, values, "Gram products %d", stage) : -1;
     own->gradient_scratch =
         scratch ? plan_add(plan, scratch, backward, backward, "style gradient scratch %d", stage) : -1;
-    region_weights_reserve(&own->image, plan, loss_most_positions(loss, sizes, 1), PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST,
-                           "weights of positions");
-    region_weights_reserve(&own->style, plan, loss_most_positions(loss, sizes, size_count), values, values,
+    own->image.in_tiles = own->style.in_tiles = run->in_tiles;
+    region_weights_reserve(&own->image, plan,
+                           loss_most_positions(loss, extents->sizes, run->in_tiles ? extents->count : 1),
+                           PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST, "weights of positions");
+    region_weights_reserve(&own->style, plan, loss_most_positions(loss, extents->sizes, extents->count), values, values,
                            "weights of style positions");
     return NST_OK;
+}
+
+static void run_free(struct loss_run *run) {
+    struct gram_run *own = run->state;
+    region_weights_free(&own->image);
+    region_weights_free(&own->style);
 }
 
 static cl_mem buffer_of(const struct loss_run *run, int entry) {
@@ -126,24 +148,41 @@ static nst_status target_begin(struct loss_run *run, const struct region *region
 }
 
 /* Gathers the Gram matrix of a map whose positions have these weights. */
-static nst_status gather_weighted(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
+static nst_status gather_weighted(struct loss_run *run, const struct loss_map *at, struct region_weights *weights,
                                   nst_error *error) {
     const struct gram *gram = run->loss->state;
     const struct gram_run *own = run->state;
+    nst_context *context = run->loss->context;
+    struct image_size size = {at->map.height, at->map.width};
     struct product_call call = {.extent = at->map.height * at->map.width,
                                 .a = weights->is_weighted ? at->scratch : at->map.values,
                                 .c = buffer_of(run, own->gram),
                                 .scratch = buffer_of(run, own->product_scratch)};
-    nst_status status = NST_OK;
-    if (weights->is_weighted) {
-        status = region_weigh(run->loss->context, gram->weigh, &at->map, region_weights_buffer(weights, run->plan),
-                              REGION_ROOTS, at->scratch, error);
+    nst_status status = region_weights_show(context, run->plan, at->tile, size, weights, error);
+    if (!status && weights->is_weighted) {
+        status = region_weigh(context, gram->weigh, &at->map, region_weights_buffer(weights, run->plan), REGION_ROOTS,
+                              at->scratch, error);
     }
-    return status ? status : product_run(gram->product, &call, error);
+    status = status ? status : product_run(gram->product, &call, error);
+    if (status || !at->tile) {
+        return status;
+    }
+    size_t elements = matrix_elements(run->loss);
+    return kernel_run(context, gram->accumulate, work_range(context, elements),
+                      ARGUMENTS(arg_buffer(buffer_of(run, own->gram)), arg_buffer(buffer_of(run, own->sum)),
+                                arg_buffer(buffer_of(run, own->lost)), arg_int((int)elements), arg_float(1),
+                                arg_int(loss_is_first(at))),
+                      error);
+}
+
+/* What was gathered. */
+static cl_mem whole_gram(const struct loss_run *run) {
+    const struct gram_run *own = run->state;
+    return buffer_of(run, run->in_tiles ? own->sum : own->gram);
 }
 
 static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
-    const struct gram_run *own = run->state;
+    struct gram_run *own = run->state;
     return gather_weighted(run, at, &own->image, error);
 }
 
@@ -153,17 +192,19 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
     struct gram_run *own = run->state;
     nst_context *context = run->loss->context;
     const struct region seen = {.image = at->image, .weights = target->weights};
-    struct image_size size = {at->map.height, at->map.width};
-    nst_status status = region_weights_set(context, run->plan, &seen, size, &own->style, error);
+    nst_status status = NST_OK;
+    if (loss_is_first(at)) {
+        status = region_weights_set(context, run->plan, &seen, loss_whole(at), &own->style, error);
+    }
     status = status ? status : gather_weighted(run, at, &own->style, error);
-    if (status) {
+    if (status || !loss_is_last(at)) {
         return status;
     }
     size_t elements = matrix_elements(run->loss);
-    double pixels = region_positions(&own->style, &at->map);
+    double pixels = region_positions(&own->style, loss_whole(at));
     double scale = pixels > 0 ? target->share * scale_of(&run->loss->options, at->map.channels, pixels) : 0;
     return kernel_run(context, gram->blend, work_range(context, elements),
-                      ARGUMENTS(arg_buffer(buffer_of(run, own->gram)), arg_buffer(buffer_of(run, own->target)),
+                      ARGUMENTS(arg_buffer(whole_gram(run)), arg_buffer(buffer_of(run, own->target)),
                                 arg_int((int)elements), arg_float((float)scale), arg_float(rest_of(scale))),
                       error);
 }
@@ -199,10 +240,10 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     const struct gram *gram = run->loss->state;
     const struct gram_run *own = run->state;
     nst_context *context = run->loss->context;
-    double pixels = region_positions(&own->image, &at->map);
+    double pixels = region_positions(&own->image, loss_whole(at));
     double scale = pixels > 0 ? scale_of(&run->loss->options, at->map.channels, pixels) : 0;
     return kernel_run(context, gram->difference, reduction_work(context),
-                      ARGUMENTS(arg_buffer(buffer_of(run, own->gram)), arg_buffer(buffer_of(run, own->target)),
+                      ARGUMENTS(arg_buffer(whole_gram(run)), arg_buffer(buffer_of(run, own->target)),
                                 arg_buffer(buffer_of(run, own->difference)), arg_buffer(loss_partials(run)),
                                 arg_int(run->slot), arg_int((int)matrix_elements(run->loss)),
                                 arg_float((float)run->factor), arg_float((float)scale), arg_float(rest_of(scale))),
@@ -211,18 +252,20 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
 
 static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct gram *gram = run->loss->state;
-    const struct gram_run *own = run->state;
+    struct gram_run *own = run->state;
+    struct image_size size = {at->map.height, at->map.width};
     /* The matrix is symmetric. */
     nst_status status = convolution_set_weights(gram->gradient, buffer_of(run, own->difference), error);
     if (status) {
         return status;
     }
-    if (own->image.is_weighted) {
+    status = region_weights_show(run->loss->context, run->plan, at->tile, size, &own->image, error);
+    if (!status && own->image.is_weighted) {
         status = region_weigh(run->loss->context, gram->weigh, &at->map, region_weights_buffer(&own->image, run->plan),
                               REGION_WEIGHTS, at->scratch, error);
-        if (status) {
-            return status;
-        }
+    }
+    if (status) {
+        return status;
     }
     struct convolution_call call = {
         .height = at->map.height,
@@ -283,11 +326,13 @@ const struct loss_methods gram_loss = {
     .pictures = LOSS_STYLE,
     .copies_map = true,
     .replaces_map = true,
+    .takes_tiles = true,
     .state_bytes = sizeof(struct gram),
     .run_bytes = sizeof(struct gram_run),
     .create = create,
     .destroy = destroy,
     .reserve = reserve,
+    .run_free = run_free,
     .target_begin = target_begin,
     .target_add = target_add,
     .target_end = target_end,

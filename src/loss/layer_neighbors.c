@@ -35,7 +35,7 @@ struct layer_neighbors_run {
     int style_count; /* shown so far */
     int evaluations; /* since the targets were made */
     struct random_generator generator;
-    struct sample_grid grid; /* of the last matching */
+    struct sample_grid grid; /* of the style in hand, then of the last matching */
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
@@ -82,11 +82,6 @@ static int most_positions(const struct loss *loss, struct image_size image) {
         most = rows * columns > most ? rows * columns : most;
     }
     return most;
-}
-
-static struct sample_source source_of(const struct loss_map *at, cl_mem map, const struct sample_grid *grid) {
-    return (struct sample_source){
-        .map = map, .mask = at->map.mask, .height = at->map.height, .width = at->map.width, .grid = *grid, .scale = 1};
 }
 
 static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
@@ -144,11 +139,14 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
     if (own->style_count == own->part_count) {
         return fail(error, NST_ERROR_ARGUMENT, "more styles are shown than were planned");
     }
-    struct style_part *part = &own->parts[own->style_count++];
-    struct sample_grid grid = random_grid(&own->generator, (struct image_size){at->map.height, at->map.width});
-    struct sample_source source = source_of(at, at->map.values, &grid);
-    part->positions = sample_grid_positions(&grid);
-    part->share = target->share;
+    struct style_part *part = &own->parts[own->style_count];
+    if (loss_is_first(at)) {
+        own->grid = random_grid(&own->generator, loss_whole(at));
+        part->positions = sample_grid_positions(&own->grid);
+        part->share = target->share;
+    }
+    own->style_count += loss_is_last(at);
+    struct sample_source source = neighbor_source(at, at->map.values, &own->grid, 1);
     struct sample_stack stack = part_stack(run, part);
     return samples_read(run->loss->context, &neighbors->kernels.samples, &source, &stack, error);
 }
@@ -205,17 +203,18 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     struct layer_neighbors_run *own = run->state;
     int every = run->loss->options.match_every;
     bool matches = own->evaluations % (every > 0 ? every : 1) == 0;
-    if (matches) {
-        own->grid = random_grid(&own->generator, (struct image_size){at->map.height, at->map.width});
+    if (matches && loss_is_first(at)) {
+        own->grid = random_grid(&own->generator, loss_whole(at));
         own->search.positions = sample_grid_positions(&own->grid);
     }
-    own->evaluations++;
-    struct sample_source source = source_of(at, at->map.values, &own->grid);
+    own->evaluations += loss_is_last(at);
+    struct sample_source source = neighbor_source(at, at->map.values, &own->grid, 1);
     struct sample_stack stack = neighbor_search_features(&own->search, 0, own->search.blocks);
     nst_status status = samples_read(run->loss->context, &neighbors->kernels.samples, &source, &stack, error);
-    if (!status && matches) {
-        status = match(run, error);
+    if (status || !loss_is_last(at)) {
+        return status;
     }
+    status = matches ? match(run, error) : NST_OK;
     struct cosine_layer layer = neighbor_search_layer(&own->search, 0, own->search.blocks, true);
     struct cosine_sums sums = neighbor_search_sums(&own->search);
     return status ? status : cosine_add(run->loss->context, &neighbors->kernels.cosine, &layer, &sums, true, error);
@@ -230,8 +229,8 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
 static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct layer_neighbors_run *own = run->state;
     struct cosine_layer layer = neighbor_search_layer(&own->search, 0, own->search.blocks, true);
-    struct sample_source source = source_of(at, gradient, &own->grid);
-    return neighbor_search_add_gradient(&own->search, &layer, &source, error);
+    struct sample_source source = neighbor_source(at, gradient, &own->grid, 1);
+    return neighbor_search_add_gradient(&own->search, &layer, &source, loss_is_first(at), error);
 }
 
 /* The matching in hand, once there is one. Everything that samples lie in is in the device's blocks. */
@@ -250,6 +249,7 @@ static nst_status list_state(struct loss_run *run, struct state *state, nst_erro
 const struct loss_methods layer_neighbors_loss = {
     .kind = "layer neighbors",
     .pictures = LOSS_STYLE,
+    .takes_tiles = true,
     .state_bytes = sizeof(struct layer_neighbors),
     .run_bytes = sizeof(struct layer_neighbors_run),
     .create = create,

@@ -75,8 +75,8 @@ void loss_destroy(struct loss *loss) {
     }
 }
 
-nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct image_size *sizes, int size_count,
-                        struct loss_run **result, nst_error *error) {
+static nst_status reserve(const struct loss *loss, struct plan *plan, const struct image_sizes *whole,
+                          const struct image_sizes *tiles, struct loss_run **result, nst_error *error) {
     *result = NULL;
     struct loss_run *run = calloc(1, sizeof *run);
     void *state = calloc(1, loss->methods->run_bytes + 1);
@@ -85,15 +85,38 @@ nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct
         free(state);
         return fail_memory(error, sizeof *run + loss->methods->run_bytes, "a run of a loss");
     }
-    *run = (struct loss_run){
-        .loss = loss, .plan = plan, .factor = loss->weight, .share = 1, .partials = -1, .state = state};
-    nst_status status = loss->methods->reserve ? loss->methods->reserve(run, plan, sizes, size_count, error) : NST_OK;
+    *run = (struct loss_run){.loss = loss,
+                             .plan = plan,
+                             .in_tiles = tiles != NULL,
+                             .extents = tiles ? *tiles : *whole,
+                             .factor = loss->weight,
+                             .share = 1,
+                             .partials = -1,
+                             .state = state};
+    nst_status status =
+        loss->methods->reserve ? loss->methods->reserve(run, plan, whole->sizes, whole->count, error) : NST_OK;
+    run->extents = (struct image_sizes){0};
     if (status) {
         loss_run_free(run);
         return status;
     }
     *result = run;
     return NST_OK;
+}
+
+nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct image_size *sizes, int size_count,
+                        struct loss_run **result, nst_error *error) {
+    return reserve(loss, plan, &(struct image_sizes){sizes, size_count}, NULL, result, error);
+}
+
+nst_status loss_reserve_in_tiles(const struct loss *loss, struct plan *plan, const struct image_sizes *whole,
+                                 const struct image_sizes *tiles, struct loss_run **result, nst_error *error) {
+    *result = NULL;
+    if (!loss->methods->takes_tiles) {
+        return fail(error, NST_ERROR_ARGUMENT, "the loss '%s' needs the whole picture at once, which cannot be tiled",
+                    loss->methods->kind);
+    }
+    return reserve(loss, plan, whole, tiles, result, error);
 }
 
 void loss_run_free(struct loss_run *run) {
@@ -157,6 +180,26 @@ nst_status loss_list_state(struct loss_run *run, struct state *state, nst_error 
 }
 
 /* ---- For kinds --------------------------------------------------------------------------------------------------- */
+
+int loss_first(const struct loss_run *run, int first) {
+    return run->in_tiles ? PLAN_ALWAYS_FIRST : first;
+}
+int loss_last(const struct loss_run *run, int last) {
+    return run->in_tiles ? PLAN_ALWAYS_LAST : last;
+}
+
+struct image_size loss_whole(const struct loss_map *at) {
+    return at->tile ? at->tile->whole : (struct image_size){at->map.height, at->map.width};
+}
+struct rectangle loss_core(const struct loss_map *at) {
+    return at->tile ? at->tile->core : (struct rectangle){0, 0, at->map.height, at->map.width};
+}
+bool loss_is_first(const struct loss_map *at) {
+    return !at->tile || at->tile->is_first;
+}
+bool loss_is_last(const struct loss_map *at) {
+    return !at->tile || at->tile->is_last;
+}
 
 cl_mem loss_partials(const struct loss_run *run) {
     return plan_buffer(run->plan, run->partials);

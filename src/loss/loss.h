@@ -8,6 +8,11 @@
  *     value        the loss, from what was gathered
  *     gradient     added to the gradient at the layer, from the statistics of the whole
  *
+ * A picture may come in tiles (evaluate/tiling.h): then targets are added, and maps gathered, tile by tile, and the
+ * gradient is made so again, each time in any order. A loss sees the map of a tile, in which all that belongs to other
+ * tiles is zero, and so is its mask: what is summed over the map is right as it is, and is added to what other tiles
+ * left. Sizes, means and positions are those of the whole (loss_whole). See struct loss_tile.
+ *
  * Each loss leaves reduction_partials() partial sums in a buffer shared by all, at its own slot; the host adds them up
  * once per evaluation.
  *
@@ -67,18 +72,22 @@ struct loss {
 struct loss_run {
     const struct loss *loss;
     const struct plan *plan;
-    double factor;      /* the loss is this times a sum, once targets have ended */
-    double share;       /* of its region among all of them: the loss counts so much */
-    int partials, slot; /* plan entry of the partial sums, and the loss's own place there */
-    void *state;        /* of its kind: plan entries */
+    bool in_tiles; /* maps are those of tiles: what must outlive one lives always (loss_first, loss_last) */
+    struct image_sizes extents; /* what maps are of at a time: whole images, or tiles; for reserve only */
+    double factor;              /* the loss is this times a sum, once targets have ended */
+    double share;               /* of its region among all of them: the loss counts so much */
+    int partials, slot;         /* plan entry of the partial sums, and the loss's own place there */
+    void *state;                /* of its kind: plan entries */
 };
 
-/* A feature map, or the image, at one of the places where a loss sits. */
+/* A feature map, or the image, at one of the places where a loss sits. Outside of a tile's core feature maps are zero, but
+ * the image is there. */
 struct loss_map {
     int site; /* the place in its list of layers, 0 on the image */
     struct feature_map map;
-    struct image_size image; /* the size of the image that the map is of */
-    cl_mem scratch;          /* as large as the map, for this call; NULL but where positions are weighted */
+    struct image_size image;      /* the size of the whole image that the map is of */
+    cl_mem scratch;               /* as large as the map, for this call; NULL but where positions are weighted */
+    const struct loss_tile *tile; /* NULL: the map is whole */
 };
 
 /* A picture that is a target, as a map of it. */
@@ -106,6 +115,7 @@ struct loss_methods {
     bool value_with_gradient;
     bool copies_map;               /* where it weighs positions, it needs at->scratch */
     bool replaces_map;             /* it can put its gradient in the place of the map, see model_gradient_in_place */
+    bool takes_tiles;              /* maps may come in tiles */
     size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
 
     nst_status (*create)(struct loss *loss, nst_error *error);
@@ -148,6 +158,10 @@ void loss_destroy(struct loss *loss);
  * tells their entry in the plan and the slot of this loss. */
 nst_status loss_reserve(const struct loss *loss, struct plan *plan, const struct image_size *sizes, int size_count,
                         struct loss_run **run, nst_error *error);
+/* The same for maps of tiles, which are those of images of the sizes in `tiles`. Errors besides: NST_ERROR_ARGUMENT (a
+ * kind that does not take them). */
+nst_status loss_reserve_in_tiles(const struct loss *loss, struct plan *plan, const struct image_sizes *whole,
+                                 const struct image_sizes *tiles, struct loss_run **run, nst_error *error);
 void loss_run_free(struct loss_run *run);
 void loss_run_set_partials(struct loss_run *run, int entry, int slot);
 
@@ -166,6 +180,19 @@ nst_status loss_add_gradient(struct loss_run *run, const struct loss_map *at, cl
 nst_status loss_list_state(struct loss_run *run, struct state *state, nst_error *error);
 
 /* ---- For kinds --------------------------------------------------------------------------------------------------- */
+
+/* The steps of an entry in the plan that is needed from step `first` to step `last` of a pass over one map: in tiles it
+ * must outlive the passes over others. */
+int loss_first(const struct loss_run *run, int first);
+int loss_last(const struct loss_run *run, int last);
+
+/* Of the whole image's map. */
+struct image_size loss_whole(const struct loss_map *at);
+/* What counts of the map: all of it, or the core of a tile. */
+struct rectangle loss_core(const struct loss_map *at);
+/* Of a pass over all tiles, or the only one. */
+bool loss_is_first(const struct loss_map *at);
+bool loss_is_last(const struct loss_map *at);
 
 /* The buffer of the partial sums; the slot is run->slot. */
 cl_mem loss_partials(const struct loss_run *run);

@@ -16,6 +16,22 @@ void neighbor_kernels_release(struct neighbor_kernels *kernels) {
     matching_release(&kernels->matching);
 }
 
+struct sample_source neighbor_source(const struct loss_map *at, cl_mem map, const struct sample_grid *grid,
+                                     double scale) {
+    const struct loss_tile *tile = at->tile;
+    struct sample_source source = {.map = map,
+                                   .mask = at->map.mask,
+                                   .height = at->map.height,
+                                   .width = at->map.width,
+                                   .grid = *grid,
+                                   .scale = scale,
+                                   .in_tiles = tile != NULL};
+    if (tile) {
+        source.tile = (struct sample_tile){tile->core, tile->y, tile->x, tile->whole, tile->is_first};
+    }
+    return source;
+}
+
 void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, struct neighbor_positions most,
                              int step) {
     nst_context *context = search->context;
@@ -28,8 +44,9 @@ void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, 
     search->style_mean = plan_add_always(plan, mean_bytes, "mean of style features");
     search->dots = plan_add_always(plan, each, "products of features");
     search->squares = plan_add_always(plan, each, "squares of features");
-    search->similarity = plan_add(plan, each, step, step, "similarity of neighbors");
-    search->index = plan_add(plan, each, step, step, "numbers of neighbors");
+    /* From the content to the last style, with passes through the network between them. */
+    search->similarity = plan_add_always(plan, each, "similarity of neighbors");
+    search->index = plan_add_always(plan, each, "numbers of neighbors");
     search->candidates =
         scratch.candidates ? plan_add(plan, scratch.candidates, step, step, "candidates of matching") : -1;
     search->panels = scratch.panels ? plan_add(plan, scratch.panels, step, step, "panels of matching") : -1;
@@ -127,10 +144,11 @@ nst_status neighbor_search_value(const struct neighbor_search *search, const str
 }
 
 nst_status neighbor_search_add_gradient(const struct neighbor_search *search, const struct cosine_layer *layer,
-                                        const struct sample_source *gradient, nst_error *error) {
+                                        const struct sample_source *gradient, bool is_first, nst_error *error) {
     struct cosine_sums sums = neighbor_search_sums(search);
     cl_mem slope = layer->samples.samples;
-    nst_status status = cosine_slope(search->context, &search->kernels->cosine, layer, &sums, slope, error);
+    nst_status status =
+        is_first ? cosine_slope(search->context, &search->kernels->cosine, layer, &sums, slope, error) : NST_OK;
     return status ? status
                   : samples_add_gradient(search->context, &search->kernels->samples, gradient, &layer->samples, error);
 }

@@ -31,6 +31,10 @@ struct neighbor_search {
     int features, targets, image_mean, style_mean, dots, squares, similarity, index, candidates, panels, rows;
 };
 
+/* How a map, or its gradient, is read at a grid; `scale` is that of the samples. */
+struct sample_source neighbor_source(const struct loss_map *at, cl_mem map, const struct sample_grid *grid,
+                                     double scale);
+
 /* The most positions that image and styles have. */
 struct neighbor_positions {
     int image, style;
@@ -65,9 +69,10 @@ struct cosine_sums neighbor_search_sums(const struct neighbor_search *search);
 
 /* The value of the loss from the sums: its factor times the mean distance over the positions. */
 nst_status neighbor_search_value(const struct neighbor_search *search, const struct loss_run *run, nst_error *error);
-/* Adds the gradient of one layer to that of its map, by way of the features, which it overwrites. */
+/* Adds the gradient of one layer to that of its map, or of a tile, by way of the features, which it overwrites the first
+ * time. */
 nst_status neighbor_search_add_gradient(const struct neighbor_search *search, const struct cosine_layer *layer,
-                                        const struct sample_source *gradient, nst_error *error);
+                                        const struct sample_source *gradient, bool is_first, nst_error *error);
 
 /* Lists the targets that were found; the number of positions is set before. */
 nst_status neighbor_search_list_state(struct neighbor_search *search, struct state *state, nst_error *error);

@@ -53,15 +53,10 @@ static int positions_of(struct image_size image) {
 }
 
 static struct sample_source source_of(const struct loss_map *at, cl_mem map, double scale) {
-    return (struct sample_source){
-        .map = map,
-        .mask = at->map.mask,
-        .height = at->map.height,
-        .width = at->map.width,
-        .grid = {.rows = sample_line_aligned(at->map.height, quarter(at->image.height)),
-                 .columns = sample_line_aligned(at->map.width, quarter(at->image.width))},
-        .scale = scale,
-    };
+    struct image_size whole = loss_whole(at);
+    struct sample_grid grid = {.rows = sample_line_aligned(whole.height, quarter(at->image.height)),
+                               .columns = sample_line_aligned(whole.width, quarter(at->image.width))};
+    return neighbor_source(at, map, &grid, scale);
 }
 
 static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
@@ -78,8 +73,8 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
         .context = context, .plan = run->plan, .kernels = &neighbors->kernels, .blocks = neighbors->blocks};
     neighbor_search_reserve(&own->search, plan, most, step);
     uint64_t each = (uint64_t)most.style * sizeof(float);
-    own->part =
-        plan_add(plan, sample_stack_bytes(context, neighbors->blocks, most.style), step, step, "style features");
+    own->part = plan_add(plan, sample_stack_bytes(context, neighbors->blocks, most.style), loss_first(run, step),
+                         loss_last(run, step), "style features");
     own->part_squares = plan_add(plan, each, step, step, "squares of style features");
     own->part_lengths = plan_add(plan, each, step, step, "lengths of style features");
     size_t bytes = (size_t)sample_stack_bytes(context, neighbors->blocks, 1);
@@ -134,7 +129,7 @@ static nst_status survey(struct loss_run *run, const struct loss_map *at, const 
     nst_context *context = run->loss->context;
     struct sample_stack stack;
     nst_status status = read_part(run, at, 1, &stack, error);
-    if (status) {
+    if (status || !loss_is_last(at)) {
         return status;
     }
     cl_mem mean = plan_buffer(run->plan, own->search.style_mean);
@@ -187,15 +182,16 @@ static nst_status read_features(struct loss_run *run, const struct loss_map *at,
     return samples_read(run->loss->context, &neighbors->kernels.samples, &source, &stack, error);
 }
 
-static bool is_last(const struct loss_run *run, const struct loss_map *at) {
-    return at->site == run->loss->site_count - 1;
+/* All tiles and layers were there. */
+static bool is_complete(const struct loss_run *run, const struct loss_map *at) {
+    return loss_is_last(at) && at->site == run->loss->site_count - 1;
 }
 
 static nst_status add_content(struct loss_run *run, const struct loss_map *at, nst_error *error) {
     struct neighbors_run *own = run->state;
-    nst_status status = at->site == 0 ? end_survey(run, error) : NST_OK;
+    nst_status status = at->site == 0 && loss_is_first(at) ? end_survey(run, error) : NST_OK;
     status = status ? status : read_features(run, at, error);
-    return status || !is_last(run, at) ? status : neighbor_search_begin(&own->search, error);
+    return status || !is_complete(run, at) ? status : neighbor_search_begin(&own->search, error);
 }
 
 static nst_status add_style(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
@@ -205,7 +201,7 @@ static nst_status add_style(struct loss_run *run, const struct loss_map *at, con
     nst_context *context = run->loss->context;
     struct sample_stack stack;
     nst_status status = read_part(run, at, own->scale[at->site], &stack, error);
-    if (status || !is_last(run, at)) {
+    if (status || !is_complete(run, at)) {
         return status;
     }
     struct neighbor_part part = {.features = stack.samples,
@@ -243,8 +239,9 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     nst_status status = read_features(run, at, error);
     struct cosine_layer layer = layer_at(run, at->site);
     struct cosine_sums sums = neighbor_search_sums(&own->search);
-    return status ? status
-                  : cosine_add(run->loss->context, &neighbors->kernels.cosine, &layer, &sums, at->site == 0, error);
+    return status || !loss_is_last(at)
+               ? status
+               : cosine_add(run->loss->context, &neighbors->kernels.cosine, &layer, &sums, at->site == 0, error);
 }
 
 static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
@@ -257,12 +254,13 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     const struct neighbors_run *own = run->state;
     struct cosine_layer layer = layer_at(run, at->site);
     struct sample_source source = source_of(at, gradient, own->scale[at->site]);
-    return neighbor_search_add_gradient(&own->search, &layer, &source, error);
+    return neighbor_search_add_gradient(&own->search, &layer, &source, loss_is_first(at), error);
 }
 
 const struct loss_methods neighbors_loss = {
     .kind = "neighbors",
     .pictures = LOSS_CONTENT | LOSS_STYLE | LOSS_SURVEY,
+    .takes_tiles = true,
     .state_bytes = sizeof(struct neighbors),
     .run_bytes = sizeof(struct neighbors_run),
     .create = create,

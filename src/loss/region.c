@@ -37,10 +37,16 @@ double region_average(const struct region *region, struct image_size grid, float
 
 void region_weights_reserve(struct region_weights *weights, struct plan *plan, int positions, int first_step,
                             int last_step, const char *what) {
-    *weights = (struct region_weights){.entry = -1};
+    *weights = (struct region_weights){.entry = -1, .in_tiles = weights->in_tiles};
     if (positions > 0) {
         weights->entry = plan_add(plan, (uint64_t)positions * sizeof(float), first_step, last_step, "%s", what);
     }
+}
+
+void region_weights_free(struct region_weights *weights) {
+    free(weights->whole);
+    free(weights->tile);
+    weights->whole = weights->tile = NULL;
 }
 
 nst_status region_weights_set(nst_context *context, const struct plan *plan, const struct region *region,
@@ -58,17 +64,44 @@ nst_status region_weights_set(nst_context *context, const struct plan *plan, con
         return fail_memory(error, bytes, "weights of positions");
     }
     weights->total = region_average(region, grid, averages);
+    if (weights->in_tiles) {
+        free(weights->whole);
+        weights->whole = averages;
+        return NST_OK;
+    }
     nst_status status = buffer_write(context, plan_buffer(plan, weights->entry), 0, averages, bytes, error);
     free(averages);
     return status;
+}
+
+nst_status region_weights_show(nst_context *context, const struct plan *plan, const struct loss_tile *tile,
+                               struct image_size size, struct region_weights *weights, nst_error *error) {
+    if (!tile || !weights->is_weighted) {
+        return NST_OK;
+    }
+    size_t width = (size_t)size.width, count = width * (size_t)size.height;
+    free(weights->tile);
+    weights->tile = calloc(count, sizeof *weights->tile);
+    if (!weights->tile) {
+        return fail_memory(error, count * sizeof *weights->tile, "weights of positions");
+    }
+    const struct rectangle *core = &tile->core;
+    for (int y = core->y; y < core->y + core->height; ++y) {
+        const float *row = weights->whole + (size_t)(tile->y + y) * (size_t)tile->whole.width + (size_t)tile->x;
+        for (int x = core->x; x < core->x + core->width; ++x) {
+            weights->tile[(size_t)y * width + (size_t)x] = row[x];
+        }
+    }
+    return buffer_write(context, plan_buffer(plan, weights->entry), 0, weights->tile, count * sizeof *weights->tile,
+                        error);
 }
 
 cl_mem region_weights_buffer(const struct region_weights *weights, const struct plan *plan) {
     return weights->is_weighted ? plan_buffer(plan, weights->entry) : NULL;
 }
 
-double region_positions(const struct region_weights *weights, const struct feature_map *map) {
-    return weights->is_weighted ? weights->total : (double)map->height * map->width;
+double region_positions(const struct region_weights *weights, struct image_size map) {
+    return weights->is_weighted ? weights->total : (double)map.height * map.width;
 }
 
 nst_status region_weigh(nst_context *context, cl_kernel weigh, const struct feature_map *map, cl_mem weights,

@@ -28,11 +28,9 @@ nst_status samples_create(nst_context *context, bool half_maps, struct samples *
     const struct {
         const char *name;
         cl_kernel *kernel;
-    } kernels[] = {{"samples_read", &samples->read},
-                   {"samples_gradient", &samples->gradient},
-                   {"samples_mean", &samples->mean},
-                   {"samples_subtract", &samples->subtract},
-                   {"samples_squares", &samples->squares}};
+    } kernels[] = {{"samples_read", &samples->read},         {"samples_read_tile", &samples->read_tile},
+                   {"samples_gradient", &samples->gradient}, {"samples_mean", &samples->mean},
+                   {"samples_subtract", &samples->subtract}, {"samples_squares", &samples->squares}};
     nst_status status = NST_OK;
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels && !status; ++i) {
         status = kernel_create(context, "samples.cl", feature_map_option(half_maps), kernels[i].name, kernels[i].kernel,
@@ -43,6 +41,7 @@ nst_status samples_create(nst_context *context, bool half_maps, struct samples *
 
 void samples_release(struct samples *samples) {
     kernel_release(&samples->read);
+    kernel_release(&samples->read_tile);
     kernel_release(&samples->gradient);
     kernel_release(&samples->mean);
     kernel_release(&samples->subtract);
@@ -53,8 +52,56 @@ static struct kernel_argument line_argument(struct sample_line line) {
     return arg_int4(line.step, line.start, line.unit, line.count);
 }
 
+static struct kernel_argument core_argument(const struct sample_source *source) {
+    const struct rectangle *core = &source->tile.core;
+    return source->in_tiles ? arg_int4(core->y, core->x, core->height, core->width)
+                            : arg_int4(0, 0, source->height, source->width);
+}
+static struct kernel_argument place_argument(const struct sample_source *source) {
+    const struct sample_tile *tile = &source->tile;
+    return source->in_tiles ? arg_int4(tile->y, tile->x, tile->whole.height, tile->whole.width)
+                            : arg_int4(0, 0, source->height, source->width);
+}
+
+/* The first position of a line that may read the pixel `at` or those behind it. */
+static int first_at(struct sample_line line, int at) {
+    long long above = (at - 1LL) * line.unit - line.start;
+    long long first = line.step > 0 && above > 0 ? above / line.step : 0;
+    return first < line.count ? (int)first : line.count;
+}
+
+static nst_status read_tile(nst_context *context, const struct samples *samples, const struct sample_source *source,
+                            const struct sample_stack *stack, nst_error *error) {
+    const struct sample_tile *tile = &source->tile;
+    const struct sample_line *rows = &source->grid.rows, *columns = &source->grid.columns;
+    int top = tile->y + tile->core.y, left = tile->x + tile->core.x;
+    int first_row = 0, first_column = 0, row_count = rows->count, column_count = columns->count;
+    if (!tile->is_first) { /* else all of them are set to zero besides */
+        int last_row = first_at(*rows, top + tile->core.height + 1) + 1;
+        int last_column = first_at(*columns, left + tile->core.width + 1) + 1;
+        first_row = first_at(*rows, top);
+        first_column = first_at(*columns, left);
+        row_count = (last_row < rows->count ? last_row : rows->count) - first_row;
+        column_count = (last_column < columns->count ? last_column : columns->count) - first_column;
+    }
+    if (row_count <= 0 || column_count <= 0) {
+        return NST_OK;
+    }
+    size_t count = (size_t)stack->blocks * (size_t)row_count * (size_t)column_count;
+    return kernel_run(context, samples->read_tile, work_range(context, count),
+                      ARGUMENTS(arg_buffer(source->map), arg_buffer(stack->samples), arg_int(stack->first_block),
+                                arg_int(stack->blocks), arg_int(source->height), arg_int(source->width),
+                                line_argument(*rows), line_argument(*columns), core_argument(source),
+                                place_argument(source), arg_int4(first_row, first_column, row_count, column_count),
+                                arg_float((float)source->scale), arg_int(tile->is_first)),
+                      error);
+}
+
 nst_status samples_read(nst_context *context, const struct samples *samples, const struct sample_source *source,
                         const struct sample_stack *stack, nst_error *error) {
+    if (source->in_tiles) {
+        return read_tile(context, samples, source, stack, error);
+    }
     return kernel_run(context, samples->read, work_range(context, (size_t)stack->blocks * (size_t)stack->positions),
                       ARGUMENTS(arg_buffer(source->map), arg_buffer(stack->samples), arg_int(stack->first_block),
                                 arg_int(stack->blocks), arg_int(source->height), arg_int(source->width),
@@ -66,11 +113,15 @@ nst_status samples_read(nst_context *context, const struct samples *samples, con
 nst_status samples_add_gradient(nst_context *context, const struct samples *samples, const struct sample_source *source,
                                 const struct sample_stack *stack, nst_error *error) {
     size_t count = (size_t)stack->blocks * (size_t)source->height * (size_t)source->width;
+    if (source->in_tiles && (source->tile.core.height == 0 || source->tile.core.width == 0)) {
+        return NST_OK;
+    }
     return kernel_run(context, samples->gradient, work_range(context, count),
                       ARGUMENTS(arg_buffer(stack->samples), arg_int(stack->first_block), arg_buffer(source->mask),
                                 arg_int(source->mask != NULL), arg_buffer(source->map), arg_int(stack->blocks),
                                 arg_int(source->height), arg_int(source->width), line_argument(source->grid.rows),
-                                line_argument(source->grid.columns), arg_float((float)source->scale)),
+                                line_argument(source->grid.columns), core_argument(source), place_argument(source),
+                                arg_float((float)source->scale)),
                       error);
 }
 

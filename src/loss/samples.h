@@ -5,6 +5,7 @@
 #define LOSS_SAMPLES_H
 
 #include "device/context.h"
+#include "network/feature_map.h"
 
 /* Positions along a side of a map: number i is at (step * i + start) / unit. Sides are at most 30000 pixels. */
 struct sample_line {
@@ -32,12 +33,20 @@ int sample_blocks(const nst_context *context, int channels);
 uint64_t sample_stack_bytes(const nst_context *context, int blocks, int positions);
 
 struct samples {
-    cl_kernel read, gradient, mean, subtract, squares;
+    cl_kernel read, read_tile, gradient, mean, subtract, squares;
 };
 
 /* For maps of floats or of bfloat16. Release with samples_release, also after a failure. Errors: NST_ERROR_OPENCL. */
 nst_status samples_create(nst_context *context, bool half_maps, struct samples *samples, nst_error *error);
 void samples_release(struct samples *samples);
+
+/* A part of a map: the grid lies on the whole one. */
+struct sample_tile {
+    struct rectangle core; /* of the part: what belongs to it, and not to others */
+    int y, x;              /* of the part's first pixel, in the whole map */
+    struct image_size whole;
+    bool is_first;
+};
 
 /* A map, or the gradient of one, and how it is read. */
 struct sample_source {
@@ -46,9 +55,12 @@ struct sample_source {
     int height, width;
     struct sample_grid grid;
     double scale; /* samples are that many times the map */
+    bool in_tiles;
+    struct sample_tile tile; /* where in_tiles */
 };
 
-/* stack = samples of source->map; stack->positions is that of the grid. */
+/* stack = samples of source->map; stack->positions is that of the grid. In tiles each adds what its core contributes,
+ * once the first has set the stack to zero. */
 nst_status samples_read(nst_context *context, const struct samples *samples, const struct sample_source *source,
                         const struct sample_stack *stack, nst_error *error);
 /* source->map += mask ? the transpose of reading, applied to the stack : 0. Each pixel gathers, so that the result is

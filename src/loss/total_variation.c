@@ -39,27 +39,35 @@ static double divisor_of(const struct loss_options *options, double elements) {
     return options->mean ? elements * pow(255, options->power) : 1;
 }
 
-static float weight_of(const struct loss_run *run, const struct feature_map *image) {
-    return (float)(run->loss->weight / divisor_of(&run->loss->options, 3.0 * image->height * image->width));
+static float weight_of(const struct loss_run *run, const struct loss_map *at) {
+    struct image_size whole = loss_whole(at);
+    return (float)(run->loss->weight / divisor_of(&run->loss->options, 3.0 * whole.height * whole.width));
+}
+
+/* The pixels whose gradient, and whose differences from the next, are wanted. */
+static struct kernel_argument core_argument(const struct loss_map *at) {
+    struct rectangle core = loss_core(at);
+    return arg_int4(core.y, core.x, core.height, core.width);
 }
 
 /* What a squared difference of the image in 0..255 counts: along rows and columns, and along diagonals. */
 static void nine_point_factors(int height, int width, double *straight, double *diagonal) {
     const double range = 255 * 255;
     *straight = 2.0 / 3 / (3.0 * height * width * range);
-    *diagonal = 1.0 / 6 / (3.0 * (height + 1) * (width + 1) * range);
+    *diagonal = 1.0 / 6 / (3.0 * (height + 1.0) * (width + 1.0) * range);
 }
 
 /* `gradient` NULL: the value alone. */
-static nst_status run_nine_points(struct loss_run *run, const struct feature_map *image, cl_mem gradient,
-                                  nst_error *error) {
+static nst_status run_nine_points(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct total_variation *tv = run->loss->state;
+    const struct feature_map *image = &at->map;
+    struct image_size whole = loss_whole(at);
     double straight, diagonal, weight = run->loss->weight;
-    nine_point_factors(image->height, image->width, &straight, &diagonal);
+    nine_point_factors(whole.height, whole.width, &straight, &diagonal);
     return kernel_run(run->loss->context, tv->loss, reduction_work(run->loss->context),
                       ARGUMENTS(arg_buffer(image->values), arg_buffer(gradient), arg_int(gradient != NULL),
                                 arg_buffer(loss_partials(run)), arg_int(run->slot), arg_int(image->height),
-                                arg_int(image->width), arg_float((float)(weight * straight)),
+                                arg_int(image->width), core_argument(at), arg_float((float)(weight * straight)),
                                 arg_float((float)(weight * diagonal))),
                       error);
 }
@@ -68,11 +76,12 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     const struct total_variation *tv = run->loss->state;
     const struct feature_map *image = &at->map;
     if (run->loss->options.nine_points) {
-        return run_nine_points(run, image, NULL, error);
+        return run_nine_points(run, at, NULL, error);
     }
     return kernel_run(run->loss->context, tv->value, reduction_work(run->loss->context),
                       ARGUMENTS(arg_buffer(image->values), arg_buffer(loss_partials(run)), arg_int(run->slot),
-                                arg_int(image->height), arg_int(image->width), arg_float(weight_of(run, image))),
+                                arg_int(image->height), arg_int(image->width), core_argument(at),
+                                arg_float(weight_of(run, at))),
                       error);
 }
 
@@ -80,12 +89,12 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     const struct total_variation *tv = run->loss->state;
     const struct feature_map *image = &at->map;
     if (run->loss->options.nine_points) {
-        return run_nine_points(run, image, gradient, error);
+        return run_nine_points(run, at, gradient, error);
     }
     return kernel_run(run->loss->context, tv->loss, reduction_work(run->loss->context),
                       ARGUMENTS(arg_buffer(image->values), arg_buffer(gradient), arg_buffer(loss_partials(run)),
-                                arg_int(run->slot), arg_int(image->height), arg_int(image->width),
-                                arg_float(weight_of(run, image))),
+                                arg_int(run->slot), arg_int(image->height), arg_int(image->width), core_argument(at),
+                                arg_float(weight_of(run, at))),
                       error);
 }
 
@@ -146,6 +155,7 @@ const struct loss_methods total_variation_loss = {
     .kind = "total variation",
     .on_image = true,
     .value_with_gradient = true,
+    .takes_tiles = true,
     .state_bytes = sizeof(struct total_variation),
     .create = create,
     .destroy = destroy,

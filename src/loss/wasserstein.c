@@ -30,7 +30,7 @@ struct wasserstein {
     struct product *moments; /* F F^T */
     struct square_root root;
     struct convolution *gradient; /* 1x1 */
-    cl_kernel mean, blend, covariance, diagonal, scale_root, value, slope;
+    cl_kernel mean, blend, accumulate, covariance, diagonal, scale_root, value, slope;
     cl_kernel weigh, weighted_mean, weighted_bias; /* if the loss weighs */
 };
 
@@ -42,6 +42,8 @@ struct wasserstein_run {
     int target_mean, target_variance, target_root; /* until the targets are complete, the root's are the moments */
     int weights, bias;
     int moments_scratch, root_scratch, gradient_scratch;
+    int tile_moments, tile_mean, lost_moments, lost_mean; /* in tiles: of the one in hand, and what rounding loses */
+    int no_bias;                                          /* where positions are weighted: zeros */
     struct square_root_matrices matrices;
     struct region_weights image, style; /* of positions: where the loss counts, and of the style in hand */
 };
@@ -59,6 +61,7 @@ static nst_status create_kernels(struct loss *loss, nst_error *error) {
                    {"diagonal", &own->diagonal},       {"scale_root", &own->scale_root},
                    {"wasserstein_value", &own->value}, {"wasserstein_slope", &own->slope}};
     nst_status status = kernel_create(context, "job.cl", option, "gram_blend", &own->blend, error);
+    status = status ? status : kernel_create(context, "job.cl", option, "accumulate", &own->accumulate, error);
     for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
         status = kernel_create(context, "wasserstein.cl", option, kernels[i].name, kernels[i].kernel, error);
     }
@@ -97,8 +100,9 @@ static nst_status create(struct loss *loss, nst_error *error) {
 
 static void destroy(struct loss *loss) {
     struct wasserstein *own = loss->state;
-    cl_kernel *kernels[] = {&own->mean,  &own->blend, &own->covariance, &own->diagonal,      &own->scale_root,
-                            &own->value, &own->slope, &own->weigh,      &own->weighted_mean, &own->weighted_bias};
+    cl_kernel *kernels[] = {&own->accumulate, &own->mean,          &own->blend,        &own->covariance,
+                            &own->diagonal,   &own->scale_root,    &own->value,        &own->slope,
+                            &own->weigh,      &own->weighted_mean, &own->weighted_bias};
     convolution_destroy(own->gradient);
     square_root_release(&own->root);
     product_destroy(own->moments);
@@ -121,21 +125,26 @@ static uint64_t larger(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-static void reserve_scratch(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count) {
+static void reserve_scratch(struct loss_run *run, struct plan *plan) {
     const struct wasserstein *kernels = run->loss->state;
     struct wasserstein_run *own = run->state;
     uint64_t moments = 0, gradient = 0, root = square_root_scratch_bytes(&kernels->root);
-    for (int i = 0; i < size_count; ++i) {
-        struct image_size size = loss_map_size(run->loss, 0, sizes[i]);
+    const struct image_sizes *extents = &run->extents;
+    for (int i = 0; i < extents->count; ++i) {
+        struct image_size size = loss_map_size(run->loss, 0, extents->sizes[i]);
         moments = larger(moments, product_scratch_bytes(kernels->moments, size.height * size.width));
         gradient = larger(gradient, convolution_scratch_bytes(kernels->gradient, size.height, size.width));
     }
     int stage = run->loss->stages[0], values = model_stage_count(run->loss->model);
     int backward = model_backward_step(run->loss->model, stage);
-    region_weights_reserve(&own->image, plan, loss_most_positions(run->loss, sizes, 1), PLAN_ALWAYS_FIRST,
-                           PLAN_ALWAYS_LAST, "weights of positions");
-    region_weights_reserve(&own->style, plan, loss_most_positions(run->loss, sizes, size_count), values, values,
-                           "weights of style positions");
+    own->image.in_tiles = own->style.in_tiles = run->in_tiles;
+    region_weights_reserve(&own->image, plan,
+                           loss_most_positions(run->loss, extents->sizes, run->in_tiles ? extents->count : 1),
+                           PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST, "weights of positions");
+    region_weights_reserve(&own->style, plan, loss_most_positions(run->loss, extents->sizes, extents->count), values,
+                           values, "weights of style positions");
+    own->no_bias =
+        run->loss->weighs ? plan_add(plan, vector_bytes(run->loss), backward, backward, "no bias %d", stage) : -1;
     own->moments_scratch = moments ? plan_add(plan, moments, values, values, "second moments' sums %d", stage) : -1;
     own->root_scratch = root ? plan_add(plan, root, values, backward, "square root's scratch %d", stage) : -1;
     own->gradient_scratch =
@@ -145,6 +154,8 @@ static void reserve_scratch(struct loss_run *run, struct plan *plan, const struc
 static nst_status reserve(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error) {
     (void)error;
+    (void)sizes;
+    (void)size_count;
     const struct loss *loss = run->loss;
     const struct wasserstein *kernels = loss->state;
     struct wasserstein_run *own = run->state;
@@ -152,21 +163,35 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     size_t dense = moments_elements(loss) * sizeof(float);
     int stage = loss->stages[0];
     int values = model_stage_count(loss->model); /* losses are computed after the last forward step */
-    int backward = model_backward_step(loss->model, stage);
-    own->moments = plan_add(plan, dense, values, values, "second moments %d", stage);
+    int backward = model_backward_step(loss->model, stage), first = loss_first(run, values);
+    int last = loss_last(run, backward), slope = loss_first(run, backward);
+    own->moments = plan_add(plan, dense, first, loss_last(run, values), "second moments %d", stage);
     own->variance = plan_add(plan, vector, values, values, "variances %d", stage);
-    own->mean = plan_add(plan, vector, values, backward, "means %d", stage);
-    own->squares = plan_add(plan, 2 * sizeof(float), values, backward, "norms %d", stage);
+    own->mean = plan_add(plan, vector, first, last, "means %d", stage);
+    own->squares = plan_add(plan, 2 * sizeof(float), first, last, "norms %d", stage);
     for (int i = 0; i < MATRICES; ++i) {
-        own->matrix[i] = plan_add(plan, matrix, values, backward, "matrix %d of %d", i + 1, stage);
+        own->matrix[i] = plan_add(plan, matrix, first, last, "matrix %d of %d", i + 1, stage);
     }
-    own->weights = plan_add(plan, dense, backward, backward, "style slope %d", stage);
-    own->bias = plan_add(plan, vector, backward, backward, "style slope's bias %d", stage);
+    own->weights = plan_add(plan, dense, slope, last, "style slope %d", stage);
+    own->bias = plan_add(plan, vector, slope, last, "style slope's bias %d", stage);
     own->target_mean = plan_add_always(plan, vector, "style means %d", stage);
     own->target_variance = plan_add_always(plan, vector, "style variances %d", stage);
     own->target_root = plan_add_always(plan, matrix, "style root %d", stage);
-    reserve_scratch(run, plan, sizes, size_count);
+    own->tile_moments = own->tile_mean = own->lost_moments = own->lost_mean = -1;
+    if (run->in_tiles) {
+        own->tile_moments = plan_add(plan, dense, values, values, "second moments %d of a tile", stage);
+        own->tile_mean = plan_add(plan, vector, values, values, "means %d of a tile", stage);
+        own->lost_moments = plan_add_always(plan, dense, "lost by second moments %d", stage);
+        own->lost_mean = plan_add_always(plan, vector, "lost by means %d", stage);
+    }
+    reserve_scratch(run, plan);
     return NST_OK;
+}
+
+static void run_free(struct loss_run *run) {
+    struct wasserstein_run *own = run->state;
+    region_weights_free(&own->image);
+    region_weights_free(&own->style);
 }
 
 /* ---- Statistics -------------------------------------------------------------------------------------------------- */
@@ -187,15 +212,13 @@ static struct square_root_matrices matrices_of(const struct loss_run *run) {
 
 /* The mean over the positions with weights. */
 static nst_status run_mean(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
-                           nst_error *error) {
+                           cl_mem mean, nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
-    const struct wasserstein_run *own = run->state;
     nst_context *context = run->loss->context;
     int pixels = at->map.height * at->map.width;
     size_t group = context->loops_in_kernel ? 1 : context->work_group;
     size_t items = (size_t)feature_map_blocks(context, at->map.channels) * group;
     struct work_size size = {1, {items, 1, 1}, {group, 1, 1}};
-    cl_mem mean = buffer_of(run, own->mean);
     if (weights->is_weighted) {
         double total = weights->total > 0 ? weights->total : 1;
         return kernel_run(context, kernels->weighted_mean, size,
@@ -207,26 +230,84 @@ static nst_status run_mean(struct loss_run *run, const struct loss_map *at, cons
                       ARGUMENTS(arg_buffer(at->map.values), arg_buffer(mean), arg_int(pixels)), error);
 }
 
-/* Gathers mean and second moments of a map whose positions have these weights. */
-static nst_status gather_weighted(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
-                                  nst_error *error) {
+/* sum += scale * values */
+static nst_status blend(const struct loss_run *run, cl_mem values, cl_mem sum, size_t count, double scale,
+                        nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    return kernel_run(run->loss->context, kernels->blend, work_range(run->loss->context, count),
+                      ARGUMENTS(arg_buffer(values), arg_buffer(sum), arg_int((int)count), arg_float((float)scale),
+                                arg_float((float)(scale - (float)scale))),
+                      error);
+}
+
+/* Sums of products, and means, over a map whose positions have these weights. */
+static nst_status measure_map(struct loss_run *run, const struct loss_map *at, struct region_weights *weights,
+                              nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
-    struct product_call call = {.extent = at->map.height * at->map.width,
+    nst_context *context = run->loss->context;
+    struct image_size size = {at->map.height, at->map.width};
+    struct product_call call = {.extent = size.height * size.width,
                                 .a = weights->is_weighted ? at->scratch : at->map.values,
-                                .c = buffer_of(run, own->moments),
+                                .c = buffer_of(run, at->tile ? own->tile_moments : own->moments),
                                 .scratch = buffer_of(run, own->moments_scratch)};
-    nst_status status = NST_OK;
-    if (weights->is_weighted) {
-        status = region_weigh(run->loss->context, kernels->weigh, &at->map, region_weights_buffer(weights, run->plan),
+    nst_status status = region_weights_show(context, run->plan, at->tile, size, weights, error);
+    if (!status && weights->is_weighted) {
+        status = region_weigh(context, kernels->weigh, &at->map, region_weights_buffer(weights, run->plan),
                               REGION_ROOTS, at->scratch, error);
     }
     status = status ? status : product_run(kernels->moments, &call, error);
-    return status ? status : run_mean(run, at, weights, error);
+    return status ? status : run_mean(run, at, weights, buffer_of(run, at->tile ? own->tile_mean : own->mean), error);
+}
+
+/* A sum over tiles: what it is made of, and entries of the plan. */
+struct tile_sum {
+    int values, sum, lost;
+    size_t count;
+    double scale;
+};
+
+static nst_status accumulate(const struct loss_run *run, const struct tile_sum *sum, bool begins, nst_error *error) {
+    const struct wasserstein *kernels = run->loss->state;
+    return kernel_run(run->loss->context, kernels->accumulate, work_range(run->loss->context, sum->count),
+                      ARGUMENTS(arg_buffer(buffer_of(run, sum->values)), arg_buffer(buffer_of(run, sum->sum)),
+                                arg_buffer(buffer_of(run, sum->lost)), arg_int((int)sum->count),
+                                arg_float((float)sum->scale), arg_int(begins)),
+                      error);
+}
+
+/* Adds a tile's sums to those of the others; behind the last one the mean is made of its sum. */
+static nst_status add_tile(struct loss_run *run, const struct loss_map *at, const struct region_weights *weights,
+                           nst_error *error) {
+    const struct wasserstein_run *own = run->state;
+    nst_context *context = run->loss->context;
+    size_t channels = (size_t)loss_channels(run->loss, 0);
+    /* What a tile's mean is a mean over. */
+    double positions = region_positions(weights, (struct image_size){at->map.height, at->map.width});
+    const struct tile_sum moments = {own->tile_moments, own->moments, own->lost_moments, moments_elements(run->loss),
+                                     1};
+    const struct tile_sum means = {own->tile_mean, own->mean, own->lost_mean, channels, positions};
+    cl_mem mean = buffer_of(run, own->mean), tile_mean = buffer_of(run, own->tile_mean);
+    nst_status status = accumulate(run, &moments, loss_is_first(at), error);
+    status = status ? status : accumulate(run, &means, loss_is_first(at), error);
+    if (status || !loss_is_last(at)) {
+        return status;
+    }
+    double scale = loss_one_over(region_positions(weights, loss_whole(at)));
+    status = buffer_fill_zero(context, tile_mean, vector_bytes(run->loss), error);
+    status = status ? status : blend(run, mean, tile_mean, channels, scale, error);
+    return status ? status : buffer_copy(context, tile_mean, mean, vector_bytes(run->loss), error);
+}
+
+/* Gathers mean and second moments of a map whose positions have these weights. */
+static nst_status gather_weighted(struct loss_run *run, const struct loss_map *at, struct region_weights *weights,
+                                  nst_error *error) {
+    nst_status status = measure_map(run, at, weights, error);
+    return status || !at->tile ? status : add_tile(run, at, weights, error);
 }
 
 static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
-    const struct wasserstein_run *own = run->state;
+    struct wasserstein_run *own = run->state;
     return gather_weighted(run, at, &own->image, error);
 }
 
@@ -272,28 +353,21 @@ static nst_status target_begin(struct loss_run *run, const struct region *region
                   : buffer_fill_zero(context, buffer_of(run, own->target_mean), vector_bytes(run->loss), error);
 }
 
-/* sum += scale * values */
-static nst_status blend(const struct loss_run *run, cl_mem values, cl_mem sum, size_t count, double scale,
-                        nst_error *error) {
-    const struct wasserstein *kernels = run->loss->state;
-    return kernel_run(run->loss->context, kernels->blend, work_range(run->loss->context, count),
-                      ARGUMENTS(arg_buffer(values), arg_buffer(sum), arg_int((int)count), arg_float((float)scale),
-                                arg_float((float)(scale - (float)scale))),
-                      error);
-}
-
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
     struct wasserstein_run *own = run->state;
     const struct region seen = {.image = at->image, .weights = target->weights};
-    struct image_size size = {at->map.height, at->map.width};
-    nst_status status = region_weights_set(run->loss->context, run->plan, &seen, size, &own->style, error);
-    status = status ? status : gather_weighted(run, at, &own->style, error);
-    if (!status) {
-        double share = target->share * loss_one_over(region_positions(&own->style, &at->map));
-        status = blend(run, buffer_of(run, own->moments), buffer_of(run, own->target_root), moments_elements(run->loss),
-                       share, error);
+    nst_status status = NST_OK;
+    if (loss_is_first(at)) {
+        status = region_weights_set(run->loss->context, run->plan, &seen, loss_whole(at), &own->style, error);
     }
+    status = status ? status : gather_weighted(run, at, &own->style, error);
+    if (status || !loss_is_last(at)) {
+        return status;
+    }
+    double share = target->share * loss_one_over(region_positions(&own->style, loss_whole(at)));
+    status = blend(run, buffer_of(run, own->moments), buffer_of(run, own->target_root), moments_elements(run->loss),
+                   share, error);
     return status ? status
                   : blend(run, buffer_of(run, own->mean), buffer_of(run, own->target_mean),
                           (size_t)loss_channels(run->loss, 0), target->share, error);
@@ -362,7 +436,7 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     struct wasserstein_run *own = run->state;
     struct square_root_matrices *m = &own->matrices;
     nst_context *context = run->loss->context;
-    double pixels = region_positions(&own->image, &at->map);
+    double pixels = region_positions(&own->image, loss_whole(at));
     cl_mem mean = buffer_of(run, own->mean), variance = buffer_of(run, own->variance);
     *m = matrices_of(run);
     nst_status status = make_covariance(run, buffer_of(run, own->moments), mean, loss_one_over(pixels), m->z, error);
@@ -400,19 +474,22 @@ static nst_status make_slope(const struct loss_run *run, double pixels, nst_erro
                             error);
 }
 
-/* Adds what the bias makes of the gradient, which then is zero for the convolution; and copies the weighted map. */
+/* Adds what the bias makes of the gradient, which the convolution then has not; and copies the weighted map. */
 static nst_status weigh_gradient(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
-    const struct wasserstein_run *own = run->state;
+    struct wasserstein_run *own = run->state;
     nst_context *context = run->loss->context;
     cl_mem weights = region_weights_buffer(&own->image, run->plan), bias = buffer_of(run, own->bias);
     int blocks = feature_map_blocks(context, at->map.channels), pixels = at->map.height * at->map.width;
-    nst_status status = kernel_run(
-        context, kernels->weighted_bias, work_range(context, (size_t)blocks * (size_t)pixels),
-        ARGUMENTS(arg_buffer(weights), arg_buffer(bias), arg_buffer(at->map.mask), arg_int(at->map.mask != NULL),
-                  arg_buffer(gradient), arg_int(blocks), arg_int(at->map.height), arg_int(at->map.width)),
-        error);
-    status = status ? status : buffer_fill_zero(context, bias, vector_bytes(run->loss), error);
+    struct image_size size = {at->map.height, at->map.width};
+    nst_status status = region_weights_show(context, run->plan, at->tile, size, &own->image, error);
+    status = status ? status
+                    : kernel_run(context, kernels->weighted_bias, work_range(context, (size_t)blocks * (size_t)pixels),
+                                 ARGUMENTS(arg_buffer(weights), arg_buffer(bias), arg_buffer(at->map.mask),
+                                           arg_int(at->map.mask != NULL), arg_buffer(gradient), arg_int(blocks),
+                                           arg_int(at->map.height), arg_int(at->map.width)),
+                                 error);
+    status = status ? status : buffer_fill_zero(context, buffer_of(run, own->no_bias), vector_bytes(run->loss), error);
     return status ? status
                   : region_weigh(context, kernels->weigh, &at->map, weights, REGION_WEIGHTS, at->scratch, error);
 }
@@ -421,12 +498,16 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
     bool weighs = own->image.is_weighted;
-    nst_status status = make_slope(run, region_positions(&own->image, &at->map), error);
+    nst_status status = NST_OK;
+    if (loss_is_first(at)) {
+        status = make_slope(run, region_positions(&own->image, loss_whole(at)), error);
+    }
     if (!status && weighs) {
         status = weigh_gradient(run, at, gradient, error);
     }
     status = status ? status : convolution_set_weights(kernels->gradient, buffer_of(run, own->weights), error);
-    status = status ? status : convolution_set_bias(kernels->gradient, buffer_of(run, own->bias), error);
+    status = status ? status
+                    : convolution_set_bias(kernels->gradient, buffer_of(run, weighs ? own->no_bias : own->bias), error);
     if (status) {
         return status;
     }
@@ -443,11 +524,13 @@ const struct loss_methods wasserstein_loss = {
     .kind = "wasserstein",
     .pictures = LOSS_STYLE,
     .copies_map = true,
+    .takes_tiles = true,
     .state_bytes = sizeof(struct wasserstein),
     .run_bytes = sizeof(struct wasserstein_run),
     .create = create,
     .destroy = destroy,
     .reserve = reserve,
+    .run_free = run_free,
     .target_begin = target_begin,
     .target_add = target_add,
     .target_end = target_end,

@@ -15,6 +15,16 @@ struct image_size {
     int height, width;
 };
 
+struct image_sizes {
+    const struct image_size *sizes;
+    int count;
+};
+
+/* A part of an image or of a map. */
+struct rectangle {
+    int y, x, height, width;
+};
+
 /* What a loss sees of a stage of the network, or of the image itself. */
 struct feature_map {
     cl_mem values;

@@ -196,6 +196,9 @@ void model_destroy(struct model *model) {
 
 /* ---- Questions --------------------------------------------------------------------------------------------------- */
 
+nst_context *model_context(const struct model *model) {
+    return model->context;
+}
 int model_stage_count(const struct model *model) {
     return model->stage_count;
 }
@@ -209,6 +212,9 @@ int model_find_stage(const struct model *model, const char *name) {
     return -1;
 }
 
+const char *model_name(const struct model *model, int stage) {
+    return model->stages[stage].name;
+}
 int model_channels(const struct model *model, int stage) {
     return model->stages[stage].out_channels;
 }
@@ -258,6 +264,42 @@ int model_backward_step(const struct model *model, int stage) {
 }
 int model_last_step(const struct model *model) {
     return 2 * model->stage_count + 1;
+}
+
+/* What one element of a stage's map sees of the image; stride 0: not known. */
+static struct stage_window window_on_image(const struct model *model, int stage) {
+    struct stage_window seen = {.stride = 1};
+    for (int s = stage; s >= 0; --s) {
+        const struct stage_methods *methods = model->stages[s].methods;
+        if (!methods->window) {
+            return (struct stage_window){0};
+        }
+        struct stage_window window = methods->window(&model->stages[s]);
+        seen.before = window.stride * seen.before + window.before;
+        seen.after = window.stride * seen.after + window.after;
+        seen.stride *= window.stride;
+    }
+    return seen;
+}
+
+int model_stride(const struct model *model, int stage) {
+    return window_on_image(model, stage).stride;
+}
+
+bool model_reach(const struct model *model, struct model_reach *reach) {
+    *reach = (struct model_reach){.stride = model_stride(model, model->stage_count - 1)};
+    for (int s = 0; s < model->stage_count; ++s) {
+        struct stage_window seen = window_on_image(model, s);
+        if (model->stages[s].taps > 0) {
+            reach->before = seen.before > reach->before ? seen.before : reach->before;
+            reach->after = seen.after > reach->after ? seen.after : reach->after;
+        }
+    }
+    return reach->stride > 0;
+}
+
+bool model_is_tapped(const struct model *model, int stage) {
+    return model->stages[stage].taps > 0;
 }
 
 double model_gflop(const struct model *model, struct image_size image) {

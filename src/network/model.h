@@ -40,9 +40,11 @@ nst_status model_create(nst_context *context, const nst_network *network, const 
                         struct model **model, nst_error *error);
 void model_destroy(struct model *model);
 
+nst_context *model_context(const struct model *model);
 int model_stage_count(const struct model *model);
 /* The stage of that name, or -1. */
 int model_find_stage(const struct model *model, const char *name);
+const char *model_name(const struct model *model, int stage);
 int model_channels(const struct model *model, int stage);
 /* True if feature maps and their gradients are bfloat16. */
 bool model_has_half_maps(const struct model *model);
@@ -51,6 +53,15 @@ const struct convolution_shape *model_convolution_shape(const struct model *mode
 bool model_has_relu(const struct model *model, int stage);
 /* The size of a stage's feature map for an image of that size; 0 where the image is too small. */
 struct image_size model_map_size(const struct model *model, int stage, struct image_size image);
+/* Pixels of the image to one of a stage's map, along each side; 0 where a layer's kind does not say. */
+int model_stride(const struct model *model, int stage);
+/* How many pixels before and behind those that a feature stands for it sees of the image at most, over all tapped stages;
+ * `stride` is the deepest stage's. False where a layer's kind does not say. */
+struct model_reach {
+    int before, after, stride;
+};
+bool model_reach(const struct model *model, struct model_reach *reach);
+bool model_is_tapped(const struct model *model, int stage);
 /* The smallest side an image may have. */
 int model_smallest_side(const struct model *model);
 

@@ -36,6 +36,11 @@ struct model {
     float offset[3];  /* which is then added to the image's planes; the rest of the convention is in the filters */
 };
 
+/* Along each side, output o reads the inputs stride * o - before .. stride * (o + 1) + after - 1. */
+struct stage_window {
+    int stride, before, after;
+};
+
 /* Bytes that a stage needs for its output and besides; 0 for what it does not need. */
 struct stage_bytes {
     uint64_t map, mask;
@@ -75,6 +80,8 @@ struct stage_methods {
 
     /* Size of the output for an input of that size; 0 where the input is too small. */
     struct image_size (*output_size)(const struct stage *stage, struct image_size in);
+    /* What one output reads of the input; NULL: it is not said, and pictures of such a network cannot be tiled. */
+    struct stage_window (*window)(const struct stage *stage);
     /* Size of the map that its mask or selection is of. */
     struct image_size (*mask_size)(const struct stage *stage, struct image_size in);
     /* What it needs for an input of that size. `out` is its output's. */

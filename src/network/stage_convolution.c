@@ -237,6 +237,12 @@ static struct image_size output_size(const struct stage *stage, struct image_siz
     return (struct image_size){.height = out.height / divisor, .width = out.width / divisor};
 }
 
+static struct stage_window window(const struct stage *stage) {
+    const struct convolution_state *state = stage->state;
+    return (struct stage_window){
+        .stride = state->pools ? 2 : 1, .before = state->padding, .after = state->kernel_size - 1 - state->padding};
+}
+
 static double multiply_adds(const struct stage *stage, struct image_size in) {
     const struct convolution_state *state = stage->state;
     struct image_size out = convolved_size(stage, in);
@@ -338,6 +344,7 @@ const struct stage_methods convolution_stage = {
     .create = create,
     .destroy = destroy,
     .output_size = output_size,
+    .window = window,
     .mask_size = convolved_size,
     .measure = measure,
     .multiply_adds = multiply_adds,

@@ -42,6 +42,11 @@ static struct image_size output_size(const struct stage *stage, struct image_siz
     return (struct image_size){in.height / 2, in.width / 2};
 }
 
+static struct stage_window window(const struct stage *stage) {
+    (void)stage;
+    return (struct stage_window){.stride = 2};
+}
+
 static struct image_size mask_size(const struct stage *stage, struct image_size in) {
     (void)stage;
     return in;
@@ -108,6 +113,7 @@ const struct stage_methods pooling_stage = {
     .create = create,
     .destroy = destroy,
     .output_size = output_size,
+    .window = window,
     .mask_size = mask_size,
     .measure = measure,
     .forward = forward,

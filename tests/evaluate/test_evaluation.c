@@ -1,8 +1,7 @@
 /* test_evaluation.c: every loss and the whole gradient (evaluate/) against the float64 network, which agrees
  * with finite differences (network/test_reference.c): all paddings, both poolings, the losses of two recipes, losses that meet at
- * one layer. */
-#include "evaluate/evaluation.h"
-#include "fixture.h"
+ * one layer; whole and in tiles. */
+#include "evaluated.h"
 #include "optimizer/optimizer.h"
 #include "random_network.h"
 #include "reference/network.h"
@@ -12,37 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A picture in float for the device, and the same in double. */
-struct test_picture {
-    struct image_size size;
-    float *values;
-    struct reference_picture reference;
-};
-
-/* An objective with one evaluation of it. */
-struct evaluated {
-    struct objective *objective;
-    struct plan plan;
-    struct evaluation *evaluation;
-};
-
-static void open_evaluated(struct evaluated *on, nst_context *context, const nst_network *network,
-                           const struct objective_spec *spec, const struct image_size *sizes, int size_count) {
-    nst_error error;
-    *on = (struct evaluated){0};
-    check(objective_create(context, network, spec, &on->objective, &error), &error);
-    check(evaluation_reserve(on->objective, &on->plan, sizes, size_count, &on->evaluation, &error), &error);
-    check(plan_assign(&on->plan, &error), &error);
-    assert_true(plan_fits(&on->plan, context));
-    check(plan_allocate(&on->plan, context, &error), &error);
-}
-
-static void close_evaluated(struct evaluated *on, nst_context *context) {
-    evaluation_free(on->evaluation);
-    plan_free(&on->plan, context);
-    objective_destroy(on->objective);
-}
-
 static struct objective_spec make_spec(const nst_settings *settings, const struct convolution_engine *engine) {
     const struct recipe *recipe;
     struct objective_spec spec;
@@ -50,34 +18,6 @@ static struct objective_spec make_spec(const nst_settings *settings, const struc
     recipe_objective(recipe, settings, &spec);
     spec.engine = engine;
     return spec;
-}
-
-static size_t count_of(struct image_size size) {
-    return 3 * (size_t)size.height * (size_t)size.width;
-}
-
-static struct test_picture make_picture(uint64_t seed, int height, int width) {
-    struct test_picture picture = {.size = {height, width}};
-    picture.values = random_uniform_array(seed, count_of(picture.size), 0, 255);
-    picture.reference = (struct reference_picture){height, width, to_doubles(picture.values, count_of(picture.size))};
-    return picture;
-}
-
-static void free_picture(struct test_picture *picture) {
-    free(picture->values);
-    free(picture->reference.image);
-}
-
-/* Into the evaluation's image, as the objective wants it: relative to its center. */
-static void put_picture(nst_context *context, const struct evaluated *on, const struct test_picture *picture) {
-    nst_error error;
-    size_t padded = optimizer_padded(count_of(picture->size)), plane = count_of(picture->size) / 3;
-    float *values = allocate(padded, sizeof *values);
-    for (size_t i = 0; i < 3 * plane; ++i) {
-        values[i] = picture->values[i] - objective_center(on->objective)[i / plane];
-    }
-    check(buffer_write(context, evaluation_image(on->evaluation), 0, values, padded * sizeof *values, &error), &error);
-    free(values);
 }
 
 static void add_layers(nst_layer_list *list, const char *names, const double *weights) {
@@ -94,6 +34,7 @@ struct objective_case {
     const char *network, *content_layers, *style_layers;
     int height, width;
     double tv_weight;
+    int core_px; /* of tiles; 0: whole */
 };
 
 static nst_settings make_settings(const struct objective_case *test, const char *preset, nst_pooling pooling) {
@@ -107,21 +48,6 @@ static nst_settings make_settings(const struct objective_case *test, const char 
     add_layers(&settings.content_layers, test->content_layers, weights);
     add_layers(&settings.style_layers, test->style_layers, weights);
     return settings;
-}
-
-static void set_target(nst_context *context, const struct evaluated *on, const struct test_picture *content,
-                       const struct test_picture *styles, const double *shares, int style_count) {
-    nst_error error;
-    struct loss_target target = {.picture = LOSS_CONTENT, .share = 1};
-    check(evaluation_begin_targets(on->evaluation, 0, NULL, &error), &error);
-    put_picture(context, on, content);
-    check(evaluation_add_target(on->evaluation, &target, content->size, &error), &error);
-    for (int i = 0; i < style_count; ++i) {
-        put_picture(context, on, &styles[i]);
-        target = (struct loss_target){.picture = LOSS_STYLE, .share = shares[i]};
-        check(evaluation_add_target(on->evaluation, &target, styles[i].size, &error), &error);
-    }
-    check(evaluation_end_targets(on->evaluation, &error), &error);
 }
 
 /* How far losses and gradient may lie from those of the reference, relative. */
@@ -157,9 +83,9 @@ static void check_objective(nst_context *context, const struct objective_case *t
     bool half = precision == NST_PRECISION_HALF;
     const struct bounds *bounds = half ? &half_bounds : &single_bounds;
     settings.precision = precision;
-    struct test_picture content = make_picture(1, test->height, test->width), image = {.values = NULL};
-    struct test_picture styles[2] = {make_picture(2, test->height + 5, test->width - 3),
-                                     make_picture(3, test->height / 2, test->width)};
+    struct test_picture content = random_picture(1, test->height, test->width), image = {.values = NULL};
+    struct test_picture styles[2] = {random_picture(2, test->height + 5, test->width - 3),
+                                     random_picture(3, test->height / 2, test->width)};
     const double shares[] = {0.4, 0.6};
     struct reference_picture reference_styles[2] = {styles[0].reference, styles[1].reference};
     struct reference_objective reference;
@@ -168,17 +94,17 @@ static void check_objective(nst_context *context, const struct objective_case *t
     double losses[2 * NST_MAX_LAYERS + 1], *expected = allocate(elements, sizeof *expected), total = 0;
     for (uint64_t seed = 100; !image.values || reference.network.margin < 4e-6; ++seed) {
         assert_true(seed < 300);
-        free_picture(&image);
-        image = make_picture(seed, test->height, test->width);
+        release_picture(&image);
+        image = random_picture(seed, test->height, test->width);
         total = reference_objective_evaluate(&reference, image.reference.image, losses, expected);
     }
 
     struct evaluated on;
     struct image_size sizes[] = {content.size, styles[0].size, styles[1].size};
     struct objective_spec spec = make_spec(&settings, engine);
-    open_evaluated(&on, context, network, &spec, sizes, 3);
-    set_target(context, &on, &content, styles, shares, 2);
-    put_picture(context, &on, &image);
+    evaluated_open(&on, context, network, &spec, &(struct image_sizes){sizes, 3}, test->core_px);
+    evaluated_set_targets(context, &on, &content, styles, shares, 2);
+    evaluated_put(context, &on, &image);
     check(buffer_fill_zero(context, evaluation_gradient(on.evaluation), optimizer_padded(elements) * sizeof(float),
                            &error),
           &error);
@@ -204,22 +130,23 @@ static void check_objective(nst_context *context, const struct objective_case *t
         }
     }
     free(first);
-    close_evaluated(&on, context);
+    evaluated_close(&on, context);
     reference_objective_free(&reference);
     random_network_free(network);
-    free_picture(&content);
-    free_picture(&image);
-    free_picture(&styles[0]);
-    free_picture(&styles[1]);
+    release_picture(&content);
+    release_picture(&image);
+    release_picture(&styles[0]);
+    release_picture(&styles[1]);
     free(expected);
 }
 
 static void losses_and_gradient_agree_with_the_reference(void **state) {
     const struct objective_case cases[] = {
-        {"c5 r c5 r p c7 r", "relu2_1", "relu1_1 relu1_2 relu2_1", (int)sizes_to_try(37, 9), 29, 0.2},
-        {"c5:reflect r c6:reflect:nobias r p c7:reflect r c3:k1 r", "relu2_2 relu1_1", "relu1_2 relu2_1", 37, 29, 0},
-        {"c5:nobias:replicate r p c4:k1 r p c9:replicate r", "relu2_1", "relu1_1 relu2_1 relu3_1", 17, 31, 1},
-        {"c17 r p c3:p0 r c5 r", "relu2_1", "relu2_2", 21, 20, 0.1},
+        {"c5 r c5 r p c7 r", "relu2_1", "relu1_1 relu1_2 relu2_1", (int)sizes_to_try(37, 9), 29, 0.2, 0},
+        {"c5:reflect r c6:reflect:nobias r p c7:reflect r c3:k1 r", "relu2_2 relu1_1", "relu1_2 relu2_1", 37, 29, 0, 0},
+        {"c5:nobias:replicate r p c4:k1 r p c9:replicate r", "relu2_1", "relu1_1 relu2_1 relu3_1", 17, 31, 1, 0},
+        {"c17 r p c3:p0 r c5 r", "relu2_1", "relu2_2", 21, 20, 0.1, 0},
+        {"c5 r c5:reflect r p c6 r", "relu2_1", "relu1_1 relu1_2 relu2_1", 75, 131, 0.3, 64},
     };
     for (size_t i = 0; i < sizes_to_try(COUNT_OF(cases), 1); ++i) {
         static const char *const presets[] = {"gram", "neural-style"};
@@ -243,15 +170,15 @@ static void layers_that_never_fire_cost_nothing(void **state) {
     for (int i = 0; i < 4; ++i) {
         network->layers[2].bias[i] = -1e6f;
     }
-    const struct objective_case test = {NULL, "relu1_2", "relu1_2 relu1_1", 12, 14, 0};
+    const struct objective_case test = {NULL, "relu1_2", "relu1_2 relu1_1", 12, 14, 0, 0};
     nst_settings settings = make_settings(&test, "gram", NST_POOLING_MAX);
-    struct test_picture content = make_picture(1, 12, 14);
+    struct test_picture content = random_picture(1, 12, 14);
     const double share = 1;
     struct evaluated on;
     struct objective_spec spec = make_spec(&settings, NULL);
-    open_evaluated(&on, context, network, &spec, &content.size, 1);
-    set_target(context, &on, &content, &content, &share, 1);
-    put_picture(context, &on, &content);
+    evaluated_open(&on, context, network, &spec, &(struct image_sizes){&content.size, 1}, 0);
+    evaluated_set_targets(context, &on, &content, &content, &share, 1);
+    evaluated_put(context, &on, &content);
     check(evaluation_run(on.evaluation, EVALUATE_GRADIENT, &error), &error);
     int count;
     const nst_layer_loss *losses = evaluation_losses(on.evaluation, &count);
@@ -264,11 +191,11 @@ static void layers_that_never_fire_cost_nothing(void **state) {
         assert_true(isfinite(got[i]));
     }
     free(got);
-    close_evaluated(&on, context);
+    evaluated_close(&on, context);
     objective_destroy(NULL);
     evaluation_free(NULL);
     random_network_free(network);
-    free_picture(&content);
+    release_picture(&content);
 }
 
 int main(void) {

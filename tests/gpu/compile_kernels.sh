@@ -48,7 +48,7 @@ vendors=${vendors:-nvidia amd intel}
 programs() {
     local epilogue epilogues="0 1 2 3"
     [ $quick = yes ] && epilogues=1
-    for file in adam average bench_probe content cosine gram gram_tiles input lbfgs lbfgs_metric matching pack padding pooling pyramid region resample samples similarity square_root total_variation_nine wasserstein winograd_input; do
+    for file in adam average bench_probe content cosine gram gram_tiles halo input lbfgs lbfgs_metric matching pack padding pooling pyramid region resample samples similarity square_root total_variation_nine wasserstein winograd_input; do
         echo "$file.cl"
     done
     echo "total_variation.cl -DPOWER=1"
@@ -64,7 +64,7 @@ programs() {
     echo "convolution_direct_gpu.cl -DEPILOGUE=1 -DKERNEL_SIZE=3 -DGROUP_TILES=8 -DDEPTH=4"
     echo "convolution_direct_gpu.cl -DEPILOGUE=3 -DKERNEL_SIZE=1 -DGROUP_TILES=8 -DDEPTH=8"
     # In half precision: maps as 16 bits, and the filters of the direct engine.
-    for file in content gram gram_tiles input padding pooling region samples similarity wasserstein winograd_input; do
+    for file in content gram gram_tiles halo input padding pooling region samples similarity wasserstein winograd_input; do
         echo "$file.cl -DHALF_MAPS=1"
     done
     for epilogue in $epilogues; do
