@@ -355,6 +355,7 @@ typedef struct nst_progress {
     int width, height;              /* of this scale */
     int iteration, iteration_count; /* of this scale, from 1 */
     int evaluation;                 /* of the whole job, from 1 */
+    double share;                   /* of the whole job that is done, 0..1, by iterations times pixels; never falls */
     double loss;
     const nst_layer_loss *layers;
     int layer_count;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/json.h"
+#include "cli/progress_events.h"
 #include "support/error.h"
 
 static nst_status fail_log(const struct run_log *log, nst_error *error) {
@@ -45,12 +46,10 @@ nst_status log_write(struct run_log *log, const nst_progress *progress, nst_erro
         json_array_append_new(losses, json_pack("{s:s, s:s, s:o}", "layer", layer->name, "kind", layer->kind, "loss",
                                                 real_json(layer->loss)));
     }
-    json_t *line =
-        json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "scale", progress->scale + 1, "width", progress->width,
-                  "height", progress->height, "iteration", progress->iteration, "evaluation", progress->evaluation,
-                  "total", real_json(progress->loss), "seconds", real_json(progress->seconds), "losses", losses);
-    if (line && progress->note) {
-        json_object_set_new(line, "note", json_string(progress->note));
+    json_t *line = progress_json(progress);
+    if (line) {
+        json_object_set_new(line, "seconds", real_json(progress->seconds));
+        json_object_set_new(line, "losses", losses);
     }
     nst_status status = NST_OK;
     errno = ENOMEM;

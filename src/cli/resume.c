@@ -12,7 +12,7 @@
 #include "support/error.h"
 
 struct resume_options {
-    const char *device;
+    const char *device, *progress;
     bool accept_changes, quiet, verbose;
 };
 
@@ -24,6 +24,8 @@ static const struct option options[] = {
      .help = "a device by another name than in the command"},
     {"accept-changes", 0, NULL, NULL, OPTION_FLAG, FIELD(accept_changes),
      .help = "go on although program, device, network or pictures are not those of the checkpoint"},
+    {"progress", 0, "KIND", NULL, OPTION_TEXT, FIELD(progress),
+     .help = "auto, or for programs: json (standard error) or json:FD, other than in the command"},
     {"quiet", 'q', NULL, NULL, OPTION_FLAG, FIELD(quiet), .help = "print nothing but errors"},
     {"verbose", 'v', NULL, NULL, OPTION_FLAG, FIELD(verbose), .help = "print device, network and plan too"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
@@ -95,6 +97,7 @@ static int resume(const struct arguments *arguments) {
                                                 .path = path,
                                                 .accept_changes = values.accept_changes,
                                                 .device = values.device,
+                                                .progress = values.progress,
                                                 .quiet = values.quiet,
                                                 .verbose = values.verbose,
                                                 .evaluations = command.evaluations};

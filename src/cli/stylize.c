@@ -12,6 +12,7 @@
 #include "cli/network_choice.h"
 #include "cli/picture_open.h"
 #include "cli/progress.h"
+#include "cli/progress_events.h"
 #include "cli/record.h"
 #include "cli/stylize.h"
 #include "cli/stylize_options.h"
@@ -36,9 +37,11 @@ struct run {
     struct picture_record record;
 
     struct progress_display display;
+    struct progress_events events;
     struct run_log log;
     struct checkpoints checkpoints;
-    int iterations;       /* so far */
+    int iterations; /* so far */
+    bool interrupted;
     int saved_at;         /* iterations when the last picture on the way was written */
     nst_error side_error; /* the first failure of log or pictures on the way, which do not stop the job */
 };
@@ -160,7 +163,9 @@ static nst_status read_options(struct run *run, nst_error *error) {
         run->options.quiet = resume->quiet || (run->options.quiet && !resume->verbose);
         run->options.verbose = resume->verbose || (run->options.verbose && !resume->quiet);
         run->options.checkpoint = resume->path;
+        run->options.progress = resume->progress ? resume->progress : run->options.progress;
     }
+    status = status ? status : progress_events_begin(&run->events, run->options.progress, error);
     run->checkpoints.path = run->options.checkpoint;
     run->checkpoints.every_seconds = run->options.checkpoint_every;
     /* One that was damaged must not take the place of the one before, which is sound. */
@@ -177,7 +182,10 @@ static nst_status prepare(struct run *run, nst_error *error) {
     if (!status) {
         status = read_pictures(run, error);
     }
-    run->display = progress_begin(stderr, status || run->options.quiet);
+    /* Events on standard error take the place of what is for people. */
+    bool watched = run->events.stream && strcmp(run->options.progress, "json") == 0;
+    run->display = progress_begin(stderr, status || run->options.quiet || watched);
+    progress_events_phase(&run->events, "preparing", NULL, NULL);
     progress_message(&run->display, "preparing: kernels are compiled the first time");
     if (!status) {
         status = open_device(run, error);
@@ -235,6 +243,9 @@ static nst_status save_on_the_way(struct run *run, int iterations, nst_error *er
         progress_clear(&run->display);
         fprintf(stderr, "wrote   %s\n", path);
     }
+    if (!status) {
+        progress_events_phase(&run->events, "painting", "picture", path);
+    }
     nst_picture_free(&picture);
     free(path);
     return status;
@@ -248,6 +259,7 @@ static void on_progress(const nst_progress *progress, void *user) {
     }
     run->iterations = iterations;
     progress_show(&run->display, progress);
+    progress_events_show(&run->events, progress);
     if (checkpoints_visit(&run->checkpoints, run->job, iterations)) {
         progress_clear(&run->display);
         fprintf(stderr, "nst: %s: there is no newer checkpoint than the one before\n", run->checkpoints.error.message);
@@ -267,16 +279,16 @@ static void on_progress(const nst_progress *progress, void *user) {
 
 /* ---- The end --------------------------------------------------------------------------------------------------- */
 
-static void print_summary(const struct run *run, const nst_picture *picture, bool interrupted) {
+static void print_summary(const struct run *run, const nst_picture *picture) {
     char duration[32];
     int iterations = run->iterations;
     progress_duration(clock_seconds() - run->started, duration, sizeof duration);
-    if (interrupted) {
+    if (run->interrupted) {
         printf("interrupted after %d iterations; this is the picture as it was then:\n", iterations);
     }
     printf("%s: %d x %d pixels, %d iterations, %s on %s\n", run->options.output, picture->width, picture->height,
            iterations, duration, nst_context_device(run->context)->name);
-    if (interrupted && run->checkpoints.path && !run->checkpoints.error.status) {
+    if (run->interrupted && run->checkpoints.path && !run->checkpoints.error.status) {
         printf("'nst resume %s' goes on\n", run->checkpoints.path);
     }
 }
@@ -288,43 +300,48 @@ static nst_status begin_files(struct run *run, nst_error *error) {
                                             : checkpoints_write(&run->checkpoints, run->job, run->iterations, error);
 }
 
-/* Runs the job and writes its picture; returns the exit status. */
-static int paint(struct run *run) {
-    nst_error error = {0};
+/* Runs the job and writes its picture, also where it was interrupted. */
+static nst_status paint(struct run *run, nst_error *error) {
     interrupt_catch();
-    if (begin_files(run, &error)) {
-        progress_clear(&run->display);
-        return command_error(&error);
+    nst_status status = begin_files(run, error);
+    if (status) {
+        return status;
     }
-    nst_status status = nst_job_run(run->job, on_progress, run, interrupt_flag(), &error);
+    status = nst_job_run(run->job, on_progress, run, interrupt_flag(), error);
     progress_clear(&run->display);
     if (log_end(&run->log, run->side_error.status ? NULL : &run->side_error) && !run->side_error.status) {
         run->side_error.status = NST_ERROR_FILE;
     }
-
-    bool interrupted = status == NST_CANCELED;
-    if (interrupted && run->checkpoints.path) {
+    run->interrupted = status == NST_CANCELED;
+    if (run->interrupted && run->checkpoints.path) {
         run->checkpoints.error.status = NST_OK;
         checkpoints_write(&run->checkpoints, run->job, run->iterations, &run->checkpoints.error);
     }
     nst_picture picture = {0};
-    if (!status || interrupted) {
-        status = write_picture(run, run->options.output, &picture, &error);
+    if (!status || run->interrupted) {
+        progress_events_phase(&run->events, "writing", NULL, NULL);
+        status = write_picture(run, run->options.output, &picture, error);
     }
     if (!status && !run->options.quiet) {
-        print_summary(run, &picture, interrupted);
+        print_summary(run, &picture);
     }
     nst_picture_free(&picture);
+    if (!status && (run->side_error.status || run->checkpoints.error.status)) {
+        *error = run->side_error.status ? run->side_error : run->checkpoints.error;
+        status = error->status;
+    }
+    return status;
+}
+
+/* Tells how the run ended; returns the exit status. */
+static int finish(struct run *run, nst_status status, const nst_error *error) {
+    progress_clear(&run->display);
     if (status) {
-        return command_error(&error);
+        progress_events_phase(&run->events, "failed", "message", error->message);
+        return command_error(error);
     }
-    if (run->side_error.status) {
-        return command_error(&run->side_error);
-    }
-    if (run->checkpoints.error.status) {
-        return command_error(&run->checkpoints.error);
-    }
-    return interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
+    progress_events_phase(&run->events, run->interrupted ? "interrupted" : "done", "picture", run->options.output);
+    return run->interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
 }
 
 int stylize_run(const struct arguments *arguments, const struct stylize_resume *resume) {
@@ -339,16 +356,14 @@ int stylize_run(const struct arguments *arguments, const struct stylize_resume *
     run->started = clock_seconds();
     int exit_status = EXIT_FINE;
     nst_status status = prepare(run, &error);
-    if (status || run->options.plan) {
+    if (!status && run->options.plan) {
         progress_clear(&run->display);
-    }
-    if (status) {
-        exit_status = command_error(&error);
-    } else if (run->options.plan) {
         nst_job_print_plan(run->job, stdout);
     } else {
-        exit_status = paint(run);
+        status = status ? status : paint(run, &error);
+        exit_status = finish(run, status, &error);
     }
+    progress_events_end(&run->events);
     free_pictures(run);
     nst_picture_metadata_free(&run->metadata);
     record_free(&run->record);

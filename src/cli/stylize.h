@@ -9,7 +9,8 @@ struct stylize_resume {
     nst_checkpoint *checkpoint;
     const char *path; /* absolute, of the checkpoints that it writes */
     bool accept_changes;
-    const char *device; /* NULL: as in the command */
+    const char *device;   /* NULL: as in the command */
+    const char *progress; /* likewise */
     bool quiet, verbose;
     int evaluations; /* done before */
 };

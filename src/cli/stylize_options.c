@@ -98,6 +98,8 @@ static const struct option options[] = {
     {"plan", 0, NULL, NULL, OPTION_FLAG, FIELD(plan), .help = "print buffers, bytes and engines, and stop"},
 
     {"quiet", 'q', NULL, "Messages", OPTION_FLAG, FIELD(quiet), .help = "print nothing but errors"},
+    {"progress", 0, "KIND", NULL, OPTION_TEXT, FIELD(progress),
+     .help = "auto, or for programs: json (standard error) or json:FD"},
     {"verbose", 'v', NULL, NULL, OPTION_FLAG, FIELD(verbose), .help = "print device, network and plan too"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
@@ -117,7 +119,7 @@ static nst_preset preset_of(const nst_settings *settings) {
 
 nst_status stylize_defaults(void *values, const char *preset_name, nst_error *error) {
     struct stylize_options *defaults = values;
-    *defaults = (struct stylize_options){.depth_bits = 8, .jpeg_quality = 95, .strength = 0.5};
+    *defaults = (struct stylize_options){.depth_bits = 8, .jpeg_quality = 95, .strength = 0.5, .progress = "auto"};
     nst_status status = nst_settings_init(&defaults->settings, preset_name, error);
     if (status) {
         return status;

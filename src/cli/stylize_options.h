@@ -16,7 +16,8 @@ struct stylize_options {
     const char *checkpoint;  /* NULL: none is written */
     double checkpoint_every; /* seconds; 0: see cli/checkpoints.h */
     const char *network, *input_convention;
-    const char *device; /* NULL: NST_DEVICE, then auto */
+    const char *device;   /* NULL: NST_DEVICE, then auto */
+    const char *progress; /* for progress_events_begin */
     bool no_cache, plan, quiet, verbose;
 };
 

@@ -236,6 +236,18 @@ static double estimate_seconds_left(const nst_job *job, double seconds_per_itera
     return left;
 }
 
+/* Of the work of all scales, taking that of an iteration as proportional to pixels. */
+static double share_done(const nst_job *job) {
+    double all = 0, done = 0;
+    for (int i = 0; i < job->scale_count; ++i) {
+        const struct scale *scale = &job->scales[i];
+        double pixels = (double)scale->size.height * scale->size.width;
+        all += pixels * scale->iterations;
+        done += pixels * (i < job->scale ? scale->iterations : i == job->scale ? job->iteration : 0);
+    }
+    return all > 0 ? done / all : 1;
+}
+
 static bool is_finished(const nst_job *job) {
     return job->scale == job->scale_count - 1 && job->iteration >= job->scales[job->scale].iterations;
 }
@@ -252,6 +264,7 @@ static void fill_progress(const nst_job *job, nst_progress *progress) {
         .iteration = job->iteration,
         .iteration_count = scale->iterations,
         .evaluation = job->evaluation_count,
+        .share = share_done(job),
         .loss = evaluation_total(job->buffers.evaluation),
         .seconds = job_seconds(job),
         .seconds_per_iteration = per_iteration,

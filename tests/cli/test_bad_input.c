@@ -79,6 +79,13 @@ static const struct row {
     {"devices --jsno", 2, .words = {"--jsno", "did you mean --json"}},
     {"devices all", 2, .words = {"all"}},
 
+    /* Progress */
+    {PICTURES NETWORK OUT "--progress xml", 2, .words = {"'xml'", "json:FD"}},
+    {PICTURES NETWORK OUT "--progress json:", 2, .words = {"'json:'"}},
+    {PICTURES NETWORK OUT "--progress json:2x", 2, .words = {"'json:2x'"}},
+    {PICTURES NETWORK OUT "--progress json:77", 2, .words = {"descriptor 77", "not open for writing"}},
+    {"resume missing.checkpoint --progress", 2, .words = {"--progress", "found nothing"}},
+
     /* Checkpoints */
     {PICTURES NETWORK OUT "--checkpoint no-such-folder/c", 1, .words = {"no-such-folder/c"}},
     {PICTURES NETWORK OUT "--checkpoint folder", 1, .words = {"folder", "not a file"}},
