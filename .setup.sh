@@ -21,10 +21,13 @@ print_packages() {
 These must be installed first:
   Fedora  sudo dnf install gcc make cmake pkgconf ocl-icd-devel opencl-headers clblast-devel libpng-devel \
               libjpeg-turbo-devel lcms2-devel jansson-devel libzip-devel nettle-devel libcmocka-devel pocl
+          for more picture formats: libtiff-devel libwebp-devel libheif-devel libjxl-devel
   Arch    sudo pacman -S --needed gcc make cmake pkgconf ocl-icd opencl-headers clblast libpng libjpeg-turbo lcms2 \
               jansson libzip nettle cmocka pocl
-  macOS   brew install cmake pkg-config opencl-headers opencl-icd-loader clblast libpng jpeg-turbo little-cms2 jansson libzip \
-              nettle cmocka pocl
+          for more picture formats: libtiff libwebp libheif libjxl
+  macOS   brew install cmake pkg-config opencl-headers opencl-icd-loader clblast libpng jpeg-turbo little-cms2 \
+              jansson libzip nettle cmocka pocl
+          for more picture formats: libtiff webp libheif jpeg-xl
 END
 }
 
@@ -62,6 +65,13 @@ need_system_packages() {
         ! pkg-config --exists libpng libjpeg lcms2 jansson libzip nettle; then
         print_packages
         stop "packages are missing, and only on Debian and Ubuntu are they installed by this script"
+    fi
+}
+
+# Installs packages without which nst does less: on Debian and Ubuntu only, and without them it goes on.
+offer_packages() {
+    if command -v apt-get >/dev/null 2>&1; then
+        (need_packages "$@") || say "Going on without $*"
     fi
 }
 

@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 started=$(date +%s)
 
 need_system_packages
+offer_packages libtiff-dev libwebp-dev
 build build -DNST_TESTS=OFF
 need_device build/nst
 

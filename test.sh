@@ -5,6 +5,7 @@ cd "$(dirname "$0")"
 . ./.setup.sh
 
 need_system_packages libcmocka-dev
+offer_packages libtiff-dev libwebp-dev libheif-dev libjxl-dev
 build build -DNST_TESTS=ON
 need_device build/nst
 

@@ -104,8 +104,9 @@ void nst_picture_metadata_free(nst_picture_metadata *metadata);
 
 /* How a picture is written. */
 typedef struct nst_picture_format {
-    int depth_bits;   /* PNG: 8 or 16 */
+    int depth_bits;   /* PNG and TIFF: 8 or 16; TIFF also 32, floats */
     int jpeg_quality; /* JPEG: 1..100 */
+    int webp_quality; /* WebP: 1..100, or 0 for a lossless one */
     /* NULL, or what is written besides the pixels, as far as the format has a place for it: orientations are reset,
      * sizes set, thumbnails removed. With a profile, the picture is converted to it from sRGB; without, it is written
      * as sRGB, and tagged as that. */
@@ -114,7 +115,17 @@ typedef struct nst_picture_format {
     int text_count;
 } nst_picture_format;
 
-/* Reads a PNG or JPEG file; the kind is told from its content, not from its name. Gray, palette and CMYK become RGB,
+/* A kind of picture files. */
+typedef struct nst_picture_kind {
+    const char *name; /* "PNG" */
+    bool is_read, is_written;
+} nst_picture_kind;
+
+/* The kind of that place in the list, PNG and JPEG first; which others there are depends on the libraries that nst was
+ * built with. False behind the last. */
+bool nst_picture_kind_at(int index, nst_picture_kind *kind);
+
+/* Reads a picture file; the kind is told from its content, not from its name. Gray, palette and CMYK become RGB,
  * and colors sRGB, by the ICC profile, by PNG's cICP, gAMA and cHRM, or by EXIF where that says Adobe RGB; what says
  * nothing is taken as sRGB. The orientation that EXIF or XMP tells is applied, alpha is kept. `picture` is filled; free it with nst_picture_free.
  * A damaged file of which all rows are there is read, and one whose profile cannot be used is taken as sRGB; `note`,
@@ -130,10 +141,14 @@ nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture
  * cannot hold it, and some have no way back. Errors: NST_ERROR_ARGUMENT. */
 nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_error *error);
 
-/* Writes a picture as PNG or JPEG, by the ending of `path`. It is written beside the target and renamed over it, so
- * that after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded. JPEG
- * has no alpha: it is dropped. `format` must not be NULL. Errors: NST_ERROR_ARGUMENT (unknown ending),
- * NST_ERROR_FILE. */
+/* Checks, before work is spent on it, that the kind of file that `path` tells has so many bits. Errors:
+ * NST_ERROR_ARGUMENT. */
+nst_status nst_picture_check_depth(const char *path, int depth_bits, nst_error *error);
+
+/* Writes a picture, as the kind of file that the ending of `path` tells. It is written beside the target and renamed over
+ * it, so that after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded.
+ * JPEG has no alpha: it is dropped. `format` must not be NULL. Errors: NST_ERROR_ARGUMENT (unknown ending, a depth that
+ * the kind does not have), NST_ERROR_FILE. */
 nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
                              nst_error *error);
 

@@ -42,6 +42,20 @@ static int fail_unknown(const char *name, const char *besides) {
     return command_error(&error);
 }
 
+static void print_version(void) {
+    nst_picture_kind kind;
+    printf("nst %s\n", NST_VERSION);
+    for (int writes = 0; writes < 2; writes++) {
+        printf("%s", writes ? "writes" : "reads");
+        for (int i = 0, count = 0; nst_picture_kind_at(i, &kind); i++) {
+            if (writes ? kind.is_written : kind.is_read) {
+                printf("%s %s", count++ ? "," : "", kind.name);
+            }
+        }
+        printf("\n");
+    }
+}
+
 /* nst help [COMMAND|presets] */
 static int help(int argc, char **argv) {
     if (argc < 3) {
@@ -84,7 +98,7 @@ static int dispatch(int argc, char **argv) {
     setenv("OCL_ICD_PLATFORM_SORT", "none", 0);
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-        printf("nst %s\n", NST_VERSION);
+        print_version();
         return EXIT_FINE;
     }
     if (strcmp(word, "help") == 0) {

@@ -217,6 +217,7 @@ static nst_status prepare(struct run *run, nst_error *error) {
 static nst_status write_picture(struct run *run, const char *path, nst_picture *picture, nst_error *error) {
     nst_picture_format format = {.depth_bits = run->options.depth_bits,
                                  .jpeg_quality = run->options.jpeg_quality,
+                                 .webp_quality = run->options.webp_quality,
                                  .metadata = &run->metadata,
                                  .texts = run->record.texts,
                                  .text_count = run->record.count};

@@ -13,7 +13,7 @@ static const struct option_choice poolings[] = {{"max", NST_POOLING_MAX}, {"aver
 static const struct option_choice colors[] = {{"style", NST_COLORS_STYLE},         {"content", NST_COLORS_CONTENT},
                                               {"luminance", NST_COLORS_LUMINANCE}, {"match", NST_COLORS_MATCH},
                                               {"palette", NST_COLORS_PALETTE},     {0}};
-static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {0}};
+static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {"32", 32}, {0}};
 
 #define FIELD(name) .offset = offsetof(struct stylize_options, name)
 #define LIST(name, counter, most)                                                                                      \
@@ -22,15 +22,17 @@ static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {0}};
 /* clang-format off */
 static const struct option options[] = {
     {"output", 'o', "FILE", "Output", OPTION_TEXT, FIELD(output),
-     .help = "where to write the result: a .png or .jpg file; required"},
+     .help = "where to write the result: a .png or .jpg, .tif or .webp file; required"},
     {"depth", 0, "BITS", NULL, OPTION_CHOICE, FIELD(depth_bits), .choices = depths, .recorded = true,
-     .help = "bits per channel of a PNG file: 8 or 16"},
+     .help = "bits per channel of a PNG or TIFF file: 8, 16, or 32 (TIFF)"},
     {"jpeg-quality", 0, "N", NULL, OPTION_INTEGER, FIELD(jpeg_quality), .minimum = 1, .maximum = 100,
      .help = "quality of a JPEG file, 1 to 100"},
+    {"webp-quality", 0, "N", NULL, OPTION_INTEGER, FIELD(webp_quality), .minimum = 1, .maximum = 100,
+     .zero = "lossless", .help = "quality of a WebP file, 1 to 100, or lossless"},
     {"keep-profile", 0, NULL, NULL, OPTION_FLAG, FIELD(keep_profile), .recorded = true,
      .help = "write the result in the color profile of the content, not in sRGB"},
     {"strip", 0, NULL, NULL, OPTION_FLAG, FIELD(strip), .recorded = true,
-     .help = "leave out the EXIF, XMP and IPTC data of the content, which are kept otherwise"},
+     .help = "leave out the EXIF, XMP and IPTC data of the content"},
     {"save-every", 0, "N", NULL, OPTION_INTEGER, FIELD(save_every), .minimum = 1, .maximum = 1000000, .zero = "never",
      .help = "also write FILE-0100.png and so on, every N iterations"},
     {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log),
@@ -76,7 +78,7 @@ static const struct option options[] = {
      .zero = "auto", .recorded = true, .help = "sizes to go through, from small to large"},
     {"iterations", 'i', "N[,N...]", NULL, OPTION_INTEGERS, LIST(settings.iterations, settings.iteration_count,
      NST_MAX_SCALES), .maximum = NST_MAX_ITERATIONS, .recorded = true,
-     .help = "at each scale: one number for all, or one for each; 0: the picture that it begins with"},
+     .help = "at each scale: one number for all, or one for each; 0: only begins"},
     {"optimizer", 0, "NAME", NULL, OPTION_CHOICE, FIELD(settings.optimizer), .choices = optimizers, .recorded = true,
      .help = "auto, lbfgs or adam"},
     {"history", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.history), .minimum = 1, .maximum = NST_MAX_HISTORY,
@@ -229,7 +231,9 @@ static nst_status check_together(const struct arguments *arguments, const struct
     if (options->quiet && options->verbose) {
         return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");
     }
-    return NST_OK;
+    /* Depth 16 means at most: JPEG and WebP have 8 all the same. */
+    bool is_checked = options->output && options->depth_bits > 16;
+    return is_checked ? nst_picture_check_depth(options->output, options->depth_bits, error) : NST_OK;
 }
 
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {

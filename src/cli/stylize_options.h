@@ -10,7 +10,7 @@ struct stylize_options {
     double strength;    /* 1/2: as the preset has it */
     const char *init;   /* content, random, or the path of a picture */
     const char *output, *log;
-    int depth_bits, jpeg_quality;
+    int depth_bits, jpeg_quality, webp_quality;
     bool keep_profile, strip;
     int save_every;          /* iterations; 0: never */
     const char *checkpoint;  /* NULL: none is written */

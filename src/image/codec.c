@@ -9,8 +9,19 @@
 #include <string.h>
 
 static const struct codec *const built_in[] = {
-    &codec_png,
-    &codec_jpeg,
+    &codec_png,     &codec_jpeg,
+#ifdef NST_TIFF
+    &codec_tiff,
+#endif
+#ifdef NST_WEBP
+    &codec_webp,
+#endif
+#ifdef NST_HEIF
+    &codec_heif,    &codec_avif,
+#endif
+#ifdef NST_JPEG_XL
+    &codec_jpeg_xl,
+#endif
     NULL,
 };
 
@@ -70,6 +81,8 @@ static const struct {
     {"WebP picture", {8, 4, "WEBP"}},
     {"TIFF picture", {0, 4, "II*\0"}},
     {"TIFF picture", {0, 4, "MM\0*"}},
+    {"TIFF picture", {0, 4, "II+\0"}},
+    {"TIFF picture", {0, 4, "MM\0+"}},
     {"AVIF picture", {4, 8, "ftypavif"}},
     {"HEIC picture", {4, 7, "ftyphei"}},
     {"HEIC picture", {4, 7, "ftyphev"}},
@@ -97,6 +110,14 @@ static bool matches(const struct picture_source *source, const struct codec_sign
            memcmp(source->data + signature->offset, signature->magic, signature->bytes) == 0;
 }
 
+static bool has_signature(const struct picture_source *source, const struct codec *codec) {
+    bool found = false;
+    for (const struct codec_signature *signature = codec->signatures; !found && signature->bytes > 0; ++signature) {
+        found = matches(source, signature);
+    }
+    return found;
+}
+
 nst_status codec_read(const struct codec *codec, const struct picture_source *source, nst_picture *picture,
                       nst_picture_metadata *metadata, nst_error *error) {
     struct decoded decoded = {0};
@@ -112,7 +133,7 @@ nst_status codec_decode(const struct codec *const *codecs, const struct picture_
                     list_readable(codecs, &list));
     }
     for (const struct codec *const *codec = codecs; *codec; ++codec) {
-        if ((*codec)->read && matches(source, &(*codec)->signature)) {
+        if ((*codec)->read && has_signature(source, *codec)) {
             return codec_read(*codec, source, picture, metadata, error);
         }
     }

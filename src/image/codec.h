@@ -6,7 +6,9 @@
 
 /* Larger pictures are refused, from their header, before anything is allocated for them. */
 #define PICTURE_MAX_SIDE_PX 32767
-#define PICTURE_MAX_PIXELS  (INT64_C(1) << 28)
+#ifndef PICTURE_MAX_PIXELS /* the fuzzers have a smaller one */
+#define PICTURE_MAX_PIXELS (INT64_C(1) << 28)
+#endif
 
 /* A picture file in memory. */
 struct picture_source {
@@ -25,7 +27,7 @@ struct picture_target {
     bool is_srgb;                         /* which may be that of sRGB */
 };
 
-/* What all files of a format have: `bytes` bytes of `magic` at `offset`. */
+/* What files of a format have: `bytes` bytes of `magic` at `offset`. */
 struct codec_signature {
     size_t offset, bytes;
     const char *magic;
@@ -33,9 +35,10 @@ struct codec_signature {
 
 /* A file format. A new one is a file, and a line in codec.c. */
 struct codec {
-    const char *name;             /* "PNG" */
-    const char *const endings[4]; /* of file names, in lower case; NULL behind the last */
-    struct codec_signature signature;
+    const char *name;                     /* "PNG" */
+    const char *const endings[4];         /* of file names, in lower case; NULL behind the last */
+    int most_depth_bits;                  /* per value, that are written */
+    struct codec_signature signatures[8]; /* one of them; no bytes behind the last */
     /* Decodes a whole file; NULL: cannot be read. `decoded` is filled only on success. A file that ends before its last row, or whose rows libpng or
      * libjpeg cannot decode, is an error, never half a picture; where they can, and only warn, or what is damaged lies
      * behind the last row, the picture is read and the source's note says so. Errors: NST_ERROR_FORMAT,
@@ -46,8 +49,8 @@ struct codec {
     nst_status (*write)(const nst_picture *picture, const struct picture_target *target, nst_error *error);
 };
 
-/* The formats that are built in, NULL behind the last. */
-extern const struct codec codec_png, codec_jpeg;
+/* The formats that are built in, NULL behind the last; all but the first two only where their libraries were found. */
+extern const struct codec codec_png, codec_jpeg, codec_tiff, codec_webp, codec_heif, codec_avif, codec_jpeg_xl;
 const struct codec *const *codecs_built_in(void);
 
 /* Reads with the format that the content tells; `metadata` may be NULL. Errors: NST_ERROR_FORMAT for other content, and

@@ -122,6 +122,25 @@ void decoded_add_raw_profile(struct decoded *decoded, char *text) {
     decoded_add_metadata(decoded, bytes, digits / 2);
 }
 
+/* ---- Values ---------------------------------------------------------------------------------------------------- */
+
+static float clamp(float value) {
+    return !(value > 0) ? 0 : value > 1 ? 1 : value;
+}
+
+void decoded_normalize(struct decoded *decoded, bool is_premultiplied) {
+    const nst_picture *picture = &decoded->picture;
+    size_t channels = (size_t)picture->channels;
+    size_t count = (size_t)picture->width * (size_t)picture->height * channels;
+    bool divides = is_premultiplied && channels == 4;
+    for (float *pixel = picture->values; pixel < picture->values + count; pixel += channels) {
+        float alpha = divides && pixel[3] > 0 ? pixel[3] : 1;
+        for (size_t channel = 0; channel < channels; channel++) {
+            pixel[channel] = clamp(channel < 3 ? pixel[channel] / alpha : pixel[channel]);
+        }
+    }
+}
+
 /* ---- Colors ---------------------------------------------------------------------------------------------------- */
 
 /* Without a profile: red is (1 - C) (1 - K), and so on. */

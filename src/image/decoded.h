@@ -32,6 +32,10 @@ void decoded_add_raw_profile(struct decoded *decoded, char *text);
 /* Sets the ICC profile, unless there is one. */
 void decoded_set_profile(struct decoded *decoded, const unsigned char *data, size_t bytes);
 
+/* Clamps the values to 0..1 (not a number: 0), for formats that have floats, and divides colors by alpha where they were
+ * multiplied by it. */
+void decoded_normalize(struct decoded *decoded, bool is_premultiplied);
+
 /* The picture as nst_picture_read gives it, with its metadata, if `metadata` is not NULL. Colors that no profile can be
  * used for are taken as sRGB, and `note` says so. `decoded` is used up, whatever the status. `path` is for messages.
  * Errors: NST_ERROR_MEMORY. */

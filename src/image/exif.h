@@ -21,6 +21,30 @@ enum exif_tag {
     EXIF_INTEROPERABILITY_DIRECTORY = 0xa005
 };
 
+/* Data that begin with a TIFF header. */
+struct exif {
+    const unsigned char *data;
+    size_t bytes; /* 0: they are none */
+    bool big_endian;
+};
+
+enum { EXIF_ENTRY_BYTES = 12 };
+
+struct exif exif_open(const unsigned char *data, size_t bytes);
+
+/* Whether that many bytes lie within the data. */
+bool exif_holds(const struct exif *exif, size_t offset, size_t bytes);
+
+/* A number of 1, 2 or 4 bytes; the caller has checked that it lies within the data. */
+uint32_t exif_number(const struct exif *exif, size_t offset, int bytes);
+
+/* Where the first directory lies, and the entry with that tag in a directory; 0 for none. */
+size_t exif_first_directory(const struct exif *exif);
+size_t exif_find_entry(const struct exif *exif, size_t directory, enum exif_tag tag);
+
+/* The first value of the entry with that tag, an integer; 0 if there is none. */
+uint32_t exif_find_number(const struct exif *exif, size_t directory, enum exif_tag tag);
+
 /* True if data begins as TIFF's does. */
 bool exif_is_tiff(const unsigned char *data, size_t bytes);
 

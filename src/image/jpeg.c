@@ -365,7 +365,8 @@ static nst_status write_jpeg(const nst_picture *picture, const struct picture_ta
 const struct codec codec_jpeg = {
     .name = "JPEG",
     .endings = {".jpg", ".jpeg"},
-    .signature = {0, 3, "\xff\xd8\xff"},
+    .most_depth_bits = 8,
+    .signatures = {{0, 3, "\xff\xd8\xff"}},
     .read = read_jpeg,
     .write = write_jpeg,
 };

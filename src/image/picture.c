@@ -134,6 +134,27 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
     return status;
 }
 
+bool nst_picture_kind_at(int index, nst_picture_kind *kind) {
+    const struct codec *const *codecs = codecs_built_in();
+    for (int i = 0; codecs[i] && index >= 0; i++) {
+        if (i == index) {
+            *kind = (nst_picture_kind){codecs[i]->name, codecs[i]->read != NULL, codecs[i]->write != NULL};
+            return true;
+        }
+    }
+    return false;
+}
+
+nst_status nst_picture_check_depth(const char *path, int depth_bits, nst_error *error) {
+    const struct codec *codec = NULL;
+    nst_status status = codec_find_writer(codecs_built_in(), path, &codec, error);
+    if (!status && depth_bits > codec->most_depth_bits) {
+        status = fail(error, NST_ERROR_ARGUMENT, "%s cannot have %d bits per value: %s has at most %d", path,
+                      depth_bits, codec->name, codec->most_depth_bits);
+    }
+    return status;
+}
+
 nst_status nst_picture_check_writable(const char *path, nst_error *error) {
     const struct codec *codec = NULL;
     nst_status status = codec_find_writer(codecs_built_in(), path, &codec, error);

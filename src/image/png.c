@@ -397,7 +397,8 @@ cleanup:
 const struct codec codec_png = {
     .name = "PNG",
     .endings = {".png"},
-    .signature = {0, 4, "\x89PNG"},
+    .most_depth_bits = 16,
+    .signatures = {{0, 4, "\x89PNG"}},
     .read = read_png,
     .write = write_png,
 };

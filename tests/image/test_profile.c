@@ -1,6 +1,7 @@
 /* test_profile.c: files say in many ways what their values mean as colors; all become sRGB, by a computation in double
  * precision here, and what is written says what it is. */
 #include "color_reference.h"
+#include "corpus.h"
 #include "fixtures.h"
 #include "image/codec.h"
 #include "image/color_profile.h"
@@ -72,9 +73,15 @@ static void write_jpeg_file(const char *name, int components) {
     fixture_write_jpeg(name, &kind);
 }
 
+static void keep_for_fuzzing(const nst_bytes *profile) {
+    fixture_write("profile.icc", profile->data, profile->bytes);
+    corpus_keep(fixture_path("profile.icc"));
+}
+
 static nst_bytes make_profile(const struct color_space *space) {
     nst_bytes profile;
     assert_int_equal(color_profile_create(space, &profile, NULL), NST_OK);
+    keep_for_fuzzing(&profile);
     return profile;
 }
 
@@ -182,6 +189,7 @@ static nst_bytes save_profile(cmsHPROFILE handle) {
     nst_bytes profile = {malloc(bytes), bytes};
     assert_true(profile.data && cmsSaveProfileToMem(handle, profile.data, &bytes));
     cmsCloseProfile(handle);
+    keep_for_fuzzing(&profile);
     return profile;
 }
 
