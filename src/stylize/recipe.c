@@ -50,10 +50,30 @@
     {                                                                                                                  \
         .count = 3, .layers = { {"relu2_1", 1}, {"relu3_1", 1}, {"relu4_1", 1} }                                       \
     }
-#define NEIGHBORS_ADAM                                                                                                 \
+#define NEIGHBORS_ADAM(rate)                                                                                           \
     {                                                                                                                  \
-        .settings = {.kind = NST_ADAM, .learning_rate = 0.35, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }          \
+        .settings = {.kind = NST_ADAM, .learning_rate = (rate), .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }        \
     }
+/* The whole row but for its name and what it says of iterations. */
+#define NEIGHBORS(rate)                                                                                                \
+    .filter = RESIZE_TRIANGLE, .random_mean = 127.5, .random_deviation = 30, .turns_styles = true,                     \
+    .mixes_content = true, .smallest_scale_px = 64, .phases = 2,                                                       \
+    .losses = {{.kind = "neighbors", .group = RECIPE_STYLE, .joins_layers = true, .phases = 1 << 0},                   \
+               {.kind = "layer neighbors", .group = RECIPE_STYLE, .options = {.match_every = 10}, .phases = 1 << 1},   \
+               {.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}}},                           \
+    .loss_count = 3, .strength_weights = {5, 0.05}, .pyramid_levels = 8,                                               \
+    .optimizers = {[NST_AUTO] = NEIGHBORS_ADAM(rate),                                                                  \
+                   [NST_LBFGS] = {.settings = {.kind = NST_LBFGS,                                                      \
+                                               .learning_rate = 1,                                                     \
+                                               .first_step_rms = 2,                                                    \
+                                               .largest_step_rms = 40,                                                 \
+                                               .first_matrix = 1},                                                     \
+                                  .explosion = 5},                                                                     \
+                   [NST_ADAM] = NEIGHBORS_ADAM(rate)}
+#define NEIGHBORS_DEFAULTS                                                                                             \
+    .scale_count = 0, .iteration_count = 4, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT,            \
+    .content_weight = 0.75, .style_weight = 1, .style_scale = 1, .content_layers = NEIGHBOR_CONTENT_LAYERS,            \
+    .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
 
 #define WASSERSTEIN_LAYERS                                                                                             \
     {                                                                                                                  \
@@ -167,41 +187,16 @@ static const struct recipe builtin_recipes[] = {
     {
         .name = "neighbors",
         .summary = "the painter's own patches, by nearest neighbors of features",
-        .filter = RESIZE_TRIANGLE,
-        .random_mean = 127.5,
-        .random_deviation = 30,
-        .turns_styles = true,
-        .mixes_content = true,
-        .smallest_scale_px = 64,
-        .phases = 2,
-        .losses = {{.kind = "neighbors", .group = RECIPE_STYLE, .joins_layers = true, .phases = 1 << 0},
-                   {.kind = "layer neighbors", .group = RECIPE_STYLE, .options = {.match_every = 10}, .phases = 1 << 1},
-                   {.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}}},
-        .loss_count = 3,
-        .strength_weights = {5, 0.05},
-        .pyramid_levels = 8,
-        .optimizers = {[NST_AUTO] = NEIGHBORS_ADAM,
-                       [NST_LBFGS] = {.settings = {.kind = NST_LBFGS,
-                                                   .learning_rate = 1,
-                                                   .first_step_rms = 2,
-                                                   .largest_step_rms = 40,
-                                                   .first_matrix = 1},
-                                      .explosion = 5},
-                       [NST_ADAM] = NEIGHBORS_ADAM},
-        .defaults = {.preset = "neighbors",
-                     .size_px = 512,
-                     .scale_count = 0,
-                     .iterations = {200, 200, 200, 150},
-                     .iteration_count = 4,
-                     .optimizer = NST_AUTO,
-                     .history = 20,
-                     .init = NST_INIT_CONTENT,
-                     .content_weight = 0.75,
-                     .style_weight = 1,
-                     .style_scale = 1,
-                     .content_layers = NEIGHBOR_CONTENT_LAYERS,
-                     .style_layers = NEIGHBOR_LAYERS,
-                     .pooling = NST_POOLING_MAX},
+        NEIGHBORS(0.35),
+        .defaults = {.preset = "neighbors", .size_px = 512, .iterations = {200, 200, 200, 150}, NEIGHBORS_DEFAULTS},
+    },
+    /* The same with an eighth of the iterations, and steps so much longer that the picture gets as far; see docs/design.md.
+     */
+    {
+        .name = "draft",
+        .summary = "a first picture in seconds: few and long steps of neighbors",
+        NEIGHBORS(1.6),
+        .defaults = {.preset = "draft", .size_px = 256, .iterations = {22, 18, 10, 6}, NEIGHBORS_DEFAULTS},
     },
     /* style-transfer-pytorch, commit e7e2c71, whose weights are for torchvision's VGG-19: its losses, scales and steps, of
      * which it makes three times as many. */

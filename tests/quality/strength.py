@@ -6,7 +6,7 @@ Makes one row of five pictures for each preset. docs/strength.jpg is made by
 Needs Python with Pillow, and a built nst.
 
     --nst FILE            the program [build/nst]
-    --presets NAME,...    [gram]
+    --presets NAME,...    [gram,neighbors]
     --size PX             longer side of a picture [192]
 """
 import argparse
@@ -42,7 +42,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--nst", type=pathlib.Path, default=pairs.ROOT / "build" / "nst")
-    parser.add_argument("--presets", type=lambda text: text.split(","), default=["gram"])
+    parser.add_argument("--presets", type=lambda text: text.split(","), default=["gram", "neighbors"])
     parser.add_argument("--size", type=int, default=192)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -113,6 +113,22 @@ static void contents_that_are_mixed_have_losses_above_1_only(void **state) {
     }
 }
 
+/* The same row but for how far it goes. */
+static void a_draft_is_a_short_neighbors(void **state) {
+    (void)state;
+    const struct recipe *draft, *neighbors;
+    assert_int_equal(recipe_find(recipe_table(NULL), "draft", &draft, NULL), NST_OK);
+    assert_int_equal(recipe_find(recipe_table(NULL), "neighbors", &neighbors, NULL), NST_OK);
+    assert_memory_equal(draft->losses, neighbors->losses, sizeof draft->losses);
+    assert_int_equal(draft->phases, neighbors->phases);
+    assert_int_equal(draft->defaults.size_px, 256);
+    for (int i = 0; i < 4; ++i) {
+        assert_true(5 * draft->defaults.iterations[i] < neighbors->defaults.iterations[i]);
+    }
+    double step = draft->optimizers[NST_AUTO].settings.learning_rate;
+    assert_true(step > 3 * neighbors->optimizers[NST_AUTO].settings.learning_rate && step < 3);
+}
+
 static void an_unknown_preset_suggests_the_nearest(void **state) {
     (void)state;
     nst_settings settings;
@@ -237,6 +253,7 @@ int main(void) {
         cmocka_unit_test(the_step_of_neighbors_can_be_changed),
         cmocka_unit_test(strength_sets_the_content_weight),
         cmocka_unit_test(contents_that_are_mixed_have_losses_above_1_only),
+        cmocka_unit_test(a_draft_is_a_short_neighbors),
         cmocka_unit_test(an_unknown_preset_suggests_the_nearest),
         cmocka_unit_test(presets_can_be_listed),
         cmocka_unit_test(numbers_have_limits),
