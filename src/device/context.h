@@ -10,6 +10,7 @@
 #include <CL/cl.h>
 
 struct kernel_profile; /* time per kernel name, kept when profiling */
+struct matrix_unit;    /* matrix_unit.h */
 struct program_store;  /* compiled programs of this context, and the folder of binaries */
 
 /* The registries: what there is of each kind, a NULL behind the last (of recipes, a row without a name). A NULL here
@@ -38,6 +39,10 @@ struct nst_context {
     double dispatch_flop; /* the most floating-point operations that one dispatch should do */
     bool prefetches;      /* the compiler of kernels knows __builtin_prefetch */
     int sub_group;        /* Intel GPUs: the lanes that leave a work-item the most registers; else 0 */
+    /* Matrix units (device/matrix_unit.h) for maps of 16 bits and for floats, NULL: none; and whether kernels only act as
+     * if there were such units. */
+    const struct matrix_unit *half_unit, *single_unit;
+    bool emulates_units;
 
     struct context_tables tables;
 

@@ -15,7 +15,7 @@ static const char *environment(const char *name) {
 
 /* Everything that a finding depends on, the kernels' text among it. False without memory. */
 static bool make_key(const nst_device_info *device, enum findings_kind kind, struct program_cache_key *key) {
-    static const char *const kinds[] = {"check", "speed", "tuning"};
+    static const char *const kinds[] = {"check", "speed", "tuning", "half unit", "single unit"};
     const char *const parts[] = {"findings",
                                  kinds[kind],
                                  NST_VERSION,
@@ -25,7 +25,8 @@ static bool make_key(const nst_device_info *device, enum findings_kind kind, str
                                  device->opencl_version,
                                  device->driver,
                                  environment("NST_DEVICE_STYLE"),
-                                 environment("NST_CHANNEL_BLOCK")};
+                                 environment("NST_CHANNEL_BLOCK"),
+                                 environment("NST_MATRIX_UNIT")};
     size_t count = sizeof parts / sizeof *parts, kernels = 0;
     while (embedded_kernels[kernels].file) {
         ++kernels;

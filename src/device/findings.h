@@ -7,9 +7,11 @@
 #include "nst.h"
 
 enum findings_kind {
-    FINDINGS_CHECK, /* "passed", or what the device computed wrongly */
-    FINDINGS_SPEED, /* millions of floating-point operations per second of an iteration */
-    FINDINGS_TUNING /* device/tuning.h */
+    FINDINGS_CHECK,  /* "passed", or what the device computed wrongly */
+    FINDINGS_SPEED,  /* millions of floating-point operations per second of an iteration */
+    FINDINGS_TUNING, /* device/tuning.h */
+    FINDINGS_HALF_UNIT,
+    FINDINGS_SINGLE_UNIT /* device/matrix_unit.h: "passed" or "refused" */
 };
 
 /* The text, from malloc; NULL if there is none. */

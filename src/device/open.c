@@ -3,6 +3,7 @@
 
 #include "device/blas.h"
 #include "device/list.h"
+#include "device/matrix_unit.h"
 #include "device/profile.h"
 #include "device/program.h"
 #include "device/queue.h"
@@ -95,10 +96,10 @@ nst_status context_create(const nst_context_options *options, const struct conte
     bool profiling = options && options->profiling;
     nst_status status = find_device(options, created, error);
     if (!status) {
-        status = traits_apply(created, error);
+        status = queue_open(created, profiling, error);
     }
     if (!status) {
-        status = queue_open(created, profiling, error);
+        status = traits_apply(created, error); /* asks the open device */
     }
     if (!status) {
         created->keeps_findings = !options || !options->no_cache;
@@ -110,6 +111,9 @@ nst_status context_create(const nst_context_options *options, const struct conte
         if (!created->programs || (profiling && !created->profile)) {
             status = fail_memory(error, sizeof *created, "an OpenCL context");
         }
+    }
+    if (!status) {
+        status = matrix_units_find(created, error);
     }
     if (status) {
         nst_context_destroy(created);

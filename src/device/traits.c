@@ -134,6 +134,60 @@ static bool knows_prefetch(const char *platform) {
     return strcmp(platform, "Portable Computing Language") == 0 || strncmp(platform, "Intel", 5) == 0;
 }
 
+/* NVIDIA's compute capability, 80 for 8.0; 0 for devices of others. */
+static int compute_capability(const nst_context *context) {
+    const cl_device_info major_number = 0x4000, minor_number = 0x4001; /* of cl_nv_device_attribute_query */
+    cl_uint major = 0, minor = 0;
+    if (strcmp(context->info.platform, "NVIDIA CUDA") != 0 ||
+        clGetDeviceInfo(context->device, major_number, sizeof major, &major, NULL) != CL_SUCCESS ||
+        clGetDeviceInfo(context->device, minor_number, sizeof minor, &minor, NULL) != CL_SUCCESS) {
+        return 0;
+    }
+    return (int)(10 * major + minor);
+}
+
+/* AMD's own compiler has the builtins, and names the target: "gfx90a:sramecc+:xnack-". */
+static struct traits_units units_of_amd(const char *name) {
+    static const struct {
+        const char *target;
+        struct traits_units units;
+    } rows[] = {{"gfx90a", {"mfma-bf16", "mfma-f32"}},
+                {"gfx94", {"mfma-bf16", "mfma-f32"}},
+                {"gfx11", {"wmma-gfx11", NULL}},
+                {"gfx12", {"wmma-gfx12", NULL}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
+        if (strncmp(name, rows[i].target, strlen(rows[i].target)) == 0) {
+            return rows[i].units;
+        }
+    }
+    return (struct traits_units){NULL, NULL};
+}
+
+static bool has_extension(const nst_context *context, const char *extension) {
+    size_t bytes = 0;
+    if (clGetDeviceInfo(context->device, CL_DEVICE_EXTENSIONS, 0, NULL, &bytes) != CL_SUCCESS) {
+        return false;
+    }
+    char *all = calloc(bytes + 1, 1);
+    bool has = all && clGetDeviceInfo(context->device, CL_DEVICE_EXTENSIONS, bytes, all, NULL) == CL_SUCCESS &&
+               strstr(all, extension);
+    free(all);
+    return has;
+}
+
+struct traits_units traits_matrix_units(const nst_context *context) {
+    if (compute_capability(context) >= 80) {
+        return (struct traits_units){"nvidia-bf16", "nvidia-tf32"};
+    }
+    if (strcmp(context->info.platform, "AMD Accelerated Parallel Processing") == 0) {
+        return units_of_amd(context->info.name);
+    }
+    if (has_extension(context, "cl_intel_subgroup_matrix_multiply_accumulate")) {
+        return (struct traits_units){context->sub_group == 8 ? "xmx-8" : "xmx-16", NULL};
+    }
+    return (struct traits_units){NULL, NULL};
+}
+
 nst_status traits_apply(nst_context *context, nst_error *error) {
     const nst_device_info *device = &context->info;
     /* Mesa's llvmpipe leaves every loop once a work-item has made 65535 turns in all (gallivm,

@@ -28,7 +28,15 @@ bool traits_block_is_given(void);
  * depend on how work is divided, and must not depend on what ran before. */
 double traits_dispatch_flop(const nst_device_info *device);
 
-/* Sets loops_in_kernel, channel_block, work_items, work_group and the rest of what is decided once from context->info.
+/* The names of the matrix units (device/matrix_unit.h) that an open device should have, for maps of 16 bits and for
+ * floats; NULL where there is none. */
+struct traits_units {
+    const char *half, *single;
+};
+struct traits_units traits_matrix_units(const nst_context *context);
+
+/* Sets loops_in_kernel, channel_block, work_items, work_group and the rest of what is decided once from context->info and
+ * context->device, which must be open.
  * For tests, the environment may say otherwise: NST_DEVICE_STYLE=cpu|gpu, NST_CHANNEL_BLOCK=1|4|8|16.
  * Errors: NST_ERROR_ARGUMENT (such a variable with another value). */
 nst_status traits_apply(nst_context *context, nst_error *error);

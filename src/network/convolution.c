@@ -168,7 +168,7 @@ int convolution_panels(const struct convolution *convolution) {
 
 nst_status convolution_kernel(const struct convolution *convolution, const char *file, const char *options,
                               const char *name, cl_kernel *kernel, nst_error *error) {
-    char all[256];
+    char all[512];
     snprintf(all, sizeof all, "-D BLOCK=%d -D LOOPS=%d -D EPILOGUE=%d%s %s %s", convolution->block,
              convolution->context->loops_in_kernel,
              convolution->engine->is_told_epilogue ? 0 : (int)convolution->shape.epilogue,

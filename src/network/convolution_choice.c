@@ -10,10 +10,13 @@
 /* ---- Engines ----------------------------------------------------------------------------------------------------- */
 
 /* The faster ones first, and last the one that can do any shape. */
-extern const struct convolution_engine convolution_winograd_cpu, convolution_winograd_gpu, convolution_winograd_clblast,
-    convolution_direct_cpu, convolution_direct_gpu, convolution_clblast, convolution_plain;
+extern const struct convolution_engine convolution_winograd_cpu, convolution_winograd_units, convolution_winograd_gpu,
+    convolution_winograd_clblast, convolution_direct_cpu, convolution_direct_gpu, convolution_clblast,
+    convolution_plain, convolution_units;
 static const struct convolution_engine *const built_in[] = {
+    &convolution_units,
     &convolution_winograd_cpu,
+    &convolution_winograd_units,
     &convolution_winograd_gpu,
     &convolution_winograd_clblast,
     &convolution_direct_cpu,

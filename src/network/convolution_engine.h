@@ -22,6 +22,7 @@ struct convolution_engine {
      * EPILOGUE_RELU_POOL, and `unpools`. */
     bool pools, in_place, images;
     bool transforms;                      /* Winograd's, which cost a digit */
+    bool rounds_weights;                  /* stores weights as bfloat16, whatever the shape says */
     int least_channels;                   /* with fewer on either side it is slower than the engines behind it */
     const struct product_engine *product; /* what multiplies its matrices; NULL: it does so itself */
     /* Whether it can do a shape on such a device, what stands above apart. */
@@ -36,6 +37,8 @@ struct convolution_engine {
     /* NULL: none. */
     uint64_t (*scratch_bytes)(const struct convolution *convolution, int height, int width);
     nst_status (*run)(struct convolution *convolution, const struct convolution_call *call, nst_error *error);
+    /* convolution_set_weights; NULL: the weights lie as convolution_pack_weights puts them. */
+    nst_status (*set_weights)(struct convolution *convolution, cl_mem matrix, nst_error *error);
     /* What `nst tune` may change, a NULL name behind the last; and what is built in. NULL: nothing. */
     const struct tuning_parameter *parameters;
     void (*set_defaults)(const nst_context *context, const struct convolution_shape *shape,

@@ -104,6 +104,9 @@ nst_status convolution_pack_weights(struct convolution *convolution, const float
 
 nst_status convolution_set_weights(struct convolution *convolution, cl_mem matrix, nst_error *error) {
     nst_context *context = convolution->context;
+    if (convolution->engine->set_weights && convolution->shape.kernel_size == 1) {
+        return convolution->engine->set_weights(convolution, matrix, error);
+    }
     if (!convolution->pack_kernel) {
         return fail(error, NST_ERROR_ARGUMENT, "the weights of this convolution were given when it was created");
     }

@@ -206,6 +206,24 @@ static nst_status run(struct convolution *convolution, const struct convolution_
 /* Below so many channels the transforms cost more than Winograd saves. */
 enum { LEAST_CHANNELS = 32 };
 
+/* By matrix units for floats. */
+const struct convolution_engine convolution_winograd_units = {
+    .word = "winograd-units",
+    .name = "winograd F(4x4), matrix units",
+    .device = GPUS,
+    .transforms = true,
+    .least_channels = LEAST_CHANNELS,
+    .product = &product_batched_units,
+    .supports = supports,
+    .state_bytes = sizeof(struct winograd),
+    .create = create,
+    .release = release,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .parameters = product_batched_parameters,
+    .set_defaults = set_defaults,
+};
+
 const struct convolution_engine convolution_winograd_gpu = {
     .word = "winograd",
     .name = "winograd F(4x4)",

@@ -10,7 +10,7 @@
 /* The faster ones first. */
 extern const struct product_engine product_packed, product_tiles, product_square;
 static const struct product_engine *const built_in[] = {
-    &product_packed, &product_tiles, &product_batched, &product_square, &product_clblast, NULL,
+    &product_packed, &product_tiles, &product_batched_units, &product_batched, &product_square, &product_clblast, NULL,
 };
 
 const struct product_engine *const *product_engines(const nst_context *context) {

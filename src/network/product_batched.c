@@ -1,5 +1,6 @@
 /* product_batched.c: many products of the same shape at once on GPUs, by tiles in registers and local memory; see
- * cl/winograd_product.cl. */
+ * cl/winograd_product.cl. The same by matrix units for floats: cl/product_units.cl. */
+#include "device/matrix_unit.h"
 #include "network/product_engine.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
  * matrices in local memory. For up to FEW_COLUMNS columns it computes no more than these. Rows and columns are read and
  * written in fours. */
 enum { GROUP_COLUMNS, DEPTH };
-enum { GROUP_ROWS = 64, ITEM_ROWS = 8, ITEM_COLUMNS = 8, FEW_COLUMNS = 64, FOUR = 4 };
+enum { GROUP_ROWS = 64, ITEM_ROWS = 8, ITEM_COLUMNS = 8, FEW_COLUMNS = 64, FOUR = 4, UNIT_WAVES = 4 };
 const struct tuning_parameter product_batched_parameters[] = {{"tiles", {64, 128}}, {"depth", {8, 16}}, {NULL, {0}}};
 
 static void set_defaults(const nst_context *context, const struct product_shape *shape, int values[]) {
@@ -31,11 +32,25 @@ static bool supports(const nst_context *context, const struct product_shape *sha
            context->work_group >= 128;
 }
 
+static bool supports_units(const nst_context *context, const struct product_shape *shape) {
+    return supports(context, shape) && context->single_unit;
+}
+
+static bool has_units(const struct product *product) {
+    return product->engine == &product_batched_units;
+}
+
 static nst_status create_kernel(const struct product *product, int columns, cl_kernel *kernel, nst_error *error) {
-    char options[96];
-    snprintf(options, sizeof options, "-D BATCHES=%d -D GROUP_CHANNELS=%d -D GROUP_TILES=%d -D DEPTH=%d",
-             product->shape.batches, GROUP_ROWS, columns, product->parameters[DEPTH]);
-    return kernel_create(product->context, "winograd_product.cl", options, "winograd_product", kernel, error);
+    const nst_context *context = product->context;
+    char unit[MATRIX_UNIT_OPTIONS_LENGTH], options[96 + sizeof unit];
+    int length = snprintf(options, sizeof options, "-D BATCHES=%d -D GROUP_CHANNELS=%d -D GROUP_TILES=%d -D DEPTH=%d",
+                          product->shape.batches, GROUP_ROWS, columns, product->parameters[DEPTH]);
+    if (!has_units(product)) {
+        return kernel_create(product->context, "winograd_product.cl", options, "winograd_product", kernel, error);
+    }
+    snprintf(options + length, sizeof options - (size_t)length, " %s",
+             matrix_unit_options(context, context->single_unit, unit));
+    return kernel_create(product->context, "product_units.cl", options, "product_units", kernel, error);
 }
 
 static nst_status create(struct product *product, nst_error *error) {
@@ -82,6 +97,10 @@ static nst_status run(struct product *product, const struct product_call *call, 
     struct product_layout filled = layout(product, call->extent);
     int at_once = group_columns(product, call->extent);
     size_t columns = (size_t)at_once / ITEM_COLUMNS, rows = GROUP_ROWS / ITEM_ROWS;
+    if (has_units(product)) {
+        columns = UNIT_WAVES * (size_t)product->context->single_unit->lanes;
+        rows = 1;
+    }
     struct work_size size = {3,
                              {(size_t)divide_up(call->extent, at_once) * columns,
                               (size_t)divide_up(shape->rows, GROUP_ROWS) * rows,
@@ -103,6 +122,19 @@ const struct product_engine product_batched = {
     .name = "batched",
     .needs = "a GPU with work-groups of 128 work-items or more, and a channel block of 1",
     .supports = supports,
+    .state_bytes = sizeof(struct batched),
+    .create = create,
+    .release = release,
+    .layout = layout,
+    .run = run,
+    .parameters = product_batched_parameters,
+    .set_defaults = set_defaults,
+};
+
+const struct product_engine product_batched_units = {
+    .name = "batched-units",
+    .needs = "a GPU with matrix units for floats, and a channel block of 1",
+    .supports = supports_units,
     .state_bytes = sizeof(struct batched),
     .create = create,
     .release = release,

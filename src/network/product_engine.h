@@ -30,7 +30,7 @@ struct product_engine {
 };
 
 /* Those that convolutions are made around. */
-extern const struct product_engine product_batched, product_clblast;
+extern const struct product_engine product_batched, product_batched_units, product_clblast;
 extern const struct tuning_parameter product_batched_parameters[];
 
 struct product {

@@ -38,10 +38,16 @@ static bool engine_can(const nst_context *context, const struct convolution_shap
         bool can_write = shape->epilogue == EPILOGUE_NONE && !shape->has_bias;
         return vectors && is_named(engine, "direct") && (!shape->to_image || can_write);
     }
+    if (is_named(engine, "units")) {
+        return context->half_unit && shape->half_maps && (shape->kernel_size == 1 || shape->kernel_size == 3);
+    }
     if (is_named(engine, "direct")) {
         return (vectors || context->work_group >= 128) && (shape->kernel_size == 1 || shape->kernel_size == 3);
     }
-    if (is_named(engine, "winograd")) {
+    if (is_named(engine, "winograd-units") && !context->single_unit) {
+        return false;
+    }
+    if (is_named(engine, "winograd") || is_named(engine, "winograd-units")) {
         return (vectors || context->work_group >= 128) && shape->kernel_size == 3;
     }
     if (is_named(engine, "winograd-clblast")) {
