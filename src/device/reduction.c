@@ -33,3 +33,12 @@ nst_status reduction_read(nst_context *context, cl_mem partials, int slot, doubl
     *sum = status ? 0 : reduction_sum(values, count);
     return status;
 }
+
+nst_status reduction_read_two(nst_context *context, cl_mem partials, double sums[2], nst_error *error) {
+    float values[2 * MOST_GROUPS];
+    int count = reduction_partials(context);
+    nst_status status = buffer_read(context, partials, 0, values, reduction_bytes(context, 2), error);
+    sums[0] = status ? 0 : reduction_sum(values, count);
+    sums[1] = status ? 0 : reduction_sum(values + count, count);
+    return status;
+}

@@ -17,6 +17,9 @@ double reduction_sum(const float *partials, int count);
 /* Reads the partial sums at `slot` of a buffer, waits, and adds them up. */
 nst_status reduction_read(nst_context *context, cl_mem partials, int slot, double *sum, nst_error *error);
 
+/* The same of the first two slots, with one wait. */
+nst_status reduction_read_two(nst_context *context, cl_mem partials, double sums[2], nst_error *error);
+
 /* Bytes of a buffer with so many slots. */
 size_t reduction_bytes(const nst_context *context, int slots);
 

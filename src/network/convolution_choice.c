@@ -133,9 +133,10 @@ bool convolution_can_pool(const nst_context *context, const struct convolution_s
 /* ---- As text ----------------------------------------------------------------------------------------------------- */
 
 void convolution_key(const nst_context *context, const struct convolution_shape *shape, char *key, size_t size) {
-    snprintf(key, size, "convolution %dx%d, %d to %d%s%s, block %d", shape->kernel_size, shape->kernel_size,
+    snprintf(key, size, "convolution %dx%d, %d to %d%s%s, block %d%s", shape->kernel_size, shape->kernel_size,
              shape->in_channels, shape->out_channels, shape->epilogue == EPILOGUE_RELU_POOL ? ", pooling" : "",
-             shape->unpools ? ", unpooling" : "", context->channel_block);
+             shape->unpools ? ", unpooling" : "", context->channel_block,
+             shape->half_maps && context->half_unit ? ", 16 bits" : "");
 }
 
 void convolution_engine_key(const struct convolution_engine *engine, char *key, size_t size) {

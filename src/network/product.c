@@ -10,7 +10,8 @@
 /* The faster ones first. */
 extern const struct product_engine product_packed, product_tiles, product_square;
 static const struct product_engine *const built_in[] = {
-    &product_packed, &product_tiles, &product_batched_units, &product_batched, &product_square, &product_clblast, NULL,
+    &product_packed,  &product_gram_units, &product_tiles,   &product_batched_units,
+    &product_batched, &product_square,     &product_clblast, NULL,
 };
 
 const struct product_engine *const *product_engines(const nst_context *context) {
@@ -56,7 +57,8 @@ const struct product_engine *product_choose(const nst_context *context, const st
 
 void product_key(const nst_context *context, const struct product_shape *shape, char *key, size_t size) {
     if (shape->kind == PRODUCT_GRAM) {
-        snprintf(key, size, "Gram product, %d channels, block %d", shape->rows, context->channel_block);
+        snprintf(key, size, "Gram product, %d channels, block %d%s", shape->rows, context->channel_block,
+                 shape->half_maps && context->half_unit ? ", 16 bits" : "");
     } else if (shape->kind == PRODUCT_SQUARE) {
         snprintf(key, size, "square product, %d rows", shape->rows);
     } else {

@@ -29,6 +29,7 @@ struct product_engine {
                          int parameters[PRODUCT_MOST_PARAMETERS]);
 };
 
+extern const struct product_engine product_gram_units;
 /* Those that convolutions are made around. */
 extern const struct product_engine product_batched, product_batched_units, product_clblast;
 extern const struct tuning_parameter product_batched_parameters[];

@@ -1,5 +1,6 @@
 /* product_tiles.c: Gram matrices on GPUs, split along the pixels so that few channels keep the whole device busy; see
- * cl/gram_tiles.cl. */
+ * cl/gram_tiles.cl. Of maps of 16 bits also by matrix units: cl/gram_units.cl. */
+#include "device/matrix_unit.h"
 #include "network/feature_map.h"
 #include "network/product_engine.h"
 
@@ -12,6 +13,7 @@ enum {
     GROUPS_PER_UNIT = 8,
     LEAST_RANGE = 256, /* pixels: fewer make too many partial matrices of too little work */
     SUM_PARTS = 8,     /* work-items that add up an element of the matrix */
+    UNIT_WAVES = 4,    /* of a work-group with matrix units */
 };
 
 struct tiles {
@@ -38,14 +40,30 @@ static bool suits(const nst_context *context, const struct product_shape *shape)
     return tiles_along(shape->rows) * tiles_along(shape->rows) < 2 * GROUPS_PER_UNIT * context->work_items;
 }
 
+/* Tiles of which Intel's narrow waves would hold too many sums stay with the other kernel. */
+static bool supports_units(const nst_context *context, const struct product_shape *shape) {
+    enum { LEAST_LANES = 32 };
+    const struct matrix_unit *unit = context->half_unit;
+    return supports(context, shape) && shape->half_maps && unit && unit->lanes >= LEAST_LANES;
+}
+
+static bool has_units(const struct product *product) {
+    return product->engine == &product_gram_units;
+}
+
 static nst_status create(struct product *product, nst_error *error) {
     struct tiles *tiles = product->state;
-    char options[96];
-    snprintf(options, sizeof options, "-D TILE=%d -D SIDE=%d -D PARTS=%d %s", TILE, SIDE, SUM_PARTS,
-             feature_map_option(product->shape.half_maps));
-    nst_status status = kernel_create(product->context, "gram_tiles.cl", options, "gram_tiles", &tiles->product, error);
-    return status ? status
-                  : kernel_create(product->context, "gram_tiles.cl", options, "gram_tiles_sum", &tiles->sum, error);
+    nst_context *context = product->context;
+    char unit[MATRIX_UNIT_OPTIONS_LENGTH], options[96 + sizeof unit];
+    int length = snprintf(options, sizeof options, "-D TILE=%d -D SIDE=%d -D PARTS=%d %s", TILE, SIDE, SUM_PARTS,
+                          feature_map_option(product->shape.half_maps));
+    nst_status status = kernel_create(context, "gram_tiles.cl", options, "gram_tiles_sum", &tiles->sum, error);
+    if (!status && has_units(product)) {
+        snprintf(options + length, sizeof options - (size_t)length, " %s",
+                 matrix_unit_options(context, context->half_unit, unit));
+        return kernel_create(context, "gram_units.cl", options, "gram_units", &tiles->product, error);
+    }
+    return status ? status : kernel_create(context, "gram_tiles.cl", options, "gram_tiles", &tiles->product, error);
 }
 
 static void release(struct product *product) {
@@ -85,10 +103,11 @@ static nst_status run(struct product *product, const struct product_call *call, 
     nst_context *context = product->context;
     int channels = product->shape.rows;
     struct ranges ranges = divide_pixels(product, call->extent);
-    size_t columns = (size_t)tile_count(channels) * SIDE;
+    size_t items = has_units(product) ? UNIT_WAVES * (size_t)context->half_unit->lanes : SIDE;
+    size_t lines = has_units(product) ? 1 : SIDE, columns = (size_t)tile_count(channels) * items;
     for (int first = 0; first < ranges.count; first += ranges.at_once) {
         int rest = ranges.count - first, rows = rest < ranges.at_once ? rest : ranges.at_once;
-        struct work_size size = {2, {columns, (size_t)rows * SIDE, 1}, {SIDE, SIDE, 1}};
+        struct work_size size = {2, {columns, (size_t)rows * lines, 1}, {items, lines, 1}};
         nst_status status = kernel_run(context, tiles->product, size,
                                        ARGUMENTS(arg_buffer(call->a), arg_buffer(call->scratch), arg_int(channels),
                                                  arg_int(call->extent), arg_int(ranges.pixels), arg_int(first)),
@@ -107,6 +126,17 @@ const struct product_engine product_tiles = {
     .needs = "a GPU, and a channel block of 1",
     .supports = supports,
     .suits = suits,
+    .state_bytes = sizeof(struct tiles),
+    .create = create,
+    .release = release,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+};
+
+const struct product_engine product_gram_units = {
+    .name = "tiles-units",
+    .needs = "a GPU with matrix units for half precision, and a channel block of 1",
+    .supports = supports_units,
     .state_bytes = sizeof(struct tiles),
     .create = create,
     .release = release,

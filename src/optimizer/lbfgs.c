@@ -152,10 +152,10 @@ static nst_status measure_gradient(struct optimizer_run *run, cl_mem vector, cl_
                                              arg_int(bounded), arg_float((float)s->low), arg_float((float)s->high),
                                              arg_buffer(partials)),
                                    error);
-    if (!status) {
-        status = reduction_read(run->optimizer->context, partials, 0, &norms->absolute, error);
-    }
-    return status ? status : reduction_read(run->optimizer->context, partials, 1, &norms->squares, error);
+    double sums[2] = {0, 0};
+    status = status ? status : reduction_read_two(run->optimizer->context, partials, sums, error);
+    *norms = (struct gradient_norms){.absolute = sums[0], .squares = sums[1]};
+    return status;
 }
 
 static nst_status make_pair(struct optimizer_run *run, cl_mem vector, cl_mem gradient, int slot, nst_error *error) {

@@ -99,6 +99,7 @@ unit_programs() { # vendor
             ;;
         esac
         echo "$unit matrix_unit_check.cl"
+        [[ $unit = xmx-* ]] || echo "$unit gram_units.cl -DHALF_MAPS=1" # not taken there (network/product_tiles.c)
         for epilogue in $epilogues; do
             echo "$unit convolution_units.cl -DEPILOGUE=$epilogue -DKERNEL_SIZE=3 -DDEPTH=16 $convolution $wide"
         done
@@ -148,7 +149,7 @@ fail() {
 # Size of a kernel's work-group in the program, by its name and options.
 work_group() {
     case "$1 $2" in
-    convolution_units* | product_units* | matrix_unit_check*) group_of_units "$1" "$2" ;;
+    convolution_units* | product_units* | gram_units* | matrix_unit_check*) group_of_units "$1" "$2" ;;
     winograd_product*GROUP_TILES=64*) echo 64 ;;
     convolution_direct* | winograd_product*) echo 128 ;;
     convolution_narrow* | "gram_tiles "*) echo 64 ;;
@@ -162,7 +163,7 @@ group_of_units() {
             at = index(options, name "=")
             return substr(options, at + length(name) + 1) + 0
         }
-        BEGIN { print value("UNIT_LANES") * (kernel == "matrix_unit_check" ? 1 : kernel == "product_units" ? 4 : value("WAVES_DOWN") * value("WAVES_ACROSS")) }'
+        BEGIN { print value("UNIT_LANES") * (kernel == "matrix_unit_check" ? 1 : kernel == "product_units" || kernel == "gram_units" ? 4 : value("WAVES_DOWN") * value("WAVES_ACROSS")) }'
 }
 
 # Fails unless a kernel for matrix units has their instructions in its loop; what share_of said of it.
@@ -172,7 +173,7 @@ label() { # unit options
 
 expect_units() { # target kernel options
     case "$2" in
-    convolution_units | product_units)
+    convolution_units | product_units | gram_units)
         [ "$(share_of "$2")" != - ] || fail "$2 has no matrix instructions in its loop on $1 ($3)"
         ;;
     esac

@@ -198,6 +198,42 @@ static void check_batches(const nst_context *device, const struct matrix_unit *u
     free(expected);
 }
 
+/* A map whose channels and pixels nothing divides, in several ranges. */
+static void gram_matrices(void **state) {
+    static const struct map_size size = {70, 37, 9, true};
+    size_t channels = (size_t)size.channels, pixels = pixels_of(size);
+    float *values = random_map(1, size);
+    double *expected = allocate(channels * channels, sizeof *expected);
+    for (size_t i = 0; i < channels * channels * pixels; ++i) {
+        size_t element = i / pixels, p = i % pixels;
+        expected[element] += (double)values[element / channels * pixels + p] * values[element % channels * pixels + p];
+    }
+    for (const struct matrix_unit *unit = matrix_units; unit->name; ++unit) {
+        nst_context context = with_unit(*state, unit);
+        const struct product_shape shape = {.kind = PRODUCT_GRAM, .rows = size.channels, .half_maps = true};
+        nst_error error;
+        struct product *product;
+        if (product_is_possible(&context, &shape, &product_gram_units)) {
+            check(product_create(&context, &shape, NULL, &product, &error), &error);
+            assert_ptr_equal(product->engine, &product_gram_units);
+            struct product_call call = {.extent = (int)pixels};
+            call.a = upload_map(&context, values, size);
+            call.c = create_zero(&context, channels * channels * sizeof(float));
+            call.scratch = create_zero(&context, product_scratch_bytes(product, call.extent));
+            check(product_run(product, &call, &error), &error);
+            float *got = download(&context, call.c, channels * channels * sizeof *got);
+            assert_near(unit->name, got, expected, channels * channels, 3e-6);
+            free(got);
+            buffer_release(&context, &call.a);
+            buffer_release(&context, &call.c);
+            buffer_release(&context, &call.scratch);
+            product_destroy(product);
+        }
+    }
+    free(expected);
+    free(values);
+}
+
 static void products_of_floats(void **state) {
     for (const struct matrix_unit *unit = matrix_units; unit->name; ++unit) {
         if (unit->takes_floats) {
@@ -252,13 +288,10 @@ static int open_like_a_gpu(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers),
-        cmocka_unit_test(a_wrong_layout_is_noticed),
-        cmocka_unit_test(convolutions),
-        cmocka_unit_test(weights_set_on_the_device),
-        cmocka_unit_test(products_of_floats),
-        cmocka_unit_test(used_where_they_are),
-        cmocka_unit_test(the_environment_decides),
+        cmocka_unit_test(known_answers),       cmocka_unit_test(a_wrong_layout_is_noticed),
+        cmocka_unit_test(convolutions),        cmocka_unit_test(weights_set_on_the_device),
+        cmocka_unit_test(gram_matrices),       cmocka_unit_test(products_of_floats),
+        cmocka_unit_test(used_where_they_are), cmocka_unit_test(the_environment_decides),
     };
     return cmocka_run_group_tests(tests, open_like_a_gpu, fixture_close);
 }

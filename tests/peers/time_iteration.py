@@ -14,6 +14,8 @@ alternate, so that a change in the machine's load meets both. The table goes to 
     --iterations N        timed ones in each process [6]
     --threads N           of PyTorch [the processors this process may use]
     --pytorch-device D    where PyTorch computes: cpu, or cuda beside nst on that card [cpu]
+    --as-people-run-it    on cuda: besides strict float32, PyTorch with convolutions in TF32, its default, and that and bfloat16
+                          (autocast) as a CUDA graph, which saves its launches; nst in single and in half precision
     --content FILE --style FILE   pictures of that size, instead of made ones
 
 nst's device is chosen by the environment, as usual: NST_DEVICE, OCL_ICD_VENDORS, ...
@@ -37,35 +39,64 @@ import pictures
 
 WARM_UP = 2
 LAYOUTS = ["contiguous", "channels-last"]
+# How PyTorch computes. The graphs are channels-last, the faster layout on matrix units.
+MODES = ["tf32 contiguous", "tf32 channels-last", "tf32 graph", "bfloat16 graph"]
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 # ---- PyTorch -------------------------------------------------------------------------------------------------------
 
 
-def run_pytorch(options, network_path, layout):
-    """In a process of its own: prints the median of the seconds as JSON. Float32 throughout, on CUDA too, where PyTorch would
-    round the factors of convolutions to 10 bits."""
+def one_iteration(torch, objective, x, optimizer, half):
+    """Losses, backward to the image, and a step. In half precision as autocast does it: convolutions in bfloat16."""
+    optimizer.zero_grad(set_to_none=False)
+    with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=half):
+        losses = objective.losses(x)
+    sum(loss.float() for _, _, loss in losses).backward()
+    optimizer.step()
+
+
+def as_graph(torch, iterate):
+    """The iteration recorded once, to be launched as a whole."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            iterate()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        iterate()
+    return graph.replay
+
+
+def run_pytorch(options, network_path, mode):
+    """In a process of its own: prints the median of the seconds as JSON. Without a mode of its own in float32 throughout, on
+    CUDA too, where PyTorch by itself rounds the factors of convolutions to 10 bits."""
     import torch
 
     import peer
 
     torch.set_num_threads(options.threads)
-    torch.backends.cudnn.allow_tf32 = False
-    on_cuda = options.pytorch_device == "cuda"
-    memory_format = torch.channels_last if layout == "channels-last" else torch.contiguous_format
+    torch.backends.cudnn.allow_tf32 = mode in MODES
+    torch.backends.cudnn.benchmark = mode in MODES
+    on_cuda, is_graph, half = options.pytorch_device == "cuda", mode.endswith("graph"), mode.startswith("bfloat16")
+    is_last = is_graph or mode.endswith("channels-last")
+    memory_format = torch.channels_last if is_last else torch.contiguous_format
     network = peer.Network(network_path, set(peer.CONTENT_LAYERS) | set(peer.STYLE_LAYERS))
     network.convert(memory_format=memory_format, device=options.pytorch_device)
     content, style = (peer.read_picture(path).float().to(options.pytorch_device).contiguous(memory_format=memory_format)
                       for path in (options.content, options.style))
     objective = peer.Objective("neural-style", network, content, style)
     x = network.to_input(content).detach().contiguous(memory_format=memory_format).requires_grad_()
-    optimizer = torch.optim.Adam([x], lr=1)
+    x.grad = torch.zeros_like(x)
+    optimizer = torch.optim.Adam([x], lr=1, capturable=is_graph)
+    iterate = lambda: one_iteration(torch, objective, x, optimizer, half)
+    if is_graph:
+        iterate = as_graph(torch, iterate)
     seconds = []
     for _ in range(WARM_UP + options.iterations):
         begin = time.perf_counter()
-        optimizer.zero_grad()
-        sum(loss for _, _, loss in objective.losses(x)).backward()
-        optimizer.step()
+        iterate()
         if on_cuda:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begin)
@@ -83,11 +114,11 @@ def time_pytorch(options, network, content, style, layout):
 # ---- nst -----------------------------------------------------------------------------------------------------------
 
 
-def time_nst(options, network, content, style, folder):
+def time_nst(options, network, content, style, folder, precision="single"):
     log = os.path.join(folder, "log")
     command = [options.nst, content, style, "-o", os.path.join(folder, "result.png"), "--network", network, "--preset",
                "neural-style", "--init", "content", "--optimizer", "adam", "--size", str(options.size), "--iterations",
-               str(WARM_UP + options.iterations), "--log", log, "--verbose"]
+               str(WARM_UP + options.iterations), "--precision", precision, "--log", log, "--verbose"]
     output, peak_bytes = run_measured(command)
     with open(log, encoding="utf-8") as file:
         at = [json.loads(line)["seconds"] for line in file]
@@ -122,13 +153,15 @@ def run_measured(command):
 
 
 def measure(options, network, content, style, folder):
-    """Lists of results for nst and for both layouts of PyTorch; the order alternates."""
-    results = {name: [] for name in ["nst", *LAYOUTS]}
+    """Lists of results for nst and for PyTorch as it is asked for; the order alternates."""
+    more = ["nst half", *MODES] if options.as_people_run_it else []
+    results = {name: [] for name in ["nst", *LAYOUTS, *more]}
     for pair in range(options.pairs):
         order = list(results) if pair % 2 == 0 else list(reversed(results))
         for name in order:
-            if name == "nst":
-                found = time_nst(options, network, content, style, folder)
+            if name.startswith("nst"):
+                precision = "half" if name == "nst half" else "single"
+                found = time_nst(options, network, content, style, folder, precision)
             else:
                 found = time_pytorch(options, network, content, style, name)
             results[name].append(found)
@@ -162,8 +195,27 @@ def row(name, found):
             f"{peak / 2**20:.0f} MiB |")
 
 
+def median_of(results, name):
+    return statistics.median(one["seconds"] for one in results[name])
+
+
+def rows_as_people_run_it(results):
+    """The other modes, and nst beside the fastest of each kind: its single precision beside TF32, its half beside bfloat16."""
+    if "nst half" not in results:
+        return []
+    version = results[MODES[0]][0]["version"]
+    kinds = [("nst", [mode for mode in MODES if mode.startswith("tf32")]), ("nst half", ["bfloat16 graph"])]
+    rows = [row(f"PyTorch {version}, {mode}", results[mode]) for mode in MODES] + [row("nst, half precision", results["nst half"])]
+    for ours, modes in kinds:
+        best = min(modes, key=lambda mode: median_of(results, mode))
+        ratios = [a["seconds"] / b["seconds"] for a, b in zip(results[ours], results[best])]
+        rows.append(f"| **{ours} as a share of PyTorch, {best}** | **{statistics.median(ratios):.3f}** | "
+                    f"{min(ratios):.3f} to {max(ratios):.3f} | |")
+    return rows
+
+
 def table(options, network, results):
-    best = min(LAYOUTS, key=lambda layout: statistics.median(one["seconds"] for one in results[layout]))
+    best = min(LAYOUTS, key=lambda layout: median_of(results, layout))
     ratios = [ours["seconds"] / theirs["seconds"] for ours, theirs in zip(results["nst"], results[best])]
     memory = (max(one["peak_bytes"] for one in results["nst"]) / max(one["peak_bytes"] for one in results[best]))
     version = results[best][0]["version"]
@@ -176,6 +228,7 @@ def table(options, network, results):
         row(f"nst, {results['nst'][0]['device']}", results["nst"]),
         f"| **nst as a share of PyTorch, {best}** | **{statistics.median(ratios):.3f}** | "
         f"{min(ratios):.3f} to {max(ratios):.3f} | {memory:.2f} |",
+        *rows_as_people_run_it(results),
         "",
     ])
 
@@ -190,10 +243,14 @@ def parse_options():
     parser.add_argument("--iterations", type=int, default=6)
     parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--pytorch-device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--as-people-run-it", action="store_true")
     parser.add_argument("--content")
     parser.add_argument("--style")
-    parser.add_argument("--measure", choices=LAYOUTS, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--measure", choices=LAYOUTS + MODES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.as_people_run_it and options.pytorch_device != "cuda":
+        parser.error("--as-people-run-it needs --pytorch-device cuda: TF32 and graphs are of that card")
+    return options
 
 
 def main():
