@@ -41,9 +41,10 @@ if [ ! -d "$build/seeds" ]; then
         image_metadata image_profile image_formats; do
         program=$(find "$build/tests" -name "test_$suite" -type f)
         [ -n "$program" ] || continue # of Keras, without libhdf5
-        (cd "$build" && NST_CORPUS=$build/seeds.new "$program" >>"$build/seeds.log" 2>&1) ||
-            die "the suite $suite failed; see $build/seeds.log"
+        # Tests of the limit on pixels fail, since it is smaller here: what counts are the files.
+        (cd "$build" && NST_CORPUS=$build/seeds.new "$program" >>"$build/seeds.log" 2>&1) || true
     done
+    [ -n "$(ls "$build/seeds.new")" ] || die "the tests made no files; see $build/seeds.log"
     mv "$build/seeds.new" "$build/seeds"
 fi
 
