@@ -104,6 +104,7 @@ void nst_picture_metadata_free(nst_picture_metadata *metadata);
 
 /* How a picture is written. */
 typedef struct nst_picture_format {
+    const char *kind; /* "png", "jpeg" or what else there is, as endings of names are; NULL: the name tells */
     int depth_bits;   /* PNG and TIFF: 8 or 16; TIFF also 32, floats */
     int jpeg_quality; /* JPEG: 1..100 */
     int webp_quality; /* WebP: 1..100, or 0 for a lossless one */
@@ -137,13 +138,13 @@ nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *no
 nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture, nst_picture_metadata *metadata,
                                           nst_note *note, nst_error *error);
 
+/* The same from a stream, to its end, such as standard input. */
+nst_status nst_picture_read_stream(FILE *stream, nst_picture *picture, nst_picture_metadata *metadata, nst_note *note,
+                                   nst_error *error);
+
 /* Checks, before work is spent on it, that a result can be written with the metadata's profile: one for gray or CMYK
  * cannot hold it, and some have no way back. Errors: NST_ERROR_ARGUMENT. */
 nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_error *error);
-
-/* Checks, before work is spent on it, that the kind of file that `path` tells has so many bits. Errors:
- * NST_ERROR_ARGUMENT. */
-nst_status nst_picture_check_depth(const char *path, int depth_bits, nst_error *error);
 
 /* Writes a picture, as the kind of file that the ending of `path` tells. It is written beside the target and renamed over
  * it, so that after any failure the old file, if there was one, is untouched. Values are clamped to 0..1 and rounded.
@@ -152,8 +153,14 @@ nst_status nst_picture_check_depth(const char *path, int depth_bits, nst_error *
 nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
                              nst_error *error);
 
-/* Checks, before work is spent on it, that `path` could be written: known ending, writable folder. */
-nst_status nst_picture_check_writable(const char *path, nst_error *error);
+/* The same into a stream, such as standard output, at once when all is encoded; the stream is flushed. The kind must be
+ * given. Errors: NST_ERROR_ARGUMENT, NST_ERROR_FILE, NST_ERROR_MEMORY. */
+nst_status nst_picture_write_stream(const nst_picture *picture, FILE *stream, const nst_picture_format *format,
+                                    nst_error *error);
+
+/* Checks, before work is spent on it, that `path` could be written: a known kind, that has so many bits, and a writable
+ * folder. NULL stands for a stream. */
+nst_status nst_picture_check_writable(const char *path, const nst_picture_format *format, nst_error *error);
 
 void nst_picture_free(nst_picture *picture);
 

@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
     int exit_status = dispatch(argc, argv);
     /* What was printed may still be on its way, to a disk that is full. */
     bool printed = !ferror(stdout);
-    if (fflush(stdout) == 0 && printed) {
+    if ((fflush(stdout) == 0 && printed) || exit_status == EXIT_FAILED) { /* why it failed was told */
         return exit_status;
     }
     nst_error error;

@@ -4,7 +4,7 @@
 
 #include "nst.h"
 
-/* nst_picture_read, with a line on standard error, unless `quiet`, where a damaged file could be read nevertheless. */
+/* nst_picture_read, from standard input for the name "-", with a line on standard error, unless `quiet`, where a damaged file could be read nevertheless. */
 nst_status picture_open(const char *path, bool quiet, nst_picture *picture, nst_error *error);
 
 /* The same, and what the file says besides its pixels. */

@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/log.h"
 #include "cli/network_choice.h"
+#include "cli/output.h"
 #include "cli/picture_open.h"
 #include "cli/progress.h"
 #include "cli/progress_events.h"
@@ -28,6 +29,7 @@ struct run {
 
     nst_picture content, init;
     nst_picture_metadata metadata; /* of the content, as far as it goes into the result */
+    char *output;                  /* the file that is written; NULL: standard output, or none */
     nst_picture styles[NST_MAX_STYLES];
     int style_count;
 
@@ -173,11 +175,29 @@ static nst_status read_options(struct run *run, nst_error *error) {
     return status || !run->options.checkpoint ? status : checkpoints_begin(&run->checkpoints, run->arguments, error);
 }
 
+/* How the result is written. */
+static nst_picture_format format_of(const struct run *run) {
+    return (nst_picture_format){.kind = run->options.format,
+                                .depth_bits = run->options.depth_bits,
+                                .jpeg_quality = run->options.jpeg_quality,
+                                .webp_quality = run->options.webp_quality,
+                                .metadata = &run->metadata,
+                                .texts = run->record.texts,
+                                .text_count = run->record.count};
+}
+
+static nst_status find_output(struct run *run, nst_error *error) {
+    const nst_picture_format format = format_of(run);
+    nst_status status =
+        output_find_path(run->options.output, run->arguments->operands[0], run->options.format, &run->output, error);
+    return status ? status : nst_picture_check_writable(run->output, &format, error);
+}
+
 /* Everything up to the job. What is cheap to check comes first. */
 static nst_status prepare(struct run *run, nst_error *error) {
     nst_status status = read_options(run, error);
     if (!status && run->options.output) {
-        status = nst_picture_check_writable(run->options.output, error);
+        status = find_output(run, error);
     }
     if (!status) {
         status = read_pictures(run, error);
@@ -214,20 +234,20 @@ static nst_status prepare(struct run *run, nst_error *error) {
 
 /* ---- On the way ------------------------------------------------------------------------------------------------ */
 
+/* NULL: to standard output. */
 static nst_status write_picture(struct run *run, const char *path, nst_picture *picture, nst_error *error) {
-    nst_picture_format format = {.depth_bits = run->options.depth_bits,
-                                 .jpeg_quality = run->options.jpeg_quality,
-                                 .webp_quality = run->options.webp_quality,
-                                 .metadata = &run->metadata,
-                                 .texts = run->record.texts,
-                                 .text_count = run->record.count};
+    const nst_picture_format format = format_of(run);
     nst_status status = nst_job_picture(run->job, picture, error);
-    return status ? status : nst_picture_write(picture, path, &format, error);
+    if (status) {
+        return status;
+    }
+    return path ? nst_picture_write(picture, path, &format, error)
+                : nst_picture_write_stream(picture, stdout, &format, error);
 }
 
 /* Writes the picture as it is beside the output: painting.png becomes painting-0100.png. */
 static nst_status save_on_the_way(struct run *run, int iterations, nst_error *error) {
-    const char *output = run->options.output;
+    const char *output = run->output;
     const char *ending = strrchr(output, '.');
     if (!ending) {
         ending = output + strlen(output);
@@ -281,16 +301,17 @@ static void on_progress(const nst_progress *progress, void *user) {
 /* ---- The end --------------------------------------------------------------------------------------------------- */
 
 static void print_summary(const struct run *run, const nst_picture *picture) {
+    FILE *stream = run->output ? stdout : stderr; /* where there is no picture */
     char duration[32];
     int iterations = run->iterations;
     progress_duration(clock_seconds() - run->started, duration, sizeof duration);
     if (run->interrupted) {
-        printf("interrupted after %d iterations; this is the picture as it was then:\n", iterations);
+        fprintf(stream, "interrupted after %d iterations; this is the picture as it was then:\n", iterations);
     }
-    printf("%s: %d x %d pixels, %d iterations, %s on %s\n", run->options.output, picture->width, picture->height,
-           iterations, duration, nst_context_device(run->context)->name);
+    fprintf(stream, "%s: %d x %d pixels, %d iterations, %s on %s\n", run->output ? run->output : "standard output",
+            picture->width, picture->height, iterations, duration, nst_context_device(run->context)->name);
     if (run->interrupted && run->checkpoints.path && !run->checkpoints.error.status) {
-        printf("'nst resume %s' goes on\n", run->checkpoints.path);
+        fprintf(stream, "'nst resume %s' goes on\n", run->checkpoints.path);
     }
 }
 
@@ -321,7 +342,7 @@ static nst_status paint(struct run *run, nst_error *error) {
     nst_picture picture = {0};
     if (!status || run->interrupted) {
         progress_events_phase(&run->events, "writing", NULL, NULL);
-        status = write_picture(run, run->options.output, &picture, error);
+        status = write_picture(run, run->output, &picture, error);
     }
     if (!status && !run->options.quiet) {
         print_summary(run, &picture);
@@ -341,7 +362,8 @@ static int finish(struct run *run, nst_status status, const nst_error *error) {
         progress_events_phase(&run->events, "failed", "message", error->message);
         return command_error(error);
     }
-    progress_events_phase(&run->events, run->interrupted ? "interrupted" : "done", "picture", run->options.output);
+    progress_events_phase(&run->events, run->interrupted ? "interrupted" : "done", "picture",
+                          run->output ? run->output : "-");
     return run->interrupted ? 128 + *interrupt_flag() : EXIT_FINE;
 }
 
@@ -367,6 +389,7 @@ int stylize_run(const struct arguments *arguments, const struct stylize_resume *
     progress_events_end(&run->events);
     free_pictures(run);
     nst_picture_metadata_free(&run->metadata);
+    free(run->output);
     record_free(&run->record);
     checkpoints_end(&run->checkpoints);
     nst_job_destroy(run->job);

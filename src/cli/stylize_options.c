@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cli/output.h"
 #include "support/error.h"
 #include "support/file.h"
 #include "support/text.h"
@@ -22,7 +23,9 @@ static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {"32", 32}, 
 /* clang-format off */
 static const struct option options[] = {
     {"output", 'o', "FILE", "Output", OPTION_TEXT, FIELD(output),
-     .help = "where to write the result: a .png or .jpg, .tif or .webp file; required"},
+     .help = "where to write the result: a .png, .jpg, .tif or .webp file, a folder, or - for standard output; required"},
+    {"format", 0, "KIND", NULL, OPTION_TEXT, FIELD(format),
+     .help = "png, jpeg, tiff or webp, for -o - and other names that do not tell"},
     {"depth", 0, "BITS", NULL, OPTION_CHOICE, FIELD(depth_bits), .choices = depths, .recorded = true,
      .help = "bits per channel of a PNG or TIFF file: 8, 16, or 32 (TIFF)"},
     {"jpeg-quality", 0, "N", NULL, OPTION_INTEGER, FIELD(jpeg_quality), .minimum = 1, .maximum = 100,
@@ -194,6 +197,32 @@ static nst_status check_files(const struct arguments *arguments, const struct st
     return NST_OK;
 }
 
+/* Standard input can be read once, and standard output be written once, in a kind that is given. */
+static nst_status check_streams(const struct arguments *arguments, const struct stylize_options *options,
+                                nst_error *error) {
+    int inputs = options->settings.init == NST_INIT_PICTURE && output_is_stream(options->init);
+    for (int i = 0; i < arguments->operand_count; i++) {
+        inputs += output_is_stream(arguments->operands[i]);
+    }
+    if (inputs > 1) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected at most one picture from standard input (-), found %d",
+                    inputs);
+    }
+    if (inputs > 0 && options->checkpoint) {
+        return fail(
+            error, NST_ERROR_ARGUMENT,
+            "--checkpoint: expected pictures in files, found one from standard input, which cannot be read again");
+    }
+    bool to_stream = output_is_stream(options->output);
+    if (to_stream && !options->format) {
+        return fail(error, NST_ERROR_ARGUMENT, "-o -: expected --format KIND, such as png, for standard output");
+    }
+    if (to_stream && options->save_every) {
+        return fail(error, NST_ERROR_ARGUMENT, "--save-every: expected -o FILE, found standard output");
+    }
+    return NST_OK;
+}
+
 /* What can only be judged when all options and operands are known. */
 static nst_status check_together(const struct arguments *arguments, const struct stylize_options *options,
                                  nst_error *error) {
@@ -231,9 +260,7 @@ static nst_status check_together(const struct arguments *arguments, const struct
     if (options->quiet && options->verbose) {
         return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");
     }
-    /* Depth 16 means at most: JPEG and WebP have 8 all the same. */
-    bool is_checked = options->output && options->depth_bits > 16;
-    return is_checked ? nst_picture_check_depth(options->output, options->depth_bits, error) : NST_OK;
+    return check_streams(arguments, options, error);
 }
 
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {

@@ -6,10 +6,11 @@
 
 struct stylize_options {
     nst_settings settings;
-    const char *preset; /* its name, owned by the library */
-    double strength;    /* 1/2: as the preset has it */
-    const char *init;   /* content, random, or the path of a picture */
-    const char *output, *log;
+    const char *preset;       /* its name, owned by the library */
+    double strength;          /* 1/2: as the preset has it */
+    const char *init;         /* content, random, or the path of a picture */
+    const char *output, *log; /* output: a file, a folder, or "-" */
+    const char *format;       /* the kind of file to write; NULL: its name tells */
     int depth_bits, jpeg_quality, webp_quality;
     bool keep_profile, strip;
     int save_every;          /* iterations; 0: never */

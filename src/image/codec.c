@@ -153,18 +153,34 @@ static char lower(char letter) {
     return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
 }
 
+/* Whether a text is `letters`, which are in lower case. */
+static bool is_spelled(const char *text, const char *letters) {
+    while (*letters && lower(*text) == *letters) {
+        text++;
+        letters++;
+    }
+    return !*text && !*letters;
+}
+
 static bool ends_with(const char *path, const char *ending) {
     size_t path_length = strlen(path), length = strlen(ending);
-    if (path_length <= length) {
-        return false;
-    }
-    const char *tail = path + path_length - length;
-    for (size_t i = 0; i < length; i++) {
-        if (lower(tail[i]) != ending[i]) {
-            return false;
+    return path_length > length && is_spelled(path + path_length - length, ending);
+}
+
+nst_status codec_find_kind(const struct codec *const *codecs, const char *kind, const struct codec **codec,
+                           nst_error *error) {
+    struct list list = {.last = NULL};
+    for (const struct codec *const *one = codecs; *one; ++one) {
+        for (int i = 0; (*one)->write && (*one)->endings[i]; ++i) {
+            if (is_spelled(kind, (*one)->endings[i] + 1)) {
+                *codec = *one;
+                return NST_OK;
+            }
+            list_add(&list, (*one)->endings[i] + 1);
         }
     }
-    return true;
+    return fail(error, NST_ERROR_ARGUMENT, "pictures of kind '%s' cannot be written: expected %s", kind,
+                list_end(&list));
 }
 
 nst_status codec_find_writer(const struct codec *const *codecs, const char *path, const struct codec **codec,

@@ -72,6 +72,10 @@ nst_status codec_write(const struct codec *codec, const nst_picture *picture, st
 nst_status codec_find_writer(const struct codec *const *codecs, const char *path, const struct codec **codec,
                              nst_error *error);
 
+/* The format whose name, or ending without its dot, is `kind`. Errors: NST_ERROR_ARGUMENT. */
+nst_status codec_find_kind(const struct codec *const *codecs, const char *kind, const struct codec **codec,
+                           nst_error *error);
+
 /* NST_ERROR_MEMORY if a file's header promises a picture beyond the limits above. */
 nst_status picture_check_header(const char *path, uint32_t width, uint32_t height, nst_error *error);
 

@@ -5,6 +5,7 @@
 #include "support/error.h"
 #include "support/file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,8 @@ nst_status nst_picture_read(const char *path, nst_picture *picture, nst_note *no
     return nst_picture_read_with_metadata(path, picture, NULL, note, error);
 }
 
-nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture, nst_picture_metadata *metadata,
-                                          nst_note *note, nst_error *error) {
+/* What is filled only on success. */
+static void clear(nst_picture *picture, nst_picture_metadata *metadata, nst_note *note) {
     memset(picture, 0, sizeof *picture);
     if (metadata) {
         memset(metadata, 0, sizeof *metadata);
@@ -87,14 +88,33 @@ nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture
     if (note) {
         note->message[0] = '\0';
     }
+}
+
+nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture, nst_picture_metadata *metadata,
+                                          nst_note *note, nst_error *error) {
+    clear(picture, metadata, note);
     unsigned char *data = NULL;
     size_t bytes = 0;
     nst_status status = file_read(path, "picture", FILE_LIMIT_BYTES, &data, &bytes, error);
-    if (status) {
-        return status;
+    if (!status) {
+        struct picture_source source = {path, data, bytes, note};
+        status = codec_decode(codecs_built_in(), &source, picture, metadata, error);
     }
-    struct picture_source source = {path, data, bytes, note};
-    status = codec_decode(codecs_built_in(), &source, picture, metadata, error);
+    free(data);
+    return status;
+}
+
+nst_status nst_picture_read_stream(FILE *stream, nst_picture *picture, nst_picture_metadata *metadata, nst_note *note,
+                                   nst_error *error) {
+    static const struct file_kind kind = {"standard input", "picture from", FILE_LIMIT_BYTES};
+    clear(picture, metadata, note);
+    unsigned char *data = NULL;
+    size_t bytes = 0;
+    nst_status status = file_read_stream(stream, &kind, &data, &bytes, error);
+    if (!status) {
+        struct picture_source source = {kind.path, data, bytes, note};
+        status = codec_decode(codecs_built_in(), &source, picture, metadata, error);
+    }
     free(data);
     return status;
 }
@@ -107,19 +127,32 @@ nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_e
     return metadata->profile.data ? color_profile_from_srgb(&metadata->profile, &picture, error) : NST_OK;
 }
 
-nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
+static nst_status find_codec(const char *path, const nst_picture_format *format, const struct codec **codec,
                              nst_error *error) {
-    const struct codec *codec = NULL;
-    nst_status status = codec_find_writer(codecs_built_in(), path, &codec, error);
-    if (status) {
-        return status;
+    if (!path && !format->kind) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected the kind of picture to be written, found none");
     }
+    return format->kind ? codec_find_kind(codecs_built_in(), format->kind, codec, error)
+                        : codec_find_writer(codecs_built_in(), path, codec, error);
+}
+
+static nst_status check_picture(const nst_picture *picture, const char *path, nst_error *error) {
     if (!picture->values || !size_is_valid(picture->width, picture->height) ||
         (picture->channels != 3 && picture->channels != 4)) {
         return fail(error, NST_ERROR_ARGUMENT, "%s cannot be written: %d x %d pixels with %d channels are no picture",
                     path, picture->width, picture->height, picture->channels);
     }
+    return NST_OK;
+}
 
+nst_status nst_picture_write(const nst_picture *picture, const char *path, const nst_picture_format *format,
+                             nst_error *error) {
+    const struct codec *codec = NULL;
+    nst_status status = find_codec(path, format, &codec, error);
+    status = status ? status : check_picture(picture, path, error);
+    if (status) {
+        return status;
+    }
     struct file_replacement replacement = {0};
     status = file_replacement_begin(&replacement, path, error);
     if (status) {
@@ -134,6 +167,32 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
     return status;
 }
 
+nst_status nst_picture_write_stream(const nst_picture *picture, FILE *stream, const nst_picture_format *format,
+                                    nst_error *error) {
+    static const char name[] = "standard output";
+    const struct codec *codec = NULL;
+    char *data = NULL;
+    size_t bytes = 0;
+    nst_status status = find_codec(NULL, format, &codec, error);
+    status = status ? status : check_picture(picture, name, error);
+    FILE *memory = status ? NULL : open_memstream(&data, &bytes);
+    if (!status && !memory) {
+        status = fail_memory(error, 1, "a picture");
+    }
+    if (!status) {
+        struct picture_target target = {.path = name, .stream = memory, .format = format};
+        status = codec_write(codec, picture, &target, error);
+    }
+    if (memory && fclose(memory) != 0 && !status) {
+        status = fail_memory(error, bytes, "a picture");
+    }
+    if (!status && (fwrite(data, 1, bytes, stream) != bytes || fflush(stream) != 0)) {
+        status = fail(error, NST_ERROR_FILE, "cannot write %s: %s", name, strerror(errno));
+    }
+    free(data);
+    return status;
+}
+
 bool nst_picture_kind_at(int index, nst_picture_kind *kind) {
     const struct codec *const *codecs = codecs_built_in();
     for (int i = 0; codecs[i] && index >= 0; i++) {
@@ -145,20 +204,15 @@ bool nst_picture_kind_at(int index, nst_picture_kind *kind) {
     return false;
 }
 
-nst_status nst_picture_check_depth(const char *path, int depth_bits, nst_error *error) {
+nst_status nst_picture_check_writable(const char *path, const nst_picture_format *format, nst_error *error) {
     const struct codec *codec = NULL;
-    nst_status status = codec_find_writer(codecs_built_in(), path, &codec, error);
-    if (!status && depth_bits > codec->most_depth_bits) {
-        status = fail(error, NST_ERROR_ARGUMENT, "%s cannot have %d bits per value: %s has at most %d", path,
-                      depth_bits, codec->name, codec->most_depth_bits);
+    nst_status status = find_codec(path, format, &codec, error);
+    /* Depth 16 means at most: JPEG and WebP have 8 all the same. */
+    if (!status && format->depth_bits > 16 && format->depth_bits > codec->most_depth_bits) {
+        status = fail(error, NST_ERROR_ARGUMENT, "a %s picture cannot have %d bits per value: expected at most %d",
+                      codec->name, format->depth_bits, codec->most_depth_bits);
     }
-    return status;
-}
-
-nst_status nst_picture_check_writable(const char *path, nst_error *error) {
-    const struct codec *codec = NULL;
-    nst_status status = codec_find_writer(codecs_built_in(), path, &codec, error);
-    if (status) {
+    if (status || !path) {
         return status;
     }
     /* Beginning to write is the one test that knows about permissions, read-only disks and all else. */

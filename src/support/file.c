@@ -16,20 +16,14 @@
 
 /* ---- Reading --------------------------------------------------------------------------------------------------- */
 
-/* A file that is read. */
-struct source {
-    const char *path, *what; /* for messages: the kind of file */
-    size_t limit_bytes;
-};
-
-static nst_status fail_limit(const struct source *source, nst_error *error) {
+static nst_status fail_limit(const struct file_kind *source, nst_error *error) {
     char limit[32];
     return fail(error, NST_ERROR_FORMAT, "%s %s is larger than the %s that nst accepts", source->what, source->path,
                 text_bytes(source->limit_bytes, limit, sizeof limit));
 }
 
 /* Reads to the end of the stream; `expected_bytes` is a guess that saves growing. */
-static nst_status read_stream(const struct source *source, FILE *stream, size_t expected_bytes, unsigned char **data,
+static nst_status read_stream(const struct file_kind *source, FILE *stream, size_t expected_bytes, unsigned char **data,
                               size_t *bytes, nst_error *error) {
     size_t capacity = expected_bytes + 2, used = 0;
     unsigned char *buffer = malloc(capacity);
@@ -65,9 +59,16 @@ static nst_status read_stream(const struct source *source, FILE *stream, size_t 
     return NST_OK;
 }
 
+nst_status file_read_stream(FILE *stream, const struct file_kind *kind, unsigned char **data, size_t *bytes,
+                            nst_error *error) {
+    *data = NULL;
+    *bytes = 0;
+    return read_stream(kind, stream, 65536, data, bytes, error);
+}
+
 nst_status file_read(const char *path, const char *what, size_t limit_bytes, unsigned char **data, size_t *bytes,
                      nst_error *error) {
-    const struct source source = {path, what, limit_bytes};
+    const struct file_kind source = {path, what, limit_bytes};
     *data = NULL;
     *bytes = 0;
     struct stat info;

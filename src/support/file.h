@@ -10,6 +10,16 @@
 nst_status file_read(const char *path, const char *what, size_t limit_bytes, unsigned char **data, size_t *bytes,
                      nst_error *error);
 
+/* What is read in messages, and how much of it at most. */
+struct file_kind {
+    const char *path, *what;
+    size_t limit_bytes;
+};
+
+/* The same for a stream, to its end. */
+nst_status file_read_stream(FILE *stream, const struct file_kind *kind, unsigned char **data, size_t *bytes,
+                            nst_error *error);
+
 /* A file being written beside its target. */
 struct file_replacement {
     FILE *stream;

@@ -38,7 +38,17 @@ static const struct row {
     /* Output */
     {PICTURES NETWORK "-o no-such-folder/out.png", 1, .words = {"no-such-folder"}},
     {PICTURES NETWORK "-o text.png/out.png", 1, .words = {"text.png"}},
-    {PICTURES NETWORK "-o folder.png", 1, .words = {"folder.png"}},
+    {PICTURES NETWORK "-o no-such-folder/", 1, .words = {"no-such-folder/content-nst.png"}},
+    {PICTURES NETWORK "-o -", 2, .words = {"-o -", "--format"}},
+    {PICTURES NETWORK "-o - --format gif", 2, .words = {"'gif'", "png"}},
+    {PICTURES NETWORK "-o - --format png --save-every 5", 2, .words = {"--save-every", "standard output"}},
+    {PICTURES NETWORK OUT "--depth 32", 2, .words = {"PNG", "32 bits", "16"}},
+    {PICTURES NETWORK OUT "--webp-quality 0", 2, .words = {"--webp-quality", "1 to 100"}},
+    {"- - " NETWORK OUT, 2, .words = {"standard input", "found 2"}},
+    {"- style.png " NETWORK OUT "--checkpoint c.nst", 2, .words = {"--checkpoint", "standard input"}},
+    {"content.png broken.tif " NETWORK OUT, 1, .words = {"broken.tif"}},
+    {"content.png broken.webp " NETWORK OUT, 1, .words = {"broken.webp"}},
+    {"broken.avif style.png " NETWORK OUT, 1, .words = {"broken.avif"}},
     {PICTURES NETWORK "-o out.gif", 2, .words = {"out.gif", ".png"}},
     {PICTURES NETWORK "-o out", 2, .words = {"out", ".png"}},
     {"scanner.png style.png " NETWORK OUT "--keep-profile", 2, .words = {"--keep-profile", "color profile"}},
@@ -204,6 +214,12 @@ static int create(void **state) {
         "\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82";
     fixture_write_file("huge.png", huge, sizeof huge - 1);
     write_scanner_picture("scanner.png");
+    fixture_write_file("broken.tif", "II*\0\x08\0\0\0\1\0", 10);
+    fixture_write_file("broken.webp", "RIFF\x10\0\0\0WEBPVP8 ", 16);
+    fixture_write_file("broken.avif",
+                       "\0\0\0\x18"
+                       "ftypavif\0\0\0\0avifmif1",
+                       24);
     mkdir("folder", 0777);
     mkdir("folder.png", 0777);
     mkdir("clover", 0777); /* a platform without devices; some loaders take folders only */

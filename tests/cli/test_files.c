@@ -116,6 +116,83 @@ static void profiles_are_kept_when_asked_for(void **state) {
     nst_picture_metadata_free(&metadata);
 }
 
+/* ---- Streams, folders, names ----------------------------------------------------------------------------------- */
+
+static void run_shell(const char *command) {
+    int status = system(command);
+    if (status != 0)
+        fail_msg("%s\nended with %d", command, status);
+}
+
+static void expect_same_pixels(const char *a, const char *b) {
+    nst_picture first = read_picture(a, NULL), second = read_picture(b, NULL);
+    expect_within(&first, &second, 0);
+    nst_picture_free(&first);
+    nst_picture_free(&second);
+}
+
+/* The bytes of a result, and no others, go to standard output; each picture can come from standard input. */
+static void streams_take_the_place_of_files(void **state) {
+    (void)state;
+    run_fine("content.png" JOB "-o file.png");
+    run_shell(NST_PROGRAM " -" JOB "-o - --format png <content.png >stream.png 2>stream.txt");
+    expect_same_pixels("stream.png", "file.png");
+    size_t bytes;
+    char *told = fixture_read_file("stream.txt", &bytes);
+    assert_non_null(strstr(told, "standard output: 48 x 36 pixels"));
+    free(told);
+    run_shell(NST_PROGRAM " content.png -"
+                          " --network ./small.safetensors --size 48 --iterations 0 -q "
+                          "-o - --format jpg <style.png >stream.jpg 2>stream.txt");
+    nst_picture picture = read_picture("stream.jpg", NULL);
+    assert_int_equal(picture.width, 48);
+    nst_picture_free(&picture);
+    free(fixture_read_file("stream.txt", &bytes));
+    assert_int_equal(bytes, 0);
+    run_shell("cat content.png | " NST_PROGRAM " content.png" JOB "--init - -q -o init.png");
+    expect_same_pixels("init.png", "file.png");
+}
+
+static void a_full_stream_is_an_error(void **state) {
+    (void)state;
+    if (system("test -c /dev/full") != 0)
+        skip();
+    assert_int_not_equal(system(NST_PROGRAM " content.png" JOB "-o - --format png -q >/dev/full 2>full.txt"), 0);
+    size_t bytes;
+    char *told = fixture_read_file("full.txt", &bytes);
+    assert_one_error_line("-o - >/dev/full", told);
+    assert_non_null(strstr(told, "standard output"));
+    free(told);
+}
+
+static void in_a_folder_the_content_names_the_result(void **state) {
+    (void)state;
+    run_shell("mkdir results");
+    run_fine("content.png" JOB "-o results");
+    run_fine("./content.png" JOB "-o results/ --format jpg -q");
+    run_fine("content.png" JOB "-o named --format png -q");
+    expect_same_pixels("results/content-nst.png", "named");
+    nst_picture picture = read_picture("results/content-nst.jpg", NULL);
+    nst_picture_free(&picture);
+    run_shell("rm -r results named");
+}
+
+static void names_may_have_any_bytes(void **state) {
+    (void)state;
+    static const char *const names[] = {"\xff\xfe.png", "B\xc3\xa4ume.png", "$(true)\".png", "%s%n.png", "-odd.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char input[64], line[256];
+        snprintf(input, sizeof input, "in%s", names[i]);
+        size_t bytes;
+        char *content = fixture_read_file("content.png", &bytes);
+        fixture_write_file(input, content, bytes);
+        free(content);
+        snprintf(line, sizeof line, "%s" JOB "-o ./%s", input, names[i]);
+        run_fine(line);
+        expect_same_pixels(names[i], input);
+    }
+}
+
 static void a_job_without_iterations_tells_no_loss(void **state) {
     (void)state;
     run_fine("content.png" JOB "-o none.png --log none.jsonl --save-every 1");
@@ -132,6 +209,10 @@ int main(void) {
         cmocka_unit_test(metadata_are_kept_unless_stripped),
         cmocka_unit_test(profiles_are_kept_when_asked_for),
         cmocka_unit_test(a_job_without_iterations_tells_no_loss),
+        cmocka_unit_test(streams_take_the_place_of_files),
+        cmocka_unit_test(a_full_stream_is_an_error),
+        cmocka_unit_test(in_a_folder_the_content_names_the_result),
+        cmocka_unit_test(names_may_have_any_bytes),
     };
     return cmocka_run_group_tests_name("cli.files", tests, fixtures_create, fixtures_remove);
 }

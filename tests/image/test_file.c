@@ -91,18 +91,21 @@ static void the_name_does_not_matter(void **state) {
     fixture_remove("b.jpg");
 }
 
+/* As most are written. */
+static const nst_picture_format plain = {.depth_bits = 8, .jpeg_quality = 90};
+
 static void endings_are_checked(void **state) {
     (void)state;
     static const char *const good[] = {"a.png", "a.jpg", "a.jpeg", "A.PNG", "a.b.Jpg"};
     static const char *const bad[] = {"a.gif", "a", "png", "a.png ", "a.pn", ""};
     int files = fixture_count_files();
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_int_equal(nst_picture_check_writable(fixture_path(good[i]), NULL), NST_OK);
+        assert_int_equal(nst_picture_check_writable(fixture_path(good[i]), &plain, NULL), NST_OK);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         nst_error error;
         nst_picture picture = fixture_picture(1, 1, 3, 255);
         nst_picture_format format = {.depth_bits = 8, .jpeg_quality = 90};
-        assert_int_equal(nst_picture_check_writable(fixture_path(bad[i]), &error), NST_ERROR_ARGUMENT);
+        assert_int_equal(nst_picture_check_writable(fixture_path(bad[i]), &plain, &error), NST_ERROR_ARGUMENT);
         assert_non_null(strstr(error.message, ".jpeg"));
         assert_int_equal(nst_picture_write(&picture, fixture_path(bad[i]), &format, &error), NST_ERROR_ARGUMENT);
         nst_picture_free(&picture);
@@ -113,10 +116,10 @@ static void endings_are_checked(void **state) {
 static void unwritable_places_are_found(void **state) {
     (void)state;
     nst_error error;
-    assert_int_equal(nst_picture_check_writable(fixture_path("no-such-folder/a.png"), &error), NST_ERROR_FILE);
+    assert_int_equal(nst_picture_check_writable(fixture_path("no-such-folder/a.png"), &plain, &error), NST_ERROR_FILE);
     assert_non_null(strstr(error.message, "a.png"));
     assert_int_equal(mkdir(fixture_path("folder.png"), 0700), 0);
-    assert_int_equal(nst_picture_check_writable(fixture_path("folder.png"), &error), NST_ERROR_FILE);
+    assert_int_equal(nst_picture_check_writable(fixture_path("folder.png"), &plain, &error), NST_ERROR_FILE);
     rmdir(fixture_path("folder.png"));
 }
 

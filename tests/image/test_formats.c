@@ -80,9 +80,14 @@ static void kinds_are_listed(void **state) {
     while (nst_picture_kind_at(count, &kind))
         count++;
     assert_true(count >= 2 && !nst_picture_kind_at(-1, &kind));
-    assert_int_equal(nst_picture_check_depth("a.png", 16, NULL), NST_OK);
-    assert_int_equal(nst_picture_check_depth("a.png", 32, NULL), NST_ERROR_ARGUMENT);
-    assert_int_equal(nst_picture_check_depth("a.txt", 8, NULL), NST_ERROR_ARGUMENT);
+    nst_picture_format format = {.kind = "Jpg", .depth_bits = 16};
+    assert_int_equal(nst_picture_check_writable(NULL, &format, NULL), NST_OK);
+    format.depth_bits = 32;
+    assert_int_equal(nst_picture_check_writable(NULL, &format, NULL), NST_ERROR_ARGUMENT);
+    format.kind = "gif";
+    assert_int_equal(nst_picture_check_writable("a.png", &format, NULL), NST_ERROR_ARGUMENT);
+    format.kind = NULL;
+    assert_int_equal(nst_picture_check_writable(NULL, &format, NULL), NST_ERROR_ARGUMENT);
 }
 
 /* ---- TIFF ------------------------------------------------------------------------------------------------------ */

@@ -1,0 +1,44 @@
+/* output.c: see output.h. */
+#include "cli/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "support/error.h"
+
+bool output_is_stream(const char *name) {
+    return name && strcmp(name, "-") == 0;
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    size_t length = strlen(path);
+    return (length > 0 && path[length - 1] == '/') || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+nst_status output_find_path(const char *output, const char *content, const char *kind, char **path, nst_error *error) {
+    *path = NULL;
+    if (output_is_stream(output)) {
+        return NST_OK;
+    }
+    const char *slash = strrchr(content, '/'), *name = slash ? slash + 1 : content;
+    if (output_is_stream(content)) {
+        name = "stdin";
+    }
+    const char *dot = strrchr(name, '.');
+    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    kind = kind ? kind : "png";
+    size_t size = strlen(output) + length + strlen(kind) + 16;
+    *path = malloc(size);
+    if (!*path) {
+        return fail_memory(error, size, "a file name");
+    }
+    if (is_folder(output)) {
+        const char *between = output[strlen(output) - 1] == '/' ? "" : "/";
+        snprintf(*path, size, "%s%s%.*s-nst.%s", output, between, (int)length, name, kind);
+    } else {
+        snprintf(*path, size, "%s", output);
+    }
+    return NST_OK;
+}

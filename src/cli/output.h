@@ -1,0 +1,14 @@
+/* output.h: where a result goes: into a file, into a folder, or to standard output. */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include "nst.h"
+
+/* True for the name that stands for standard input or output. */
+bool output_is_stream(const char *name);
+
+/* The file that is meant by -o: the name itself, or in a folder one named after the content, photo-nst.png for photo.jpg;
+ * `kind` is its ending, NULL for png. NULL for standard output. `*path` is from malloc. Errors: NST_ERROR_MEMORY. */
+nst_status output_find_path(const char *output, const char *content, const char *kind, char **path, nst_error *error);
+
+#endif
