@@ -29,6 +29,7 @@ die() {
 compiler=${CLANG:-$(command -v clang || command -v clang-14 || true)}
 [ -n "$compiler" ] || die "clang is missing (Debian, Ubuntu: apt install clang)"
 mkdir -p "$build"
+export LSAN_OPTIONS="suppressions=$root/tests/leaks.supp:print_suppressions=0"
 cmake -S "$root" -B "$build" -DCMAKE_C_COMPILER="$compiler" -DNST_FUZZ=ON -DNST_TESTS=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DNST_SANITIZE=address,undefined >"$build/configure.log" 2>&1 || { cat "$build/configure.log" && die "CMake could not configure"; }
 cmake --build "$build" --target fuzzers --parallel "$(getconf _NPROCESSORS_ONLN)" >"$build/build.log" 2>&1 ||
