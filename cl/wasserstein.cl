@@ -32,26 +32,21 @@ __kernel IN_GROUPS void map_mean(__global const featureB *map, __global floatB *
 __kernel IN_GROUPS void covariance(__global const float *moments, __global const float *mean,
                                    __global float *covariance, int channels, int side, float scale, float scale_rest,
                                    float epsilon) {
-    FOR_LINES(row, channels, column, channels) {
-        float moment = moments[(size_t)row * channels + column];
-        float value = fma(-mean[row], mean[column], scale * moment) + scale_rest * moment;
-        covariance[(size_t)row * side + column] = value + (row == column ? epsilon : 0.0f);
+    const int filled = (channels + BLOCK - 1) / BLOCK * BLOCK; /* products read what is behind the last */
+    FOR_LINES(row, filled, column, filled) {
+        float value = 0.0f;
+        if (row < channels && column < channels) {
+            float moment = moments[(size_t)row * channels + column];
+            value = fma(-mean[row], mean[column], scale * moment) + scale_rest * moment;
+            value += row == column ? epsilon : 0.0f;
+        }
+        covariance[(size_t)row * side + column] = value;
     }
 }
 
 __kernel IN_GROUPS void diagonal(__global const float *matrix, __global float *diagonal, int channels, int side) {
     FOR_RANGE(i, channels) {
         diagonal[i] = matrix[(size_t)i * side + i];
-    }
-}
-
-/* scaled = |A|^(1/2) root, the root of A as square_root.cl leaves it; |A|^2 is in squares[0]. */
-__kernel IN_GROUPS void scale_root(__global const float *root, __global const float *squares, __global float *scaled,
-                                   int channels, int side) {
-    float factor = sqrt(sqrt(squares[0]));
-    FOR_LINES(row, channels, column, channels) {
-        size_t i = (size_t)row * side + column;
-        scaled[i] = factor * root[i];
     }
 }
 

@@ -11,10 +11,14 @@
  *
  *     a = R / |R|, q = I;  T = (3 I - a a) / 2, q = q T, a = a T;  ...        q / (2 |R|) is the gradient
  *
- * Matrices are float [side][side], see product.h. All are polynomials of A: they are symmetric and commute but for
- * rounding. Yet neither can half of each product be computed and mirrored, nor T Z be exchanged for Z T: what rounding
- * makes of small eigenvalues grows then (with condition numbers of 1e5, errors of 1e-2 instead of 1e-5 in single
- * precision).
+ * Matrices are float [side][side], see product.h. All of one iteration are polynomials of A: they are symmetric and
+ * commute but for rounding, so of each product only one half is computed.
+ *
+ * Rounding to single precision is relative to the largest elements. Where A's small eigenvalues are spread over all
+ * elements, it is larger than they are, and every step makes it half as large again: a sum of roots had errors of 1e-4.
+ * So A is to be graded, with rows and columns that shrink towards the first: then each element's error is relative to
+ * its own row and column, small eigenvalues keep their digits, and sums begin with their smallest terms. The product F
+ * V F^T with a factor F whose lines shrink is graded, and its eigenvalues are those of R V R if F^T F = R^2.
  */
 #ifndef LOSS_SQUARE_ROOT_H
 #define LOSS_SQUARE_ROOT_H
@@ -25,7 +29,7 @@ struct square_root {
     nst_context *context;
     int count, side; /* rows that count, and with what they are filled up to */
     struct product *product;
-    cl_kernel squares, begin, turn;
+    cl_kernel squares, begin, turn, factor, transpose;
 };
 
 /* Release with square_root_release, also after a failure. Errors: NST_ERROR_OPENCL, NST_ERROR_MEMORY. */
@@ -50,5 +54,16 @@ nst_status square_root_run(const struct square_root *root, struct square_root_ma
 /* y: a root R, or a multiple of it; z becomes q. Enqueues it; does not wait. */
 nst_status square_root_inverse(const struct square_root *root, struct square_root_matrices *matrices, int steps,
                                nst_error *error);
+
+/* Of a covariance C: F with F^T F = R^2, where R is C's root by so many steps. */
+struct square_root_factor {
+    cl_mem lines, transposed; /* F, whose lines grow shorter from the last to the first, and F^T */
+    cl_mem left;              /* float [side], overwritten */
+    double least;             /* no eigenvalue of C is smaller than that */
+};
+
+/* y: C, overwritten like the others. Enqueues it; does not wait. */
+nst_status square_root_factor(const struct square_root *root, struct square_root_matrices *matrices, int steps,
+                              const struct square_root_factor *result, nst_error *error);
 
 #endif

@@ -2,7 +2,8 @@
  * that have mean and covariance of the features of one layer (Olkin and Pukelsheim 1982).
  *
  *     loss = a (|m - m*|^2 + tr(V + V* - 2 (R V R)^(1/2)))        R = V*^(1/2)
- *     gradient = mask 2 a / N (D (F - m 1^T) + (m - m*) 1^T)      D = I - R (R V R)^(-1/2) R
+ *          = a (|m - m*|^2 + tr(V + V* - 2 (L V L^T)^(1/2)))      L^T L = R^2
+ *     gradient = mask 2 a / N (D (F - m 1^T) + (m - m*) 1^T)      D = I - L^T (L V L^T)^(-1/2) L
  *
  * F is the feature map as a matrix, channels x N pixels; m its mean over the pixels, V = F F^T / N - m m^T + epsilon I;
  * * marks the style, whose means and second moments are the sums over the pictures of share times theirs. The gradient
@@ -30,7 +31,7 @@ struct wasserstein {
     struct product *moments; /* F F^T */
     struct square_root root;
     struct convolution *gradient; /* 1x1 */
-    cl_kernel mean, blend, accumulate, covariance, diagonal, scale_root, value, slope;
+    cl_kernel mean, blend, accumulate, covariance, diagonal, value, slope;
     cl_kernel weigh, weighted_mean, weighted_bias; /* if the loss weighs */
 };
 
@@ -39,7 +40,8 @@ enum { MATRICES = 4 };
 /* Plan entries, -1 for none; and which buffer is which matrix since the value was computed. */
 struct wasserstein_run {
     int moments, mean, variance, squares, matrix[MATRICES];
-    int target_mean, target_variance, target_root; /* until the targets are complete, the root's are the moments */
+    int target_mean, target_variance;
+    int lines, columns; /* L and L^T; until the targets are complete, L is the second moments */
     int weights, bias;
     int moments_scratch, root_scratch, gradient_scratch;
     int tile_moments, tile_mean, lost_moments, lost_mean; /* in tiles: of the one in hand, and what rounding loses */
@@ -57,9 +59,11 @@ static nst_status create_kernels(struct loss *loss, nst_error *error) {
     const struct {
         const char *name;
         cl_kernel *kernel;
-    } kernels[] = {{"map_mean", &own->mean},           {"covariance", &own->covariance},
-                   {"diagonal", &own->diagonal},       {"scale_root", &own->scale_root},
-                   {"wasserstein_value", &own->value}, {"wasserstein_slope", &own->slope}};
+    } kernels[] = {{"map_mean", &own->mean},
+                   {"covariance", &own->covariance},
+                   {"diagonal", &own->diagonal},
+                   {"wasserstein_value", &own->value},
+                   {"wasserstein_slope", &own->slope}};
     nst_status status = kernel_create(context, "job.cl", option, "gram_blend", &own->blend, error);
     status = status ? status : kernel_create(context, "job.cl", option, "accumulate", &own->accumulate, error);
     for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
@@ -100,9 +104,8 @@ static nst_status create(struct loss *loss, nst_error *error) {
 
 static void destroy(struct loss *loss) {
     struct wasserstein *own = loss->state;
-    cl_kernel *kernels[] = {&own->accumulate, &own->mean,          &own->blend,        &own->covariance,
-                            &own->diagonal,   &own->scale_root,    &own->value,        &own->slope,
-                            &own->weigh,      &own->weighted_mean, &own->weighted_bias};
+    cl_kernel *kernels[] = {&own->accumulate, &own->mean,  &own->blend, &own->covariance,    &own->diagonal,
+                            &own->value,      &own->slope, &own->weigh, &own->weighted_mean, &own->weighted_bias};
     convolution_destroy(own->gradient);
     square_root_release(&own->root);
     product_destroy(own->moments);
@@ -176,7 +179,8 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     own->bias = plan_add(plan, vector, slope, last, "style slope's bias %d", stage);
     own->target_mean = plan_add_always(plan, vector, "style means %d", stage);
     own->target_variance = plan_add_always(plan, vector, "style variances %d", stage);
-    own->target_root = plan_add_always(plan, matrix, "style root %d", stage);
+    own->lines = plan_add_always(plan, matrix, "style factor %d", stage);
+    own->columns = plan_add_always(plan, matrix, "style factor, transposed %d", stage);
     own->tile_moments = own->tile_mean = own->lost_moments = own->lost_mean = -1;
     if (run->in_tiles) {
         own->tile_moments = plan_add(plan, dense, values, values, "second moments %d of a tile", stage);
@@ -346,9 +350,9 @@ static nst_status target_begin(struct loss_run *run, const struct region *region
     nst_context *context = run->loss->context;
     struct image_size size = loss_map_size(run->loss, 0, region->image);
     nst_status status = region_weights_set(context, run->plan, region, size, &own->image, error);
-    status = status ? status
-                    : buffer_fill_zero(context, buffer_of(run, own->target_root),
-                                       square_root_matrix_bytes(&kernels->root), error);
+    status =
+        status ? status
+               : buffer_fill_zero(context, buffer_of(run, own->lines), square_root_matrix_bytes(&kernels->root), error);
     return status ? status
                   : buffer_fill_zero(context, buffer_of(run, own->target_mean), vector_bytes(run->loss), error);
 }
@@ -366,8 +370,8 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
         return status;
     }
     double share = target->share * loss_one_over(region_positions(&own->style, loss_whole(at)));
-    status = blend(run, buffer_of(run, own->moments), buffer_of(run, own->target_root), moments_elements(run->loss),
-                   share, error);
+    status =
+        blend(run, buffer_of(run, own->moments), buffer_of(run, own->lines), moments_elements(run->loss), share, error);
     return status ? status
                   : blend(run, buffer_of(run, own->mean), buffer_of(run, own->target_mean),
                           (size_t)loss_channels(run->loss, 0), target->share, error);
@@ -397,18 +401,15 @@ static nst_status target_end(struct loss_run *run, nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
     struct square_root_matrices m = matrices_of(run);
-    cl_mem root = buffer_of(run, own->target_root);
-    int channels = loss_channels(run->loss, 0);
-    double divisor = channels;
-    nst_status status = make_covariance(run, root, buffer_of(run, own->target_mean), 1, m.y, error);
+    /* Whoever made the moments has no more use for the variances of the map. */
+    const struct square_root_factor factor = {.lines = buffer_of(run, own->lines),
+                                              .transposed = buffer_of(run, own->columns),
+                                              .left = buffer_of(run, own->variance),
+                                              .least = run->loss->options.epsilon};
+    double divisor = loss_channels(run->loss, 0);
+    nst_status status = make_covariance(run, factor.lines, buffer_of(run, own->target_mean), 1, m.y, error);
     status = status ? status : copy_diagonal(run, m.y, buffer_of(run, own->target_variance), error);
-    status = status ? status : square_root_run(&kernels->root, &m, STEPS, error);
-    if (!status) {
-        status = kernel_run(run->loss->context, kernels->scale_root, over_matrix(run->loss),
-                            ARGUMENTS(arg_buffer(m.y), arg_buffer(m.squares), arg_buffer(root), arg_int(channels),
-                                      arg_int(kernels->root.side)),
-                            error);
-    }
+    status = status ? status : square_root_factor(&kernels->root, &m, STEPS, &factor, error);
     if (!status && run->loss->options.relative) {
         status = measure_target(run, &divisor, error);
     }
@@ -418,19 +419,25 @@ static nst_status target_end(struct loss_run *run, nst_error *error) {
 
 /* ---- Value and gradient ------------------------------------------------------------------------------------------ */
 
-/* result = R matrix R; `between` is overwritten. */
-static nst_status enclose(const struct loss_run *run, cl_mem matrix, cl_mem between, cl_mem result, nst_error *error) {
+/* result = left matrix right, where one of them is the other transposed; `between` is overwritten. */
+struct enclosing {
+    cl_mem left, matrix, right, between, result;
+};
+
+static nst_status enclose(const struct loss_run *run, const struct enclosing *in, nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
     const struct wasserstein_run *own = run->state;
-    cl_mem root = buffer_of(run, own->target_root), scratch = buffer_of(run, own->root_scratch);
+    cl_mem scratch = buffer_of(run, own->root_scratch);
     int channels = loss_channels(run->loss, 0);
-    const struct product_call right = {.extent = channels, .a = matrix, .b = root, .c = between, .scratch = scratch};
-    const struct product_call left = {.extent = channels, .a = root, .b = between, .c = result, .scratch = scratch};
+    const struct product_call right = {
+        .extent = channels, .a = in->matrix, .b = in->right, .c = in->between, .scratch = scratch};
+    const struct product_call left = {
+        .extent = channels, .a = in->left, .b = in->between, .c = in->result, .scratch = scratch, .symmetric = true};
     nst_status status = product_run(kernels->root.product, &right, error);
     return status ? status : product_run(kernels->root.product, &left, error);
 }
 
-/* Leaves the root of R V R for the gradient. */
+/* Leaves the root of L V L^T for the gradient. */
 static nst_status value(struct loss_run *run, const struct loss_map *at, nst_error *error) {
     const struct wasserstein *kernels = run->loss->state;
     struct wasserstein_run *own = run->state;
@@ -441,7 +448,8 @@ static nst_status value(struct loss_run *run, const struct loss_map *at, nst_err
     *m = matrices_of(run);
     nst_status status = make_covariance(run, buffer_of(run, own->moments), mean, loss_one_over(pixels), m->z, error);
     status = status ? status : copy_diagonal(run, m->z, variance, error);
-    status = status ? status : enclose(run, m->z, m->t, m->y, error);
+    const struct enclosing call = {buffer_of(run, own->lines), m->z, buffer_of(run, own->columns), m->t, m->y};
+    status = status ? status : enclose(run, &call, error);
     status = status ? status : square_root_run(&kernels->root, m, STEPS, error);
     return status ? status
                   : kernel_run(context, kernels->value, reduction_work(context),
@@ -462,7 +470,8 @@ static nst_status make_slope(const struct loss_run *run, double pixels, nst_erro
     int channels = loss_channels(run->loss, 0);
     m.slot = 1;
     nst_status status = square_root_inverse(&kernels->root, &m, STEPS, error);
-    status = status ? status : enclose(run, m.z, m.t, m.spare, error);
+    const struct enclosing call = {buffer_of(run, own->columns), m.z, buffer_of(run, own->lines), m.t, m.spare};
+    status = status ? status : enclose(run, &call, error);
     return status
                ? status
                : kernel_run(context, kernels->slope, work_range(context, (size_t)channels),
@@ -538,6 +547,5 @@ const struct loss_methods wasserstein_loss = {
     .value = value,
     .add_gradient = add_gradient,
     .reference = wasserstein_reference,
-    .reference_bound = 1e-4,
     .rarely_used = true,
 };

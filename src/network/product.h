@@ -70,6 +70,8 @@ struct product_call {
     int extent;  /* pixels, or columns with those that they are filled up with */
     cl_mem a, c; /* the map, and the result */
     cl_mem b;    /* PRODUCT_SQUARE; all three are different buffers, but for a and b */
+    /* PRODUCT_SQUARE: C is symmetric but for rounding, so that either half of it may be taken for the other. */
+    bool symmetric;
     /* PRODUCT_BATCHED: B is at the beginning of the buffer c, C begins after so many floats, a multiple of
      * BUFFER_PART_ALIGNMENT bytes. */
     size_t c_start;

@@ -45,7 +45,7 @@ static nst_status run(struct product *product, const struct product_call *call, 
     int count = product->shape.rows;
     return kernel_run(product->context, square->kernel, work_items((size_t)(count + GROUP - 1) / GROUP),
                       ARGUMENTS(arg_buffer(call->a), arg_buffer(call->b), arg_buffer(call->c), arg_int(count),
-                                arg_int(blocks_of(product))),
+                                arg_int(blocks_of(product)), arg_int(call->symmetric)),
                       error);
 }
 

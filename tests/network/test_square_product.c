@@ -5,9 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Two matrices A and B in a product's layout, what is not theirs being NaN, and A B. */
+/* Two matrices A and B in a product's layout, what is not theirs being NaN, and A B; where that is to be symmetric, B is
+ * A's transpose. */
 struct square_problem {
     int rows, side;
+    bool symmetric;
     float *a, *b;
     double *expected;
 };
@@ -24,7 +26,8 @@ static void fill(struct square_problem *problem) {
         int row = i / side, column = i % side;
         bool counts = row < rows && column < rows;
         problem->a[i] = counts ? values[row * rows + column] : NAN;
-        problem->b[i] = counts ? others[row * rows + column] : NAN;
+        float other = !counts ? NAN : problem->symmetric ? values[column * rows + row] : others[row * rows + column];
+        problem->b[i] = other;
     }
     for (int i = 0; i < rows; ++i) {
         for (int j = 0; j < rows; ++j) {
@@ -37,12 +40,12 @@ static void fill(struct square_problem *problem) {
     free(others);
 }
 
-static void check_product(nst_context *context, const struct product_engine *engine, int rows) {
+static void check_product(nst_context *context, const struct product_engine *engine, int rows, bool symmetric) {
     nst_error error;
     struct product *product;
     const struct product_shape shape = {.kind = PRODUCT_SQUARE, .rows = rows};
     check(product_create(context, &shape, engine, &product, &error), &error);
-    struct square_problem problem = {.rows = rows, .side = product_layout(product, rows).rows};
+    struct square_problem problem = {.rows = rows, .side = product_layout(product, rows).rows, .symmetric = symmetric};
     assert_true(problem.side >= rows);
     fill(&problem);
     size_t bytes = (size_t)problem.side * (size_t)problem.side * sizeof(float);
@@ -50,7 +53,8 @@ static void check_product(nst_context *context, const struct product_engine *eng
                                 .a = upload(context, problem.a, bytes),
                                 .b = upload(context, problem.b, bytes),
                                 .c = create_zero(context, bytes),
-                                .scratch = create_zero(context, (size_t)product_scratch_bytes(product, rows) + 1)};
+                                .scratch = create_zero(context, (size_t)product_scratch_bytes(product, rows) + 1),
+                                .symmetric = symmetric};
     check(product_run(product, &call, &error), &error);
     float *got = download(context, call.c, bytes), *dense = allocate((size_t)rows * (size_t)rows, sizeof *dense);
     for (int i = 0; i < rows * rows; ++i) {
@@ -78,7 +82,8 @@ static void products_agree_with_float64(void **state) {
         if (product_is_possible(context, &shape, *engine)) {
             ++engines;
             for (size_t i = 0; i < sizes_to_try(COUNT_OF(rows), 3); ++i) {
-                check_product(context, *engine, rows[i]);
+                check_product(context, *engine, rows[i], false);
+                check_product(context, *engine, rows[i], true);
             }
         }
     }
