@@ -158,13 +158,6 @@ typedef float unit_element;
 typedef ushort unit_element;
 #define PER_WORD 2
 #endif
-#if MATRIX_UNIT == NVIDIA_BF16 || MATRIX_UNIT == NVIDIA_TF32 || MATRIX_UNIT == MFMA_BF16 || MATRIX_UNIT == MFMA_F32
-#define UNIT_FIRST_FOUR(c) (c)
-#define UNIT_LAST_FOUR(c)  (c)
-#else
-#define UNIT_FIRST_FOUR(c) (c).lo
-#define UNIT_LAST_FOUR(c)  (c).hi
-#endif
 #define UNIT_A_WORDS ((int)(sizeof(unit_a) / sizeof(uint)))
 #define UNIT_A_COUNT (UNIT_A_WORDS * PER_WORD)
 #define UNIT_B_COUNT ((int)(sizeof(unit_b) / sizeof(uint)) * PER_WORD)
@@ -192,8 +185,12 @@ INLINED unit_b load_b(__local const unit_element *column, int lane) {
 
 /* The i-th sum of a lane. No pointer to the vector: for that, Intel's compiler would move all sums to memory. */
 INLINED float unit_sum(unit_c c, int i) {
-    float4 four = i < 4 ? UNIT_FIRST_FOUR(c) : UNIT_LAST_FOUR(c);
-    return i % 4 == 0 ? four.x : i % 4 == 1 ? four.y : i % 4 == 2 ? four.z : four.w;
+#if UNIT_ROWS * UNIT_COLUMNS > 4 * UNIT_LANES
+    if (i >= 4) {
+        return i == 4 ? c.s4 : i == 5 ? c.s5 : i == 6 ? c.s6 : c.s7;
+    }
+#endif
+    return i == 0 ? c.s0 : i == 1 ? c.s1 : i == 2 ? c.s2 : c.s3;
 }
 
 /* A float as an element of A or B: as bfloat16, rounded to nearest, ties to even, or as it is. */

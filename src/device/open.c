@@ -74,7 +74,7 @@ void context_use_tuning(nst_context *context) {
         blas_set_parameters(context, row->choice, NULL); /* else it keeps its own, which are right as well */
     }
     row = tuning_find(&context->tuning, CHANNEL_BLOCK_KEY);
-    if (row && !traits_block_is_given()) {
+    if (row && context->loops_in_kernel && !traits_block_is_given()) {
         traits_parse_block(row->choice, &context->channel_block);
     }
 }

@@ -205,5 +205,11 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
     context->dispatch_flop = traits_dispatch_flop(device);
     context->sub_group = smallest_sub_group(context);
     context->prefetches = like_cpu && knows_prefetch(device->platform);
-    return read_block(&context->channel_block, error);
+    status = read_block(&context->channel_block, error);
+    if (!status && !like_cpu && context->channel_block != 1) {
+        status = fail(error, NST_ERROR_ARGUMENT,
+                      "%s is %d, but the kernels for GPUs have 1 channel innermost: leave the variable out", given_block,
+                      context->channel_block);
+    }
+    return status;
 }

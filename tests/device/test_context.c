@@ -238,7 +238,7 @@ static void kernels_know_the_device(void **state) {
     (void)state;
     static const char *const styles[] = {"cpu", "gpu"}, *const blocks[] = {NULL, "1", "4", "8", "16"};
     for (int style = 0; style < 2; ++style) {
-        for (int block = 0; block < 5; ++block) {
+        for (int block = 0; block < (style == 0 ? 5 : 2); ++block) { /* for GPUs: 1 */
             nst_context *context = open_device(styles[style], blocks[block], false);
             int group = (int)context->work_group;
             assert_int_equal(context->loops_in_kernel, style == 0);
@@ -436,6 +436,10 @@ static void the_environment_chooses(void **state) {
     unsetenv("NST_DEVICE_STYLE");
     setenv("NST_CHANNEL_BLOCK", "2", 1);
     expect_not_opened(name, NST_ERROR_ARGUMENT, "NST_CHANNEL_BLOCK is '2': expected 1, 4, 8 or 16");
+    setenv("NST_DEVICE_STYLE", "gpu", 1);
+    setenv("NST_CHANNEL_BLOCK", "4", 1);
+    expect_not_opened(name, NST_ERROR_ARGUMENT, "NST_CHANNEL_BLOCK is 4, but the kernels for GPUs have 1 channel");
+    unsetenv("NST_DEVICE_STYLE");
     unsetenv("NST_CHANNEL_BLOCK");
 }
 

@@ -77,10 +77,10 @@ static void the_kept_table_gives_the_channel_block(void **state) {
     for (size_t i = 0; i < COUNT_OF(choices); ++i) {
         snprintf(row.choice, sizeof row.choice, "%s", choices[i]);
         assert_true(tuning_write(&context->info, &table));
-        bool is_used = i < 2 && !getenv("NST_CHANNEL_BLOCK");
+        bool is_used = i < 2 && context->loops_in_kernel && !getenv("NST_CHANNEL_BLOCK");
         assert_int_equal(block_when_opened(), is_used ? atoi(choices[i]) : context->channel_block);
     }
-    if (!getenv("NST_CHANNEL_BLOCK")) {
+    if (context->loops_in_kernel && !getenv("NST_CHANNEL_BLOCK")) {
         setenv("NST_CHANNEL_BLOCK", "16", 1);
         assert_int_equal(block_when_opened(), 16);
         unsetenv("NST_CHANNEL_BLOCK");
