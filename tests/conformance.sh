@@ -37,7 +37,7 @@ trap 'exit 130' INT TERM
 # The suites of kernels, of which Oclgrind runs each with the bodies for processors and with those for GPUs.
 kernel_suites="network.input network.padding network.pooling network.fused_pooling network.convolution network.model network.square_product \
 loss.content loss.gram loss.total_variation loss.samples loss.cosine loss.matching loss.similarity loss.wasserstein optimizer.adam optimizer.lbfgs \
-optimizer.pyramid optimizer.resample evaluate.evaluation"
+optimizer.pyramid optimizer.resample evaluate.evaluation network.units"
 short_suites="network.input network.padding network.pooling network.fused_pooling loss.content loss.gram \
 loss.total_variation optimizer.adam evaluate.evaluation"
 oclgrind_short_suites="network.input network.padding network.pooling loss.total_variation"
