@@ -340,6 +340,7 @@ typedef struct nst_settings {
     nst_layer_list content_layers, style_layers;
     nst_pooling pooling;
     nst_precision precision;
+    uint64_t memory_bytes; /* on the device, at most; 0: what it has */
     nst_colors colors;
     bool original_colors; /* in place of `colors`: luma of the result, chroma of the content (YCbCr of BT.601) */
 } nst_settings;
@@ -404,8 +405,8 @@ typedef struct nst_job_pictures {
 } nst_job_pictures;
 
 /* Errors: NST_ERROR_ARGUMENT (settings), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the
- * network), NST_ERROR_MEMORY (the plan needs more than the device has: the message names the largest size that
- * fits, in half precision too). */
+ * network), NST_ERROR_MEMORY (not even tiles of 256 pixels fit, or the job cannot be tiled: then the message names the
+ * largest size that fits). */
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **job, nst_error *error);
 void nst_job_destroy(nst_job *job);
@@ -428,6 +429,11 @@ nst_precision nst_job_precision(const nst_job *job);
 /* NULL, or one line: that a style is shown larger than asked for, because the network could not take it. Owned by the
  * job. */
 const char *nst_job_note(const nst_job *job);
+
+/* NULL, or one line: that the job does not fit into the memory that it may use as it was asked for, and runs in tiles,
+ * with the same gradient but for rounding, and perhaps with a shorter history of L-BFGS, with Adam, or with the image and
+ * what belongs to its pixels in the host's memory. Owned by the job. */
+const char *nst_job_memory_note(const nst_job *job);
 
 /* What the job's plan takes on the device at its largest scale, in bytes. */
 uint64_t nst_job_memory_bytes(const nst_job *job);

@@ -84,6 +84,39 @@ static bool read_duration(const struct option *option, const char *text, double 
     return false;
 }
 
+static bool read_bytes(const struct option *option, const char *text, uint64_t *bytes) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    char number[ITEM_LENGTH];
+    size_t length = strspn(text, "0123456789.");
+    double value = 0, unit = 1;
+    *bytes = 0;
+    if (option->zero && strcmp(text, option->zero) == 0) {
+        return true;
+    }
+    if (length == 0 || length >= sizeof number) {
+        return false;
+    }
+    memcpy(number, text, length);
+    number[length] = '\0';
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(text + length, units[i]) == 0) {
+            bool is_number = text_to_real(number, &value);
+            value *= unit;
+            *bytes = is_number && value >= option->minimum && value <= option->maximum ? (uint64_t)value : 0;
+            return *bytes > 0;
+        }
+        unit *= 1024;
+    }
+    return false;
+}
+
+static nst_status fail_bytes(const struct option *option, const char *text, nst_error *error) {
+    char quoted[QUOTE_LENGTH];
+    return fail(error, NST_ERROR_ARGUMENT, "--%s: expected bytes such as 500MiB, 1.5GiB or 2147483648%s%s, found '%s'",
+                option->name, option->zero ? ", or " : "", option->zero ? option->zero : "",
+                option_quote(text, quoted, sizeof quoted));
+}
+
 static nst_status fail_duration(const struct option *option, const char *text, nst_error *error) {
     char quoted[QUOTE_LENGTH];
     return fail(error, NST_ERROR_ARGUMENT,
@@ -226,6 +259,8 @@ static nst_status store(const struct option *option, const char *text, void *val
         return read_real(option, text, (double *)field) ? NST_OK : fail_number(option, text, error);
     case OPTION_DURATION:
         return read_duration(option, text, (double *)field) ? NST_OK : fail_duration(option, text, error);
+    case OPTION_BYTES:
+        return read_bytes(option, text, (uint64_t *)field) ? NST_OK : fail_bytes(option, text, error);
     case OPTION_CHOICE:
         *(int *)field = choice->value;
         return NST_OK;
@@ -293,6 +328,7 @@ const char *option_format(const struct option *option, const void *values, char 
         snprintf(buffer, size, "%d", *(const int *)field);
         break;
     case OPTION_SEED:
+    case OPTION_BYTES:
         snprintf(buffer, size, "%" PRIu64, *(const uint64_t *)field);
         break;
     case OPTION_REAL:

@@ -10,6 +10,7 @@ enum option_kind {
     OPTION_FLAG,     /* bool; takes no argument */
     OPTION_INTEGER,  /* int */
     OPTION_SEED,     /* uint64_t */
+    OPTION_BYTES,    /* uint64_t: a whole number, with or without KiB, MiB, GiB or TiB behind it */
     OPTION_REAL,     /* double */
     OPTION_DURATION, /* double, in seconds: 90, 90s, 1.5min, 2h */
     OPTION_CHOICE,   /* int or an enum: the value of one of `choices` */

@@ -85,6 +85,7 @@ static json_t *value_json(const struct option *option, const void *values) {
     case OPTION_INTEGER:
         return json_integer(*(const int *)field);
     case OPTION_SEED:
+    case OPTION_BYTES:
         return json_integer((json_int_t) * (const uint64_t *)field);
     case OPTION_REAL:
     case OPTION_DURATION:

@@ -148,6 +148,9 @@ static nst_status create_job(struct run *run, nst_error *error) {
     if (!status && !run->options.quiet && nst_job_note(run->job)) {
         fprintf(stderr, "nst: %s\n", nst_job_note(run->job));
     }
+    if (!status && !run->options.quiet && nst_job_memory_note(run->job)) {
+        fprintf(stderr, "nst: %s\n", nst_job_memory_note(run->job));
+    }
     if (!status && run->options.verbose) {
         char bytes[32];
         fprintf(stderr, "memory  %s on the device\n", text_bytes(nst_job_memory_bytes(run->job), bytes, sizeof bytes));

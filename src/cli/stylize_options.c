@@ -99,6 +99,9 @@ static const struct option options[] = {
      .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},
     {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(settings.precision), .choices = precision_choices,
      .recorded = true, .help = "numbers in memory: single, half (16 bits), or auto: half where single does not fit"},
+    {"memory", 0, "BYTES", NULL, OPTION_BYTES, FIELD(settings.memory_bytes), .minimum = 1, .maximum = 9007199254740991,
+     .zero = "auto", .recorded = true,
+     .help = "of the device, at most: 2GiB, 500MiB, ...; auto: what it has; a job that needs more runs in tiles"},
     {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep kernels, checks, tuning"},
     {"plan", 0, NULL, NULL, OPTION_FLAG, FIELD(plan), .help = "print buffers, bytes and engines, and stop"},
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int add(struct plan *plan, const struct plan_entry *added, const char *format, va_list list) {
     if (plan->entry_count == plan->entry_capacity) {
@@ -141,8 +142,20 @@ uint64_t plan_largest_bytes(const struct plan *plan) {
     return largest;
 }
 
+static uint64_t limit_of(const struct plan *plan, const nst_context *context) {
+    uint64_t device = context->info.memory_bytes, limit = plan->limit_bytes;
+    return limit > 0 && limit < device ? limit : device;
+}
+
+/* Of the machine, free or not. */
+static uint64_t host_memory_bytes(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
+}
+
 bool plan_fits(const struct plan *plan, const nst_context *context) {
-    return !plan->is_uncountable && plan_bytes(plan) + context->allocated_bytes <= context->info.memory_bytes &&
+    return !plan->is_uncountable && plan_host_bytes(plan) <= host_memory_bytes() &&
+           plan_bytes(plan) + context->allocated_bytes <= limit_of(plan, context) &&
            plan_largest_bytes(plan) <= context->info.largest_allocation_bytes;
 }
 
@@ -154,11 +167,16 @@ nst_status plan_fail_too_large(const struct plan *plan, const nst_context *conte
         return fail(error, NST_ERROR_MEMORY,
                     "%s need feature maps of 2^31 elements or more, too many for any memory: %s", what, advice);
     }
+    if (plan_host_bytes(plan) > host_memory_bytes()) {
+        return fail(error, NST_ERROR_MEMORY, "%s need %s of the host's memory, which has %s: ask for a smaller picture",
+                    what, text_bytes(plan_host_bytes(plan), needed, sizeof needed),
+                    text_bytes(host_memory_bytes(), total, sizeof total));
+    }
     return fail(error, NST_ERROR_MEMORY,
-                "%s need %s of device memory, %s of it in one piece, but %s has %s and allows %s: %s", what,
-                text_bytes(plan_bytes(plan) + context->allocated_bytes, needed, sizeof needed),
+                "%s need %s of device memory, %s of it in one piece, but on %s %s may be used, and %s in one piece: %s",
+                what, text_bytes(plan_bytes(plan) + context->allocated_bytes, needed, sizeof needed),
                 text_bytes(plan_largest_bytes(plan), largest_needed, sizeof largest_needed), device->name,
-                text_bytes(device->memory_bytes, total, sizeof total),
+                text_bytes(limit_of(plan, context), total, sizeof total),
                 text_bytes(device->largest_allocation_bytes, largest, sizeof largest), advice);
 }
 

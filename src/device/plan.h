@@ -30,8 +30,9 @@ struct plan {
     int entry_count, entry_capacity;
     struct plan_slot *slots;
     int slot_count;
-    bool out_of_memory;  /* of the host, while adding: reported by plan_assign */
-    bool is_uncountable; /* a buffer has more elements than kernels, which count in int, can: set by who adds it */
+    uint64_t limit_bytes; /* of what is on the device, with all that is there already; 0: its memory */
+    bool out_of_memory;   /* of the host, while adding: reported by plan_assign */
+    bool is_uncountable;  /* a buffer has more elements than kernels, which count in int, can: set by who adds it */
 };
 
 #define PLAN_ALWAYS_FIRST INT_MIN
@@ -60,7 +61,7 @@ uint64_t plan_host_bytes(const struct plan *plan);
 /* The largest slot: what the device's limit for one allocation must admit. */
 uint64_t plan_largest_bytes(const struct plan *plan);
 
-/* True if the device has the memory besides what is allocated already, allows the largest allocation, and kernels can
+/* True if the host has the memory of its entries, the device has the memory besides what is allocated already, allows the largest allocation, and kernels can
  * count every buffer. What fits is decided here alone. */
 bool plan_fits(const struct plan *plan, const nst_context *context);
 

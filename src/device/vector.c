@@ -45,3 +45,10 @@ nst_status vector_fill_zero(nst_context *context, struct vector vector, size_t c
     memset(vector.host, 0, count * sizeof(float));
     return NST_OK;
 }
+
+nst_status vector_list_state(struct state *state, const char *name, struct vector vector, size_t count,
+                             nst_error *error) {
+    size_t bytes = count * sizeof(float);
+    return vector.buffer ? state_buffer(state, name, vector.buffer, bytes, error)
+                         : state_bytes(state, name, vector.host, bytes, error);
+}

@@ -1,245 +1,29 @@
-/* evaluation.c: network and losses run together; see evaluation.h. */
-#include "evaluate/evaluation.h"
+/* evaluation.c: network and losses run together; see evaluation.h. What an evaluation takes is in evaluation_plan.c. */
+#include "evaluate/evaluation_internal.h"
 
 #include "optimizer/optimizer.h"
-#include "support/error.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-/* A term, or, of one with a style, what it is in a region. */
-struct part {
-    int term, region;
-    struct loss_run *run;
-};
-
-struct evaluation {
-    const struct objective *objective;
-    const struct plan *plan;
-    int image, gradient, partials; /* plan entries; partials: a slot for each part */
-    int copy, *stage_copies; /* plan entries: weighted copies of maps, when losses are computed and going backward */
-    struct model_run *model;
-    int core_px;            /* of tiles; 0: the image is whole */
-    struct tile_run *tiles; /* NULL then */
-    bool is_first, is_last; /* the tile in hand, in a pass over all of them */
-    struct part *parts;
-    int part_count;
-    int phase;
-    struct image_size size; /* of the content */
-    nst_layer_loss losses[OBJECTIVE_MOST_TERMS];
-    float *numbers; /* partial sums read back */
-};
-
-/* ---- Making it --------------------------------------------------------------------------------------------------- */
-
-static uint64_t image_bytes(const struct image_size *sizes, int count) {
-    size_t most = 0;
-    for (int i = 0; i < count; ++i) {
-        size_t elements = optimizer_padded(3 * (size_t)sizes[i].height * (size_t)sizes[i].width);
-        most = elements > most ? elements : most;
-    }
-    return (uint64_t)most * sizeof(float);
+struct vector evaluation_image_vector(const struct evaluation *evaluation) {
+    return vector_of(evaluation->plan, evaluation->image);
 }
-
-/* What an evaluation is planned for: pictures, the result first; and what maps are of, whole pictures or tiles. */
-struct extents {
-    const struct image_sizes *pictures;
-    struct image_sizes maps;
-};
-
-/* Terms and, of those with a style, regions, in this order. */
-static nst_status reserve_parts(struct evaluation *evaluation, struct plan *plan, const struct extents *extents,
-                                nst_error *error) {
-    const struct objective *objective = evaluation->objective;
-    const struct image_size *sizes = extents->pictures->sizes;
-    int terms = objective_term_count(objective), regions = objective_region_count(objective);
-    int styles = (extents->pictures->count - 1) / regions;
-    struct image_size of_region[EVALUATION_MOST_SIZES] = {sizes[0]};
-    const struct image_sizes whole = {of_region, 1 + styles};
-    nst_status status = NST_OK;
-    for (int term = 0; !status && term < terms; ++term) {
-        const struct loss *loss = objective_loss(objective, term);
-        bool has_style = objective_term_has_style(objective, term);
-        for (int region = 0; !status && region < (has_style ? regions : 1); ++region) {
-            struct part *part = &evaluation->parts[evaluation->part_count++];
-            *part = (struct part){.term = term, .region = region};
-            memcpy(of_region + 1, sizes + 1 + region * styles, (size_t)styles * sizeof *sizes);
-            status = evaluation->core_px > 0
-                         ? loss_reserve_in_tiles(loss, plan, &whole, &extents->maps, &part->run, error)
-                         : loss_reserve(loss, plan, whole.sizes, whole.count, &part->run, error);
-        }
-        evaluation->losses[term] = (nst_layer_loss){.name = objective_term_name(objective, term),
-                                                    .kind = objective_term_group(objective, term)};
-    }
-    return status;
+struct vector evaluation_gradient_vector(const struct evaluation *evaluation) {
+    return vector_of(evaluation->plan, evaluation->gradient);
 }
-
-static nst_status reserve_terms(struct evaluation *evaluation, struct plan *plan, const struct extents *extents,
-                                nst_error *error) {
-    const struct objective *objective = evaluation->objective;
-    size_t most = (size_t)(objective_term_count(objective) * objective_region_count(objective));
-    evaluation->parts = calloc(most + 1, sizeof *evaluation->parts);
-    if (!evaluation->parts) {
-        return fail_memory(error, most * sizeof *evaluation->parts, "the losses");
-    }
-    nst_status status = reserve_parts(evaluation, plan, extents, error);
-    size_t bytes = reduction_bytes(objective_context(objective), evaluation->part_count);
-    evaluation->partials = plan_add_always(plan, bytes, "losses");
-    for (int i = 0; !status && i < evaluation->part_count; ++i) {
-        loss_run_set_partials(evaluation->parts[i].run, evaluation->partials, i);
-    }
-    evaluation->numbers = status ? NULL : malloc(bytes + 1);
-    return status || evaluation->numbers ? status : fail_memory(error, bytes, "the losses");
+bool evaluation_is_on_host(const struct evaluation *evaluation) {
+    return evaluation->form.on_host;
 }
-
-static uint64_t most_map_bytes(const struct model *model, int stage, const struct image_size *sizes, int count) {
-    uint64_t most = 0;
-    for (int i = 0; i < count; ++i) {
-        struct image_size size = model_map_size(model, stage, sizes[i]);
-        uint64_t bytes = feature_map_bytes(model_context(model), model_has_half_maps(model),
-                                           model_channels(model, stage), size.height, size.width);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
-}
-
-/* Room for weighted copies of the maps that losses copy. */
-static nst_status reserve_copies(struct evaluation *evaluation, struct plan *plan, const struct extents *extents,
-                                 nst_error *error) {
-    const struct objective *objective = evaluation->objective;
-    const struct model *model = objective_model(objective);
-    const struct image_sizes *maps = &extents->maps;
-    int stages = model_stage_count(model), of_image = evaluation->core_px > 0 ? maps->count : 1;
-    uint64_t largest = 0;
-    evaluation->stage_copies = malloc((size_t)stages * sizeof *evaluation->stage_copies);
-    if (!evaluation->stage_copies) {
-        return fail_memory(error, (size_t)stages * sizeof *evaluation->stage_copies, "an evaluation");
-    }
-    for (int s = 0; s < stages; ++s) {
-        bool is_copied = false;
-        for (int i = 0; objective_weighs(objective) && i < objective_term_count(objective); ++i) {
-            const struct loss *loss = objective_loss(objective, i);
-            is_copied = is_copied || (loss->methods->copies_map && loss_site(loss, s) >= 0);
-        }
-        evaluation->stage_copies[s] = -1;
-        if (is_copied) {
-            uint64_t bytes = most_map_bytes(model, s, maps->sizes, maps->count);
-            int step = model_backward_step(model, s);
-            largest = bytes > largest ? bytes : largest;
-            evaluation->stage_copies[s] =
-                plan_add(plan, most_map_bytes(model, s, maps->sizes, of_image), step, step, "weighted copy of %d", s);
-        }
-    }
-    evaluation->copy = largest > 0 ? plan_add(plan, largest, stages, stages, "weighted copy of a map") : -1;
-    return NST_OK;
-}
-
-static bool contains(const struct image_sizes *sizes, struct image_size size) {
-    bool found = false;
-    for (int i = 0; i < sizes->count; ++i) {
-        found = found || (sizes->sizes[i].height == size.height && sizes->sizes[i].width == size.width);
-    }
-    return found;
-}
-
-/* The different sizes of regions that the pictures are divided into, from malloc: of the first, second and last two tiles
- * of rows and columns, since those between are alike. */
-static nst_status list_regions(const struct evaluation *evaluation, const struct image_sizes *pictures,
-                               struct image_size **list, int *count, nst_error *error) {
-    const struct model *model = objective_model(evaluation->objective);
-    size_t bytes = 16 * (size_t)pictures->count * sizeof **list;
-    nst_status status = (*list = malloc(bytes)) ? NST_OK : fail_memory(error, bytes, "the sizes of tiles");
-    *count = 0;
-    for (int i = 0; !status && i < 16 * pictures->count; ++i) {
-        struct tiling tiling;
-        status = tiling_make(model, pictures->sizes[i / 16], evaluation->core_px, &tiling, error);
-        const int rows[] = {0, 1, tiling.rows - 2, tiling.rows - 1};
-        const int columns[] = {0, 1, tiling.columns - 2, tiling.columns - 1};
-        int row = rows[i / 4 % 4], column = columns[i % 4];
-        if (!status && row >= 0 && row < tiling.rows && column >= 0 && column < tiling.columns) {
-            struct tile tile = tiling_tile(&tiling, row * tiling.columns + column);
-            struct image_size size = {tile.region.height, tile.region.width};
-            if (!contains(&(struct image_sizes){*list, *count}, size)) {
-                (*list)[(*count)++] = size;
-            }
-        }
-    }
-    return status;
-}
-
-static nst_status reserve(struct evaluation *evaluation, struct plan *plan, const struct extents *extents,
-                          nst_error *error) {
-    const struct objective *objective = evaluation->objective;
-    const struct model *model = objective_model(objective);
-    const struct image_sizes *maps = &extents->maps;
-    nst_status status = model_reserve(model, plan, maps->sizes, maps->count, &evaluation->model, error);
-    if (!status && evaluation->core_px > 0) {
-        status = tile_run_reserve(model, objective_tile_kernels(objective), plan, maps, &evaluation->tiles, error);
-    }
-    status = status ? status : reserve_copies(evaluation, plan, extents, error);
-    return status ? status : reserve_terms(evaluation, plan, extents, error);
-}
-
-nst_status evaluation_reserve_in_tiles(const struct objective *objective, struct plan *plan,
-                                       const struct image_sizes *sizes, int core_px, struct evaluation **result,
-                                       nst_error *error) {
-    *result = NULL;
-    struct evaluation *evaluation = calloc(1, sizeof *evaluation);
-    if (!evaluation) {
-        return fail_memory(error, sizeof *evaluation, "an evaluation");
-    }
-    *evaluation = (struct evaluation){.objective = objective, .plan = plan, .core_px = core_px};
-    evaluation->image = plan_add_always(plan, image_bytes(sizes->sizes, sizes->count), "image");
-    evaluation->gradient = plan_add_always(plan, image_bytes(sizes->sizes, 1), "gradient of the image");
-    struct extents extents = {.pictures = sizes, .maps = *sizes};
-    struct image_size *regions = NULL;
-    nst_status status = NST_OK;
-    if (core_px > 0) {
-        status = list_regions(evaluation, sizes, &regions, &extents.maps.count, error);
-        extents.maps.sizes = regions;
-    }
-    status = status ? status : reserve(evaluation, plan, &extents, error);
-    free(regions);
-    if (status) {
-        evaluation_free(evaluation);
-        return status;
-    }
-    *result = evaluation;
-    return NST_OK;
-}
-
-nst_status evaluation_reserve(const struct objective *objective, struct plan *plan, const struct image_size *sizes,
-                              int size_count, struct evaluation **evaluation, nst_error *error) {
-    return evaluation_reserve_in_tiles(objective, plan, &(struct image_sizes){sizes, size_count}, 0, evaluation, error);
-}
-
-void evaluation_free(struct evaluation *evaluation) {
-    if (!evaluation) {
-        return;
-    }
-    for (int i = 0; i < evaluation->part_count; ++i) {
-        loss_run_free(evaluation->parts[i].run);
-    }
-    tile_run_free(evaluation->tiles);
-    model_run_free(evaluation->model);
-    free(evaluation->parts);
-    free(evaluation->stage_copies);
-    free(evaluation->numbers);
-    free(evaluation);
-}
-
 cl_mem evaluation_image(const struct evaluation *evaluation) {
-    return plan_buffer(evaluation->plan, evaluation->image);
+    return evaluation_image_vector(evaluation).buffer;
 }
 cl_mem evaluation_gradient(const struct evaluation *evaluation) {
-    return plan_buffer(evaluation->plan, evaluation->gradient);
+    return evaluation_gradient_vector(evaluation).buffer;
 }
 
 /* ---- One tile, or the whole image -------------------------------------------------------------------------------- */
 
 static nst_status tiling_of(const struct evaluation *evaluation, struct image_size size, struct tiling *tiling,
                             nst_error *error) {
-    return tiling_make(objective_model(evaluation->objective), size, evaluation->core_px, tiling, error);
+    return tiling_make(objective_model(evaluation->objective), size, evaluation->form.core_px, tiling, error);
 }
 
 /* Runs the network on one tile of the image, which is in hand from then on. */
@@ -248,8 +32,7 @@ static nst_status forward(struct evaluation *evaluation, const struct tiling *ti
     if (!tiles) {
         return model_forward(evaluation->model, evaluation_image(evaluation), tiling->picture, error);
     }
-    struct vector image = vector_of(evaluation->plan, evaluation->image);
-    nst_status status = tile_run_begin(tiles, tiling, number, image, error);
+    nst_status status = tile_run_begin(tiles, tiling, number, evaluation_image_vector(evaluation), error);
     status = status ? status : model_forward(evaluation->model, tile_run_image(tiles), tile_run_size(tiles), error);
     return status ? status : tile_run_isolate(tiles, evaluation->model, error);
 }
@@ -523,7 +306,7 @@ static nst_status backward(struct evaluation *evaluation, cl_mem image_gradient,
 /* The second pass over all tiles, from the last one, whose maps are there still. */
 static nst_status backward_in_tiles(struct evaluation *evaluation, const struct tiling *tiling, nst_error *error) {
     nst_context *context = objective_context(evaluation->objective);
-    struct vector gradient = vector_of(evaluation->plan, evaluation->gradient);
+    struct vector gradient = evaluation_gradient_vector(evaluation);
     int last = tiling_count(tiling) - 1;
     nst_status status =
         vector_fill_zero(context, gradient, 3 * (size_t)tiling->picture.height * (size_t)tiling->picture.width, error);
@@ -574,7 +357,7 @@ double evaluation_total(const struct evaluation *evaluation) {
 nst_status evaluation_list_state(struct evaluation *evaluation, struct state *state, nst_error *error) {
     size_t pixels = (size_t)evaluation->size.height * (size_t)evaluation->size.width;
     nst_status status =
-        state_buffer(state, "image", evaluation_image(evaluation), optimizer_padded(3 * pixels) * sizeof(float), error);
+        vector_list_state(state, "image", evaluation_image_vector(evaluation), optimizer_padded(3 * pixels), error);
     for (int i = 0; !status && i < evaluation->part_count; ++i) {
         if (counts(evaluation, &evaluation->parts[i])) {
             status = loss_list_state(evaluation->parts[i].run, state, error);

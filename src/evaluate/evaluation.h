@@ -31,14 +31,22 @@ enum { EVALUATION_MOST_SIZES = 1 + 4 * NST_MAX_STYLES };
 nst_status evaluation_reserve(const struct objective *objective, struct plan *plan, const struct image_size *sizes,
                               int size_count, struct evaluation **evaluation, nst_error *error);
 
-/* The same, in tiles with cores of up to core_px on each side; 0: whole. Errors besides: NST_ERROR_ARGUMENT (a loss that
- * does not take tiles), NST_ERROR_NETWORK (nor a kind of layer). */
+/* How much of an image is on the device. */
+struct evaluation_form {
+    int core_px;  /* of tiles, up to so many pixels on each side; 0: the image is whole */
+    bool on_host; /* in tiles: image and gradient lie in the host's memory, and move with their tiles */
+};
+/* The same in any form. Errors besides: NST_ERROR_ARGUMENT (a loss that does not take tiles), NST_ERROR_NETWORK (nor a
+ * kind of layer). */
 nst_status evaluation_reserve_in_tiles(const struct objective *objective, struct plan *plan,
-                                       const struct image_sizes *sizes, int core_px, struct evaluation **evaluation,
-                                       nst_error *error);
+                                       const struct image_sizes *sizes, const struct evaluation_form *form,
+                                       struct evaluation **evaluation, nst_error *error);
 void evaluation_free(struct evaluation *evaluation);
 
-/* The image and its gradient, padded as the optimizer wants it (optimizer_padded). */
+/* The image and its gradient, padded as the optimizer wants it (optimizer_padded); their buffers, NULL on the host. */
+struct vector evaluation_image_vector(const struct evaluation *evaluation);
+struct vector evaluation_gradient_vector(const struct evaluation *evaluation);
+bool evaluation_is_on_host(const struct evaluation *evaluation);
 cl_mem evaluation_image(const struct evaluation *evaluation);
 cl_mem evaluation_gradient(const struct evaluation *evaluation);
 

@@ -54,6 +54,10 @@ size_t variables_count(const struct variables *variables, struct image_size size
 
 nst_status variables_reserve(const struct variables *variables, struct plan *plan, const struct evaluation *evaluation,
                              struct image_size size, struct variables_run **result, nst_error *error) {
+    *result = NULL;
+    if (variables->levels > 0 && evaluation_is_on_host(evaluation)) {
+        return fail(error, NST_ERROR_ARGUMENT, "the pyramid of an image needs it on the device");
+    }
     struct variables_run *run = *result = calloc(1, sizeof *run);
     if (!run) {
         return fail_memory(error, sizeof *run, "the variables");
@@ -96,12 +100,12 @@ nst_status variables_begin(struct variables_run *run, struct image_size size, ns
     return pyramid_decompose(variables->context, &variables->pyramid, &run->shape, &buffers, error);
 }
 
-cl_mem variables_vector(const struct variables_run *run) {
-    return run->coefficients < 0 ? evaluation_image(run->evaluation) : plan_buffer(run->plan, run->coefficients);
+struct vector variables_vector(const struct variables_run *run) {
+    return run->coefficients < 0 ? evaluation_image_vector(run->evaluation) : vector_of(run->plan, run->coefficients);
 }
 
-cl_mem variables_gradient(const struct variables_run *run) {
-    return run->gradient < 0 ? evaluation_gradient(run->evaluation) : plan_buffer(run->plan, run->gradient);
+struct vector variables_gradient(const struct variables_run *run) {
+    return run->gradient < 0 ? evaluation_gradient_vector(run->evaluation) : vector_of(run->plan, run->gradient);
 }
 
 struct optimizer_shape variables_shape(const struct variables_run *run) {

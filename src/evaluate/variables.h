@@ -19,7 +19,7 @@ void variables_destroy(struct variables *variables);
 size_t variables_count(const struct variables *variables, struct image_size size);
 
 /* Adds to the plan what images of up to this size need. Variables, evaluation and plan must outlive the run, which is
- * freed with variables_run_free. */
+ * freed with variables_run_free. Errors: NST_ERROR_MEMORY, NST_ERROR_ARGUMENT (a pyramid of an image on the host). */
 nst_status variables_reserve(const struct variables *variables, struct plan *plan, const struct evaluation *evaluation,
                              struct image_size size, struct variables_run **run, nst_error *error);
 void variables_run_free(struct variables_run *run);
@@ -28,8 +28,8 @@ void variables_run_free(struct variables_run *run);
 nst_status variables_begin(struct variables_run *run, struct image_size size, nst_error *error);
 
 /* What the optimizer works on. */
-cl_mem variables_vector(const struct variables_run *run);
-cl_mem variables_gradient(const struct variables_run *run);
+struct vector variables_vector(const struct variables_run *run);
+struct vector variables_gradient(const struct variables_run *run);
 struct optimizer_shape variables_shape(const struct variables_run *run);
 
 /* The evaluation's image from the vector; and the gradient for the vector from that of the image. Enqueue it. */

@@ -36,10 +36,13 @@ static void adam_destroy(struct optimizer *optimizer) {
 }
 
 static nst_status adam_reserve(struct optimizer_run *run, struct plan *plan, uint64_t vector_bytes, nst_error *error) {
-    (void)error;
+    const struct optimizer_settings *s = &run->optimizer->settings;
     struct adam *adam = run->state;
-    adam->mean = plan_add_always(plan, vector_bytes, "Adam mean");
-    adam->square = plan_add_always(plan, vector_bytes, "Adam square");
+    if (s->on_host && s->carries) {
+        return fail(error, NST_ERROR_ARGUMENT, "moments are carried over on the device only");
+    }
+    adam->mean = vector_add(plan, s->on_host, vector_bytes / sizeof(float), "Adam mean");
+    adam->square = vector_add(plan, s->on_host, vector_bytes / sizeof(float), "Adam square");
     run->partials = plan_add_always(plan, reduction_bytes(run->optimizer->context, 1), "Adam sums");
     return NST_OK;
 }
@@ -47,10 +50,9 @@ static nst_status adam_reserve(struct optimizer_run *run, struct plan *plan, uin
 static nst_status forget(struct optimizer_run *run, nst_error *error) {
     struct adam *adam = run->state;
     nst_context *context = run->optimizer->context;
-    size_t bytes = run->elements * sizeof(float);
     adam->steps = 0;
-    nst_status status = buffer_fill_zero(context, optimizer_buffer(run, adam->mean), bytes, error);
-    return status ? status : buffer_fill_zero(context, optimizer_buffer(run, adam->square), bytes, error);
+    nst_status status = vector_fill_zero(context, optimizer_vector(run, adam->mean), run->elements, error);
+    return status ? status : vector_fill_zero(context, optimizer_vector(run, adam->square), run->elements, error);
 }
 
 /* A moment at the new size; the vector before the last step is not needed any more. */
@@ -93,39 +95,85 @@ static nst_status is_finite(struct optimizer_run *run, cl_mem gradient, bool *fi
     return status;
 }
 
-static nst_status adam_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error) {
+/* The factors of step number `steps`; see cl/adam.cl. */
+struct adam_factors {
+    float beta1, beta2, step, correction, epsilon, low, high;
+};
+
+static struct adam_factors factors_of(const struct optimizer_run *run, double steps) {
+    const struct optimizer_settings *s = &run->optimizer->settings;
+    return (struct adam_factors){
+        .beta1 = (float)s->beta1,
+        .beta2 = (float)s->beta2,
+        .step = (float)(run->shortening * s->learning_rate / (1 - pow(s->beta1, steps))),
+        .correction = (float)sqrt(1 - pow(s->beta2, steps)),
+        .epsilon = (float)s->epsilon,
+        .low = s->bounded ? (float)s->low : -INFINITY,
+        .high = s->bounded ? (float)s->high : INFINITY,
+    };
+}
+
+/* The kernels' arithmetic on the host, element by element: memory is the limit, and every element is touched once. */
+static bool step_on_host(struct optimizer_run *run, float *vector, const float *gradient) {
+    struct adam *adam = run->state;
+    float *last = optimizer_vector(run, run->last_vector).host;
+    float *mean = optimizer_vector(run, adam->mean).host, *square = optimizer_vector(run, adam->square).host;
+    double squares = 0;
+    for (size_t i = 0; i < run->elements; ++i) {
+        squares += (double)gradient[i] * gradient[i];
+    }
+    if (!isfinite(squares)) {
+        return false;
+    }
+    struct adam_factors f = factors_of(run, ++adam->steps);
+    for (size_t i = 0; i < run->elements; ++i) {
+        float g = gradient[i], x = vector[i];
+        mean[i] = f.beta1 * mean[i] + (1 - f.beta1) * g;
+        square[i] = f.beta2 * square[i] + (1 - f.beta2) * g * g;
+        last[i] = x;
+        vector[i] = fminf(fmaxf(x - f.step * mean[i] / (sqrtf(square[i]) / f.correction + f.epsilon), f.low), f.high);
+    }
+    return true;
+}
+
+static nst_status adam_step(struct optimizer_run *run, struct vector vector, struct vector gradient, bool *finite,
+                            nst_error *error) {
     const struct adam_kernels *kernels = run->optimizer->state;
     struct adam *adam = run->state;
     const struct optimizer_settings *s = &run->optimizer->settings;
-    nst_status status = is_finite(run, gradient, finite, error);
+    if (s->on_host) {
+        *finite = step_on_host(run, vector.host, gradient.host);
+        run->has_last = run->has_last || *finite;
+        return NST_OK;
+    }
+    nst_status status = is_finite(run, gradient.buffer, finite, error);
     if (status || !*finite) {
         return status;
     }
-    double steps = ++adam->steps;
-    double step = run->shortening * s->learning_rate / (1 - pow(s->beta1, steps));
-    double correction = sqrt(1 - pow(s->beta2, steps));
+    struct adam_factors f = factors_of(run, ++adam->steps);
     run->has_last = true;
     return kernel_run(
         run->optimizer->context, kernels->step, reduction_work(run->optimizer->context),
-        ARGUMENTS(arg_buffer(vector), arg_buffer(gradient), arg_buffer(optimizer_buffer(run, run->last_vector)),
-                  arg_buffer(optimizer_buffer(run, adam->mean)), arg_buffer(optimizer_buffer(run, adam->square)),
-                  arg_int((int)run->elements), arg_float((float)s->beta1), arg_float((float)s->beta2),
-                  arg_float((float)step), arg_float((float)correction), arg_float((float)s->epsilon),
+        ARGUMENTS(arg_buffer(vector.buffer), arg_buffer(gradient.buffer),
+                  arg_buffer(optimizer_buffer(run, run->last_vector)), arg_buffer(optimizer_buffer(run, adam->mean)),
+                  arg_buffer(optimizer_buffer(run, adam->square)), arg_int((int)run->elements), arg_float(f.beta1),
+                  arg_float(f.beta2), arg_float(f.step), arg_float(f.correction), arg_float(f.epsilon),
                   arg_int(s->bounded), arg_float((float)s->low), arg_float((float)s->high)),
         error);
 }
 
 static nst_status adam_list_state(struct optimizer_run *run, struct state *state, nst_error *error) {
     struct adam *adam = run->state;
-    size_t bytes = run->elements * sizeof(float);
+    struct vector mean = optimizer_vector(run, adam->mean), square = optimizer_vector(run, adam->square);
     nst_status status = state_value(state, "steps of Adam", adam->steps, error);
-    status = status ? status : state_buffer(state, "Adam mean", optimizer_buffer(run, adam->mean), bytes, error);
-    return status ? status : state_buffer(state, "Adam square", optimizer_buffer(run, adam->square), bytes, error);
+    status = status ? status : vector_list_state(state, "Adam mean", mean, run->elements, error);
+    return status ? status : vector_list_state(state, "Adam square", square, run->elements, error);
 }
 
 const struct optimizer_method adam_method = {
     .state_bytes = sizeof(struct adam_kernels),
     .run_bytes = sizeof(struct adam),
+    .works_on_host = true,
     .create = adam_create,
     .destroy = adam_destroy,
     .reserve = adam_reserve,

@@ -26,6 +26,7 @@ nst_status average_begin(struct average *average, cl_mem vector, cl_mem mean, si
 nst_status average_add(struct average *average, cl_mem vector, cl_mem mean, size_t count, nst_error *error);
 
 /* Lists the number of vectors and `mean`, of `count` elements. */
-nst_status average_list_state(struct average *average, cl_mem mean, size_t count, struct state *state, nst_error *error);
+nst_status average_list_state(struct average *average, cl_mem mean, size_t count, struct state *state,
+                              nst_error *error);
 
 #endif

@@ -323,8 +323,9 @@ static nst_status move(struct optimizer_run *run, cl_mem vector, cl_mem gradient
                       error);
 }
 
-static nst_status lbfgs_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite,
-                             nst_error *error) {
+static nst_status lbfgs_step(struct optimizer_run *run, struct vector on_vector, struct vector on_gradient,
+                             bool *finite, nst_error *error) {
+    cl_mem vector = on_vector.buffer, gradient = on_gradient.buffer;
     const struct lbfgs_kernels *kernels = run->optimizer->state;
     struct lbfgs *lbfgs = run->state;
     int slot = free_slot(lbfgs), size = 2 * lbfgs->slots + 1;

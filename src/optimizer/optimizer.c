@@ -52,10 +52,13 @@ nst_status optimizer_reserve(const struct optimizer *optimizer, struct plan *pla
         free(state);
         return fail_memory(error, sizeof *run + optimizer->method->run_bytes, "a run of the optimizer");
     }
-    uint64_t bytes = (uint64_t)optimizer_padded(count) * sizeof(float);
+    bool on_host = optimizer->settings.on_host;
+    uint64_t padded = optimizer_padded(count);
     *run = (struct optimizer_run){.optimizer = optimizer, .plan = plan, .state = state};
-    run->last_vector = plan_add_always(plan, bytes, "last image");
-    nst_status status = optimizer->method->reserve(run, plan, bytes, error);
+    run->last_vector = vector_add(plan, on_host, padded, "last image");
+    nst_status status = on_host && !optimizer->method->works_on_host
+                            ? fail(error, NST_ERROR_ARGUMENT, "the optimizer needs its vectors on the device")
+                            : optimizer->method->reserve(run, plan, padded * sizeof(float), error);
     if (status) {
         optimizer_run_free(run);
         return status;
@@ -83,17 +86,18 @@ nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape sha
     return run->optimizer->method->begin(run, error);
 }
 
-nst_status optimizer_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error) {
+nst_status optimizer_step(struct optimizer_run *run, struct vector vector, struct vector gradient, bool *finite,
+                          nst_error *error) {
     return run->optimizer->method->step(run, vector, gradient, finite, error);
 }
 
-nst_status optimizer_retreat(struct optimizer_run *run, cl_mem vector, nst_error *error) {
+nst_status optimizer_retreat(struct optimizer_run *run, struct vector vector, nst_error *error) {
     run->shortening /= 2;
     if (!run->has_last) {
         return NST_OK;
     }
-    nst_status status = buffer_copy(run->optimizer->context, optimizer_buffer(run, run->last_vector), vector,
-                                    run->elements * sizeof(float), error);
+    nst_status status =
+        vector_copy(run->optimizer->context, optimizer_vector(run, run->last_vector), vector, run->elements, error);
     return status ? status : run->optimizer->method->retreat(run, error);
 }
 
@@ -101,14 +105,17 @@ nst_status optimizer_list_state(struct optimizer_run *run, struct state *state, 
     nst_status status = state_value(state, "shortening", run->shortening, error);
     status = status ? status : state_value(state, "has a last vector", run->has_last, error);
     if (!status && run->has_last) {
-        status = state_buffer(state, "last vector", optimizer_buffer(run, run->last_vector),
-                              run->elements * sizeof(float), error);
+        status = vector_list_state(state, "last vector", optimizer_vector(run, run->last_vector), run->elements, error);
     }
     return status ? status : run->optimizer->method->list_state(run, state, error);
 }
 
 cl_mem optimizer_buffer(const struct optimizer_run *run, int entry) {
     return plan_buffer(run->plan, entry);
+}
+
+struct vector optimizer_vector(const struct optimizer_run *run, int entry) {
+    return vector_of(run->plan, entry);
 }
 
 int optimizer_vectors(const struct optimizer_run *run) {

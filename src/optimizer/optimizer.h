@@ -16,8 +16,7 @@
 #ifndef OPTIMIZER_OPTIMIZER_H
 #define OPTIMIZER_OPTIMIZER_H
 
-#include "device/plan.h"
-#include "device/state.h"
+#include "device/vector.h"
 
 struct optimizer_settings {
     nst_optimizer kind;
@@ -32,6 +31,7 @@ struct optimizer_settings {
     double first_matrix;     /* L-BFGS: multiplies the first matrix, s.y / y.y; above 1 it grows with the history */
     bool bounded;
     double low, high;
+    bool on_host; /* Adam: vectors lie in the host's memory, where the steps are made too */
 };
 
 struct optimizer;
@@ -53,7 +53,7 @@ size_t optimizer_elements(struct optimizer_shape shape);
 size_t optimizer_padded(size_t count);
 
 /* Adds to the plan the state for vectors of up to `count` elements. Optimizer and plan must outlive the run, which is
- * freed with optimizer_run_free. Errors: NST_ERROR_MEMORY. */
+ * freed with optimizer_run_free. Errors: NST_ERROR_MEMORY, NST_ERROR_ARGUMENT (an optimizer that cannot be on the host). */
 nst_status optimizer_reserve(const struct optimizer *optimizer, struct plan *plan, size_t count,
                              struct optimizer_run **run, nst_error *error);
 void optimizer_run_free(struct optimizer_run *run);
@@ -64,11 +64,12 @@ nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape sha
 
 /* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells
  * whether the gradient was; if not, nothing moved. Waits for the inner products. */
-nst_status optimizer_step(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error);
+nst_status optimizer_step(struct optimizer_run *run, struct vector vector, struct vector gradient, bool *finite,
+                          nst_error *error);
 
 /* Back to the vector before the last step, without history and with steps half as long from now on; L-BFGS doubles them
  * again after each step that turns out well. */
-nst_status optimizer_retreat(struct optimizer_run *run, cl_mem vector, nst_error *error);
+nst_status optimizer_retreat(struct optimizer_run *run, struct vector vector, nst_error *error);
 
 /* Lists what is known of the vector, once optimizer_begin was called with its shape. */
 nst_status optimizer_list_state(struct optimizer_run *run, struct state *state, nst_error *error);

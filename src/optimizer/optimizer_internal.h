@@ -9,10 +9,12 @@ struct optimizer_method {
     size_t state_bytes, run_bytes; /* of the states, which begin as zeros */
     nst_status (*create)(struct optimizer *optimizer, nst_error *error);
     void (*destroy)(struct optimizer *optimizer);
+    bool works_on_host;
     nst_status (*reserve)(struct optimizer_run *run, struct plan *plan, uint64_t vector_bytes, nst_error *error);
     void (*run_free)(struct optimizer_run *run); /* NULL: nothing but the state itself */
     nst_status (*begin)(struct optimizer_run *run, nst_error *error);
-    nst_status (*step)(struct optimizer_run *run, cl_mem vector, cl_mem gradient, bool *finite, nst_error *error);
+    nst_status (*step)(struct optimizer_run *run, struct vector vector, struct vector gradient, bool *finite,
+                       nst_error *error);
     nst_status (*retreat)(struct optimizer_run *run, nst_error *error);
     nst_status (*list_state)(struct optimizer_run *run, struct state *state, nst_error *error);
 };
@@ -39,6 +41,7 @@ struct optimizer_run {
 extern const struct optimizer_method lbfgs_method, adam_method;
 
 cl_mem optimizer_buffer(const struct optimizer_run *run, int entry);
+struct vector optimizer_vector(const struct optimizer_run *run, int entry);
 
 /* Elements counted in the vectors that optimizer kernels use (cl/lbfgs.cl: floatV). */
 int optimizer_vectors(const struct optimizer_run *run);

@@ -70,6 +70,7 @@ static void identify(const nst_job *job, struct identity *identity) {
     fingerprint_kernels(job->context, add_identity(identity, "kernels"));
     snprintf(add_identity(identity, "network"), FINGERPRINT_LENGTH, "%s", job->network);
     describe_settings(&job->settings, add_identity(identity, "settings"));
+    snprintf(add_identity(identity, "tiles"), FINGERPRINT_LENGTH, "%d %d", job->form.core_px, job->form.on_host);
     describe_picture(&job->content, add_identity(identity, "content"));
     for (int i = 0; i < job->style_count; ++i) {
         describe_picture(&job->styles[i], add_identity(identity, "style number %d", i + 1));

@@ -55,7 +55,7 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
     if (!job) {
         return fail_memory(error, sizeof *job, "the job");
     }
-    *job = (nst_job){.context = context, .settings = *settings, .recipe = recipe, .scale = -1};
+    *job = (nst_job){.context = context, .settings = *settings, .asked = *settings, .recipe = recipe, .scale = -1};
     clock_gettime(CLOCK_MONOTONIC, &job->begin);
     status = copy_pictures(job, pictures, error);
     status = status ? status : job_prepare_colors(job, error);

@@ -42,6 +42,9 @@ struct nst_job {
     struct average average; /* where the recipe has one, */
     struct resample resample;
     struct job_buffers buffers;
+    nst_settings asked;          /* as they were given: those in `settings` may have a smaller optimizer */
+    struct evaluation_form form; /* whole, or in tiles */
+    char memory_note[240];       /* see nst_job_memory_note */
 
     int least_style_px[NST_MAX_STYLES]; /* longer sides below which the network cannot take them; 0: as is asked for */
     char style_note[200];               /* see nst_job_note */
@@ -75,6 +78,17 @@ nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_e
 
 /* The same on job->objective as it is. */
 nst_status job_allocate(nst_job *job, nst_error *error);
+
+/* Memory that the job's plan, and what is there already, may take. */
+uint64_t job_memory_limit(const nst_job *job);
+
+/* Once job->buffers, the whole, do not fit: in tiles, with an optimizer that needs less if need be. Not `found`: not even
+ * that; job->buffers are then of the least that there is, or empty where the job cannot be tiled. */
+nst_status job_allocate_in_tiles(nst_job *job, bool *found, nst_error *error);
+
+/* How many times the time of the whole an iteration at that size takes; and lines for the printed plan. */
+double job_tile_overhead(const nst_job *job, struct image_size size);
+void job_print_tiles(const nst_job *job, FILE *stream);
 
 /* Plans a result whose longer side is size_px; free with job_buffers_free, also after a failure. The plan lies in
  * `buffers`, which must not move. */

@@ -12,7 +12,9 @@ nst_status job_reserve(const nst_job *job, const struct objective *objective, in
         sizes[i + 1] = job_style_size(job, i / turns, i % turns, size_px);
     }
     struct plan *plan = &buffers->plan;
-    nst_status status = evaluation_reserve(objective, plan, sizes, count, &buffers->evaluation, error);
+    plan->limit_bytes = job_memory_limit(job);
+    nst_status status = evaluation_reserve_in_tiles(objective, plan, &(struct image_sizes){sizes, count}, &job->form,
+                                                    &buffers->evaluation, error);
     if (!status) {
         status = variables_reserve(job->variables, plan, buffers->evaluation, sizes[0], &buffers->variables, error);
     }
@@ -21,6 +23,9 @@ nst_status job_reserve(const nst_job *job, const struct objective *objective, in
         status = optimizer_reserve(job->optimizer, plan, elements, &buffers->optimizer, error);
     }
     buffers->average = -1;
+    if (!status && job->recipe->average_decay > 0 && job->form.on_host) {
+        status = fail(error, NST_ERROR_ARGUMENT, "images are averaged on the device only");
+    }
     if (job->recipe->average_decay > 0) {
         size_t elements = optimizer_padded(3 * (size_t)sizes[0].height * (size_t)sizes[0].width);
         buffers->average = plan_add_always(plan, elements * sizeof(float), "average image");
@@ -66,62 +71,61 @@ static nst_status plan_in_precision(nst_job *job, const nst_network *network, ns
     return status ? status : plan_job(job, error);
 }
 
-/* Words the error for job->buffers, which do not fit. `single_px` and `half_px`: the largest sizes that fit in each
- * precision, 0 where none does. */
-static nst_status fail_too_large(const nst_job *job, const struct plan *plan, int single_px, int half_px,
-                                 nst_error *error) {
-    char what[32], advice[96] = "choose another device";
-    snprintf(what, sizeof what, "%d px", job->settings.size_px);
-    if (single_px > 0 && half_px > single_px) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision %d", single_px, half_px);
-    } else if (single_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d", single_px);
-    } else if (half_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d, in half precision", half_px);
+/* Words the error for a job that fits in no form. */
+static nst_status fail_too_large(nst_job *job, nst_error *error) {
+    char what[64], advice[80] = "choose another device";
+    const struct plan *plan = &job->buffers.plan;
+    if (plan->slot_count > 0) {
+        snprintf(what, sizeof what, "%d px, even in tiles of %d,", job->settings.size_px, job->form.core_px);
+        return plan_fail_too_large(plan, job->context, what, "give more with --memory, or choose another device",
+                                   error);
     }
-    return plan_fail_too_large(plan, job->context, what, advice, error);
+    /* It cannot be tiled. */
+    job->form = (struct evaluation_form){0};
+    job_buffers_free(job->context, &job->buffers);
+    int fitting_px = largest_size_that_fits(job, job->objective);
+    if (fitting_px > 0) {
+        snprintf(advice, sizeof advice, "the largest size that fits is %d", fitting_px);
+    }
+    nst_status status = job_reserve(job, job->objective, job->settings.size_px, &job->buffers, error);
+    snprintf(what, sizeof what, "%d px", job->settings.size_px);
+    return status ? status : plan_fail_too_large(plan, job->context, what, advice, error);
 }
 
-/* Once single precision does not fit: half, unless the settings name a precision. */
-static nst_status try_half(nst_job *job, const nst_network *network, nst_precision wanted, nst_error *error) {
-    int single_px = largest_size_that_fits(job, job->objective), half_px = 0;
-    struct job_buffers single;
-    nst_status status = job_reserve(job, job->objective, job->settings.size_px, &single, error);
-    struct plan plan = single.plan; /* all that outlives the objective */
-    single.plan = (struct plan){0};
-    job_buffers_free(job->context, &single);
-    job->settings.precision = NST_PRECISION_HALF;
-    if (!status && !plan_in_precision(job, network, NULL)) { /* else a device that cannot */
-        half_px = plan_fits(&job->buffers.plan, job->context) ? job->settings.size_px
-                                                              : largest_size_that_fits(job, job->objective);
+/* job->buffers are planned whole: allocates them, or else tiles. */
+static nst_status allocate(nst_job *job, nst_error *error) {
+    bool found = false;
+    if (plan_fits(&job->buffers.plan, job->context)) {
+        nst_status status = plan_allocate(&job->buffers.plan, job->context, error);
+        if (status != NST_ERROR_MEMORY) {
+            return status;
+        }
     }
-    if (!status && (half_px < job->settings.size_px || wanted == NST_PRECISION_SINGLE)) {
-        status = fail_too_large(job, &plan, single_px, half_px, error);
-    }
-    plan_free(&plan, job->context);
-    return status;
+    nst_status status = job_allocate_in_tiles(job, &found, error);
+    return status || found ? status : fail_too_large(job, error);
 }
 
 nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_error *error) {
     nst_precision wanted = job->settings.precision;
     job->settings.precision = wanted == NST_PRECISION_HALF ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
     nst_status status = plan_in_precision(job, network, error);
-    if (!status && !plan_fits(&job->buffers.plan, job->context)) {
-        status = wanted == NST_PRECISION_HALF
-                     ? fail_too_large(job, &job->buffers.plan, largest_size_that_fits(job, job->objective), 0, error)
-                     : try_half(job, network, wanted, error);
+    if (!status && wanted == NST_PRECISION_AUTO && !plan_fits(&job->buffers.plan, job->context)) {
+        job->settings.precision = NST_PRECISION_HALF;
+        bool fits = !plan_in_precision(job, network, NULL) && /* else a device that cannot */
+                    plan_fits(&job->buffers.plan, job->context);
+        if (!fits) {
+            job->settings.precision = NST_PRECISION_SINGLE;
+            status = plan_in_precision(job, network, error);
+        }
     }
-    return status ? status : plan_allocate(&job->buffers.plan, job->context, error);
+    return status ? status : allocate(job, error);
 }
 
 nst_status job_allocate(nst_job *job, nst_error *error) {
     bool half = model_has_half_maps(objective_model(job->objective));
     job->settings.precision = half ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
     nst_status status = plan_job(job, error);
-    if (!status && !plan_fits(&job->buffers.plan, job->context)) {
-        status = fail_too_large(job, &job->buffers.plan, largest_size_that_fits(job, job->objective), 0, error);
-    }
-    return status ? status : plan_allocate(&job->buffers.plan, job->context, error);
+    return status ? status : allocate(job, error);
 }
 
 /* ---- Told to the user -------------------------------------------------------------------------------------------- */
@@ -143,7 +147,8 @@ static void print_time(const nst_job *job, FILE *stream) {
     }
     for (int i = 0; i < job->scale_count; ++i) {
         const struct scale *scale = &job->scales[i];
-        double each = model_gflop(objective_model(job->objective), scale->size) / gflops;
+        double each =
+            job_tile_overhead(job, scale->size) * model_gflop(objective_model(job->objective), scale->size) / gflops;
         fprintf(stream, "time: about %.2g s for each of %d iterations at %d x %d\n", each, scale->iterations,
                 scale->size.width, scale->size.height);
         seconds += each * scale->iterations;
@@ -176,7 +181,10 @@ void nst_job_print_plan(const nst_job *job, FILE *stream) {
     model_print(objective_model(job->objective), stream);
     fprintf(stream, "\nfeature maps, and filters where the engine gains by it, in %s\n\n",
             job->settings.precision == NST_PRECISION_HALF ? "16 bits" : "single precision");
+    job_print_tiles(job, stream);
     plan_print(&job->buffers.plan, stream);
-    print_growth(job, stream);
+    if (job->form.core_px == 0) {
+        print_growth(job, stream);
+    }
     print_time(job, stream);
 }

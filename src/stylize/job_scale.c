@@ -13,7 +13,7 @@ static nst_status upload(nst_job *job, const nst_picture *picture, struct image_
                                 .center = objective_center(job->objective),
                                 .filter = job->recipe->filter,
                                 .rounds_to_bytes = job->recipe->rounds_to_bytes};
-    return transfer_resized(job->context, picture, size, &transfer, evaluation_image(job->buffers.evaluation), error);
+    return transfer_resized(job->context, picture, size, &transfer, evaluation_image_vector(job->buffers.evaluation), error);
 }
 
 /* ---- What it leads to -------------------------------------------------------------------------------------------- */
@@ -29,7 +29,8 @@ static struct optimizer_shape shape_of(struct image_size size) {
 }
 
 nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error) {
-    cl_mem image = averages(job) ? average_image(job) : evaluation_image(job->buffers.evaluation);
+    struct vector image = averages(job) ? vector_on_device(average_image(job))
+                                        : evaluation_image_vector(job->buffers.evaluation);
     return transfer_from_device(job->context, image, job->scales[job->scale].size, objective_center(job->objective),
                                 picture, error);
 }
@@ -187,7 +188,7 @@ static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error
     }
     struct transfer_noise noise = {
         .seed = job->settings.seed, .mean = job->recipe->random_mean, .deviation = job->recipe->random_deviation};
-    return transfer_random(job->context, &noise, scale->size, evaluation_image(job->buffers.evaluation), error);
+    return transfer_random(job->context, &noise, scale->size, evaluation_image_vector(job->buffers.evaluation), error);
 }
 
 static nst_status begin_optimizer(nst_job *job, const struct scale *scale, nst_error *error) {
@@ -199,8 +200,8 @@ static nst_status begin_optimizer(nst_job *job, const struct scale *scale, nst_e
     }
     /* What lies behind its end stays zero from now on, as the optimizer wants it. */
     return status ? status
-                  : buffer_fill_zero(job->context, evaluation_gradient(buffers->evaluation),
-                                     optimizer_padded(elements) * sizeof(float), error);
+                  : vector_fill_zero(job->context, evaluation_gradient_vector(buffers->evaluation),
+                                     optimizer_padded(elements), error);
 }
 
 nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {

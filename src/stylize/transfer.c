@@ -7,20 +7,35 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* A planar image of zeros on the host, padded as on the device. */
-static nst_status create_planes(struct image_size size, float **planes, size_t *bytes, nst_error *error) {
-    *bytes = optimizer_padded(3 * (size_t)size.height * (size_t)size.width) * sizeof(float);
-    *planes = calloc(1, *bytes);
-    return *planes ? NST_OK : fail_memory(error, *bytes, "an image");
+/* Where planes are filled in, padded as on the device, and zeros at first: the image itself, if it is on the host. */
+static nst_status begin_planes(struct vector image, struct image_size size, float **planes, size_t *count,
+                               nst_error *error) {
+    *count = optimizer_padded(3 * (size_t)size.height * (size_t)size.width);
+    *planes = image.host ? image.host : malloc(*count * sizeof **planes);
+    if (!*planes) {
+        return fail_memory(error, *count * sizeof **planes, "an image");
+    }
+    memset(*planes, 0, *count * sizeof **planes);
+    return NST_OK;
+}
+
+static nst_status end_planes(nst_context *context, struct vector image, float *planes, size_t count, nst_error *error) {
+    if (image.host) {
+        return NST_OK;
+    }
+    nst_status status = vector_write(context, image, planes, count, error);
+    free(planes);
+    return status;
 }
 
 nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const struct transfer *transfer,
-                              cl_mem image, nst_error *error) {
+                              struct vector image, nst_error *error) {
     struct image_size size = {.height = picture->height, .width = picture->width};
-    size_t pixels = (size_t)size.height * (size_t)size.width, bytes;
+    size_t pixels = (size_t)size.height * (size_t)size.width, count;
     float *planes;
-    nst_status status = create_planes(size, &planes, &bytes, error);
+    nst_status status = begin_planes(image, size, &planes, &count, error);
     if (status) {
         return status;
     }
@@ -30,13 +45,11 @@ nst_status transfer_to_device(nst_context *context, const nst_picture *picture, 
             planes[c * pixels + i] = (transfer->rounds_to_bytes ? roundf(value) : value) - transfer->center[c];
         }
     }
-    status = buffer_write(context, image, 0, planes, bytes, error);
-    free(planes);
-    return status;
+    return end_planes(context, image, planes, count, error);
 }
 
 nst_status transfer_resized(nst_context *context, const nst_picture *picture, struct image_size size,
-                            const struct transfer *transfer, cl_mem image, nst_error *error) {
+                            const struct transfer *transfer, struct vector image, nst_error *error) {
     nst_picture resized = {0};
     nst_status status = picture_resize(picture, size.width, size.height, transfer->filter, &resized, error);
     if (!status) {
@@ -49,15 +62,15 @@ nst_status transfer_resized(nst_context *context, const nst_picture *picture, st
     return status;
 }
 
-nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, const float *center,
+nst_status transfer_from_device(nst_context *context, struct vector image, struct image_size size, const float *center,
                                 nst_picture *picture, nst_error *error) {
-    size_t pixels = (size_t)size.height * (size_t)size.width, bytes;
-    float *planes;
-    nst_status status = create_planes(size, &planes, &bytes, error);
-    if (status) {
-        return status;
+    size_t pixels = (size_t)size.height * (size_t)size.width, count = 3 * pixels;
+    float *copy = image.host ? NULL : malloc(count * sizeof *copy);
+    const float *planes = image.host ? image.host : copy;
+    nst_status status = planes ? NST_OK : fail_memory(error, count * sizeof *copy, "an image");
+    if (!status && copy) {
+        status = vector_read(context, image, copy, count, error);
     }
-    status = buffer_read(context, image, 0, planes, bytes, error);
     if (!status) {
         status = picture_create(size.width, size.height, 3, picture, error);
     }
@@ -66,15 +79,15 @@ nst_status transfer_from_device(nst_context *context, cl_mem image, struct image
             picture->values[3 * i + c] = fminf(fmaxf((planes[c * pixels + i] + center[c]) / 255, 0), 1);
         }
     }
-    free(planes);
+    free(copy);
     return status;
 }
 
 nst_status transfer_random(nst_context *context, const struct transfer_noise *noise, struct image_size size,
-                           cl_mem image, nst_error *error) {
-    size_t pixels = (size_t)size.height * (size_t)size.width, bytes;
+                           struct vector image, nst_error *error) {
+    size_t pixels = (size_t)size.height * (size_t)size.width, count;
     float *planes;
-    nst_status status = create_planes(size, &planes, &bytes, error);
+    nst_status status = begin_planes(image, size, &planes, &count, error);
     if (status) {
         return status;
     }
@@ -82,7 +95,5 @@ nst_status transfer_random(nst_context *context, const struct transfer_noise *no
     for (size_t i = 0; i < 3 * pixels; ++i) {
         planes[i] = (float)(noise->mean + noise->deviation * random_normal(&generator));
     }
-    status = buffer_write(context, image, 0, planes, bytes, error);
-    free(planes);
-    return status;
+    return end_planes(context, image, planes, count, error);
 }

@@ -1,10 +1,10 @@
-/* transfer.h: pictures on the host to images on the device and back. An image is planar, float [3][height][width],
+/* transfer.h: pictures to images, which lie on the device as a rule, and back. An image is planar, float [3][height][width],
  * red, green, blue, 0..255 minus `center` (three numbers); its buffer has optimizer_padded(3 * height * width)
  * elements, zeros behind the end. */
 #ifndef STYLIZE_TRANSFER_H
 #define STYLIZE_TRANSFER_H
 
-#include "device/context.h"
+#include "device/vector.h"
 #include "image/picture.h"
 #include "network/feature_map.h"
 
@@ -18,12 +18,12 @@ struct transfer {
 
 /* A picture of the image's size. Waits. */
 nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const struct transfer *transfer,
-                              cl_mem image, nst_error *error);
+                              struct vector image, nst_error *error);
 /* A picture that is resized first; what cannot be seen of it continues what can (picture_fill_hidden). Waits. */
 nst_status transfer_resized(nst_context *context, const nst_picture *picture, struct image_size size,
-                            const struct transfer *transfer, cl_mem image, nst_error *error);
+                            const struct transfer *transfer, struct vector image, nst_error *error);
 /* A picture of 3 channels, clamped to 0..1. Waits. */
-nst_status transfer_from_device(nst_context *context, cl_mem image, struct image_size size, const float *center,
+nst_status transfer_from_device(nst_context *context, struct vector image, struct image_size size, const float *center,
                                 nst_picture *picture, nst_error *error);
 
 /* Random numbers: mean + deviation * N(0, 1) in each element. */
@@ -32,6 +32,6 @@ struct transfer_noise {
     double mean, deviation;
 };
 nst_status transfer_random(nst_context *context, const struct transfer_noise *noise, struct image_size size,
-                           cl_mem image, nst_error *error);
+                           struct vector image, nst_error *error);
 
 #endif

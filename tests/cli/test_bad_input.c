@@ -127,7 +127,11 @@ static const struct row {
      .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "folder/"}},
     {PICTURES NETWORK OUT, 1, .words = {"no OpenCL device", "platform"}, .lists = true,
      .surroundings = {.variable = "OCL_ICD_VENDORS", .value = "clover/"}, .needs = "/etc/OpenCL/vendors/mesa.icd"},
-    {PICTURES OUT "--network ./small.safetensors --size 32767", 1, .words = {"memory", "largest size that fits"}},
+    {PICTURES OUT "--network ./small.safetensors --size 2048 --memory 3MiB", 1,
+     .words = {"even in tiles of", "memory", "--memory"}},
+    {PICTURES NETWORK OUT "--memory 2GB", 2, .words = {"--memory", "1.5GiB", "'2GB'"}},
+    {PICTURES NETWORK OUT "--memory 0", 2, .words = {"--memory", "auto", "'0'"}},
+    {PICTURES NETWORK OUT "--memory much", 2, .words = {"--memory", "'much'"}},
 
     /* Values */
     {PICTURES NETWORK OUT "--size abc", 2, .words = {"--size: expected a whole number from 16 to 32767, found 'abc'"}},

@@ -23,11 +23,12 @@ void release_picture(struct test_picture *picture) {
 }
 
 void evaluated_open(struct evaluated *on, nst_context *context, const nst_network *network,
-                    const struct objective_spec *spec, const struct image_sizes *sizes, int core_px) {
+                    const struct objective_spec *spec, const struct image_sizes *sizes,
+                    const struct evaluation_form *form) {
     nst_error error;
     *on = (struct evaluated){0};
     check(objective_create(context, network, spec, &on->objective, &error), &error);
-    check(evaluation_reserve_in_tiles(on->objective, &on->plan, sizes, core_px, &on->evaluation, &error), &error);
+    check(evaluation_reserve_in_tiles(on->objective, &on->plan, sizes, form, &on->evaluation, &error), &error);
     check(plan_assign(&on->plan, &error), &error);
     assert_true(plan_fits(&on->plan, context));
     check(plan_allocate(&on->plan, context, &error), &error);
@@ -46,7 +47,7 @@ void evaluated_put(nst_context *context, const struct evaluated *on, const struc
     for (size_t i = 0; i < 3 * plane; ++i) {
         values[i] = picture->values[i] - objective_center(on->objective)[i / plane];
     }
-    check(buffer_write(context, evaluation_image(on->evaluation), 0, values, padded * sizeof *values, &error), &error);
+    check(vector_write(context, evaluation_image_vector(on->evaluation), values, padded, &error), &error);
     free(values);
 }
 

@@ -24,9 +24,9 @@ struct evaluated {
     struct evaluation *evaluation;
 };
 
-/* In tiles of up to core_px, or, for 0, whole. */
 void evaluated_open(struct evaluated *on, nst_context *context, const nst_network *network,
-                    const struct objective_spec *spec, const struct image_sizes *sizes, int core_px);
+                    const struct objective_spec *spec, const struct image_sizes *sizes,
+                    const struct evaluation_form *form);
 void evaluated_close(struct evaluated *on, nst_context *context);
 
 /* Into the evaluation's image, as the objective wants it: relative to its center. */

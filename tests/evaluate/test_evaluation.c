@@ -102,7 +102,8 @@ static void check_objective(nst_context *context, const struct objective_case *t
     struct evaluated on;
     struct image_size sizes[] = {content.size, styles[0].size, styles[1].size};
     struct objective_spec spec = make_spec(&settings, engine);
-    evaluated_open(&on, context, network, &spec, &(struct image_sizes){sizes, 3}, test->core_px);
+    evaluated_open(&on, context, network, &spec, &(struct image_sizes){sizes, 3},
+                   &(struct evaluation_form){.core_px = test->core_px});
     evaluated_set_targets(context, &on, &content, styles, shares, 2);
     evaluated_put(context, &on, &image);
     check(buffer_fill_zero(context, evaluation_gradient(on.evaluation), optimizer_padded(elements) * sizeof(float),
@@ -176,7 +177,7 @@ static void layers_that_never_fire_cost_nothing(void **state) {
     const double share = 1;
     struct evaluated on;
     struct objective_spec spec = make_spec(&settings, NULL);
-    evaluated_open(&on, context, network, &spec, &(struct image_sizes){&content.size, 1}, 0);
+    evaluated_open(&on, context, network, &spec, &(struct image_sizes){&content.size, 1}, &(struct evaluation_form){0});
     evaluated_set_targets(context, &on, &content, &content, &share, 1);
     evaluated_put(context, &on, &content);
     check(evaluation_run(on.evaluation, EVALUATE_GRADIENT, &error), &error);

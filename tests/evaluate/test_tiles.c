@@ -46,8 +46,8 @@ struct results {
     float *gradients[EVALUATIONS];
 };
 
-static void evaluate(nst_context *context, const struct tile_case *test, nst_pooling pooling, int core_px,
-                     struct results *results) {
+static void evaluate(nst_context *context, const struct tile_case *test, nst_pooling pooling,
+                     const struct evaluation_form *form, struct results *results) {
     nst_error error;
     nst_network *network = random_network(test->network, 21);
     struct objective_spec spec = spec_of(test, pooling);
@@ -58,7 +58,7 @@ static void evaluate(nst_context *context, const struct tile_case *test, nst_poo
     struct image_size sizes[] = {content.size, styles[0].size, styles[1].size};
     const double shares[] = {0.4, 0.6};
     struct evaluated on;
-    evaluated_open(&on, context, network, &spec, &(struct image_sizes){sizes, 3}, core_px);
+    evaluated_open(&on, context, network, &spec, &(struct image_sizes){sizes, 3}, form);
     evaluated_set_targets(context, &on, &content, styles, shares, 2);
     for (int i = 0; i < EVALUATIONS; ++i) {
         struct test_picture image = random_picture(10 + (uint64_t)i, test->height, test->width);
@@ -68,7 +68,10 @@ static void evaluate(nst_context *context, const struct tile_case *test, nst_poo
         for (int k = 0; k < test->loss_count; ++k) {
             results->losses[i][k] = evaluation_losses(on.evaluation, &count)[k].loss;
         }
-        results->gradients[i] = download(context, evaluation_gradient(on.evaluation), count_of(image.size) * 4);
+        results->gradients[i] = allocate(count_of(image.size), sizeof(float));
+        check(vector_read(context, evaluation_gradient_vector(on.evaluation), results->gradients[i],
+                          count_of(image.size), &error),
+              &error);
         check(evaluation_run(on.evaluation, EVALUATE_LOSSES, &error), &error);
         for (int k = 0; k < test->loss_count; ++k) {
             assert_close("losses alone", evaluation_losses(on.evaluation, &count)[k].loss, results->losses[i][k], 1e-5);
@@ -83,12 +86,12 @@ static void evaluate(nst_context *context, const struct tile_case *test, nst_poo
 }
 
 /* `gradient_bound`: of the RMS of the difference. */
-static void compare(nst_context *context, const struct tile_case *test, nst_pooling pooling, int core_px,
-                    double gradient_bound) {
+static void compare(nst_context *context, const struct tile_case *test, nst_pooling pooling,
+                    const struct evaluation_form *form, double gradient_bound) {
     struct results whole, tiled;
     size_t count = 3 * (size_t)test->height * (size_t)test->width;
-    evaluate(context, test, pooling, 0, &whole);
-    evaluate(context, test, pooling, core_px, &tiled);
+    evaluate(context, test, pooling, &(struct evaluation_form){0}, &whole);
+    evaluate(context, test, pooling, form, &tiled);
     for (int i = 0; i < EVALUATIONS; ++i) {
         double *expected = to_doubles(whole.gradients[i], count);
         for (int k = 0; k < test->loss_count; ++k) {
@@ -185,8 +188,9 @@ static const struct tile_case cases[] = {
 static void tiles_are_the_whole(void **state) {
     for (size_t i = 0; i < COUNT_OF(cases); ++i) {
         double bound = cases[i].half ? 5e-3 : 1e-5;
-        compare(*state, &cases[i], NST_POOLING_MAX, 64, bound);
-        compare(*state, &cases[i], NST_POOLING_AVERAGE, i % 2 ? 128 : 64, bound);
+        const struct evaluation_form on_device = {.core_px = 64}, on_host = {.core_px = 128, .on_host = true};
+        compare(*state, &cases[i], NST_POOLING_MAX, &on_device, bound);
+        compare(*state, &cases[i], NST_POOLING_AVERAGE, &on_host, bound);
     }
 }
 
@@ -288,8 +292,8 @@ static void losses_that_need_the_whole_say_so(void **state) {
     struct image_size sizes[] = {{100, 100}, {100, 100}};
     struct evaluated on = {0};
     check(objective_create(*state, network, &spec, &on.objective, &error), &error);
-    assert_int_equal(evaluation_reserve_in_tiles(on.objective, &on.plan, &(struct image_sizes){sizes, 2}, 64,
-                                                 &on.evaluation, &error),
+    assert_int_equal(evaluation_reserve_in_tiles(on.objective, &on.plan, &(struct image_sizes){sizes, 2},
+                                                 &(struct evaluation_form){.core_px = 64}, &on.evaluation, &error),
                      NST_ERROR_ARGUMENT);
     assert_non_null(strstr(error.message, "self-similarity"));
     assert_null(on.evaluation);

@@ -64,13 +64,14 @@ bool minimizer_step(struct minimizer *minimizer, const double *gradient) {
     nst_error error;
     bool finite = false;
     write_padded(minimizer->context, minimizer->gradient, gradient, minimizer->count);
-    check(optimizer_step(minimizer->run, minimizer->vector, minimizer->gradient, &finite, &error), &error);
+    check(optimizer_step(minimizer->run, vector_on_device(minimizer->vector), vector_on_device(minimizer->gradient),
+                         &finite, &error), &error);
     return finite;
 }
 
 void minimizer_retreat(struct minimizer *minimizer) {
     nst_error error;
-    check(optimizer_retreat(minimizer->run, minimizer->vector, &error), &error);
+    check(optimizer_retreat(minimizer->run, vector_on_device(minimizer->vector), &error), &error);
 }
 
 double minimizer_run(struct minimizer *minimizer, function *f, const void *data, int iterations) {

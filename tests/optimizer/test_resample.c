@@ -152,7 +152,7 @@ static void check_step(nst_context *context, struct optimizer_run *run, const st
     }
     cl_mem vector = create_zero(context, bytes), gradient = upload(context, slopes, bytes);
     bool finite;
-    check(optimizer_step(run, vector, gradient, &finite, &error), &error);
+    check(optimizer_step(run, vector_on_device(vector), vector_on_device(gradient), &finite, &error), &error);
     assert_true(finite);
     for (size_t i = 0; i < count; ++i) {
         moments->mean[i] = settings->beta1 * moments->mean[i] + (1 - settings->beta1) * slopes[i];

@@ -258,7 +258,7 @@ static nst_status prepare(struct run *run, const struct options *options, nst_er
 
 static nst_status upload(struct run *run, const nst_picture *picture, nst_error *error) {
     struct transfer transfer = {.center = objective_center(run->objective), .rounds_to_bytes = true};
-    return transfer_to_device(run->context, picture, &transfer, evaluation_image(run->evaluation), error);
+    return transfer_to_device(run->context, picture, &transfer, evaluation_image_vector(run->evaluation), error);
 }
 
 static nst_status evaluate(struct run *run, nst_error *error) {

@@ -109,61 +109,23 @@ static int number_behind(const char *words, const char *message) {
     const char *at = strstr(message, words);
     return at ? atoi(at + strlen(words)) : 0;
 }
-static int size_named(const char *message) {
-    return number_behind("the largest size that fits is ", message);
-}
 
-static void check_too_large(nst_context *context, nst_precision precision, uint64_t *limit, uint64_t lowered) {
-    uint64_t usual = *limit;
-    int usual_items = context->work_items;
-    /* The sums that each of many compute units has for itself would take most of so little memory, in both
-     * precisions. */
-    context->work_items = usual_items < 16 ? usual_items : 16;
-    nst_settings settings = small_settings(1);
-    settings.size_px = 1600;
-    settings.precision = precision;
-    struct job_record record = {0};
-    *limit = lowered;
-    run_small(context, &settings, NULL, &record);
-    assert_int_equal(record.status, NST_ERROR_MEMORY);
-    int fitting = size_named(record.error.message);
-    assert_in_range(fitting, 16, 1599);
-    settings.size_px = fitting;
-    int half_px = number_behind("in half precision ", record.error.message);
-    run_small(context, &settings, NULL, &record);
-    check(record.status, &record.error);
-    assert_int_equal(record.precision, precision == NST_PRECISION_HALF ? NST_PRECISION_HALF : NST_PRECISION_SINGLE);
-    record_free(&record);
-    record = (struct job_record){0};
-    assert_true(half_px == 0 || half_px > fitting);
-    if (precision == NST_PRECISION_AUTO && half_px) { /* what fits in halves only is done in halves */
-        settings.size_px = half_px;
-        run_small(context, &settings, NULL, &record);
-        check(record.status, &record.error);
-        assert_int_equal(record.precision, NST_PRECISION_HALF);
-        record_free(&record);
-        fitting = half_px;
-    }
-    assert_true(precision != NST_PRECISION_HALF || half_px == 0);
-    assert_true(precision == NST_PRECISION_HALF || lowered < 32 << 20 || half_px > 0);
-    settings.size_px = fitting + 16;
-    run_small(context, &settings, NULL, &record);
-    assert_int_equal(record.status, NST_ERROR_MEMORY);
-    /* Not even the smallest fits. */
-    *limit = 1000;
-    run_small(context, &settings, NULL, &record);
-    *limit = usual;
-    context->work_items = usual_items;
-    assert_int_equal(record.status, NST_ERROR_MEMORY);
-    assert_int_equal(size_named(record.error.message), 0);
-}
-
-static void what_does_not_fit_names_the_largest_size_that_does(void **state) {
+static void what_does_not_fit_even_in_tiles_is_refused(void **state) {
     nst_context *context = *state;
-    for (int precision = NST_PRECISION_AUTO; precision <= NST_PRECISION_HALF; ++precision) {
-        check_too_large(context, precision, &context->info.memory_bytes, 32 << 20);
-        check_too_large(context, precision, &context->info.memory_bytes, 2 << 20);
-        check_too_large(context, precision, &context->info.largest_allocation_bytes, 1 << 20);
+    uint64_t *limits[] = {&context->info.memory_bytes, &context->info.largest_allocation_bytes};
+    for (size_t i = 0; i < COUNT_OF(limits); ++i) {
+        for (int precision = NST_PRECISION_AUTO; precision <= NST_PRECISION_HALF; ++precision) {
+            uint64_t usual = *limits[i];
+            nst_settings settings = small_settings(1);
+            struct job_record record = {0};
+            settings.precision = precision;
+            settings.size_px = 1600;
+            *limits[i] = 256 << 10; /* the weights fit */
+            run_small(context, &settings, NULL, &record);
+            *limits[i] = usual;
+            assert_int_equal(record.status, NST_ERROR_MEMORY);
+            assert_non_null(strstr(record.error.message, "1600 px, even in tiles of 256,"));
+        }
     }
 }
 
@@ -324,7 +286,7 @@ int main(void) {
         cmocka_unit_test(narrow_styles_at_small_scales),
         cmocka_unit_test(narrow_contents_are_told_the_size_that_works),
         cmocka_unit_test(narrow_styles_are_scaled_less),
-        cmocka_unit_test(what_does_not_fit_names_the_largest_size_that_does),
+        cmocka_unit_test(what_does_not_fit_even_in_tiles_is_refused),
         cmocka_unit_test(overflowing_networks_end_in_an_error),
         cmocka_unit_test(pictures_that_hold_no_numbers_end_in_an_error),
         cmocka_unit_test(exploding_losses_are_caught),

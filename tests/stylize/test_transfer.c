@@ -26,7 +26,7 @@ static void planes_in_bytes_and_back(void **state) {
             float *garbage = random_array(2, padded);
             cl_mem image = upload(context, garbage, padded * sizeof *garbage);
             struct transfer transfer = {.center = mean, .rounds_to_bytes = rounds};
-            check(transfer_to_device(context, &picture, &transfer, image, &error), &error);
+            check(transfer_to_device(context, &picture, &transfer, vector_on_device(image), &error), &error);
             float *planes = download(context, image, padded * sizeof *planes);
             for (int i = 0; i < 105; ++i) {
                 int c = i / 35, pixel = i % 35;
@@ -36,7 +36,9 @@ static void planes_in_bytes_and_back(void **state) {
             for (size_t i = 105; i < padded; ++i) {
                 assert_true(planes[i] == 0);
             }
-            check(transfer_from_device(context, image, (struct image_size){5, 7}, mean, &back, &error), &error);
+            check(
+                transfer_from_device(context, vector_on_device(image), (struct image_size){5, 7}, mean, &back, &error),
+                &error);
             assert_true(back.width == 7 && back.height == 5 && back.channels == 3);
             for (int i = 0; i < 105; ++i) {
                 float wanted = picture.values[i / 3 * channels + i % 3];
@@ -57,7 +59,8 @@ static void what_comes_back_is_in_range(void **state) {
     float planes[16] = {-5, 300, 127.5f, NAN, INFINITY, -INFINITY, 255, 0, 1e30f, -1e-30f, 64, 32};
     cl_mem image = upload(context, planes, sizeof planes);
     nst_picture picture;
-    check(transfer_from_device(context, image, (struct image_size){2, 2}, nothing, &picture, &error), &error);
+    check(transfer_from_device(context, vector_on_device(image), (struct image_size){2, 2}, nothing, &picture, &error),
+          &error);
     for (int i = 0; i < 12; ++i) {
         assert_true(picture.values[i] >= 0 && picture.values[i] <= 1);
     }
@@ -73,7 +76,7 @@ static void random_images_come_from_the_seed(void **state) {
     for (int i = 0; i < 3; ++i) {
         cl_mem image = create_zero(context, padded * sizeof(float));
         struct transfer_noise noise = {.seed = i < 2 ? 7 : 8, .mean = 50, .deviation = 20};
-        check(transfer_random(context, &noise, (struct image_size){30, 40}, image, &error), &error);
+        check(transfer_random(context, &noise, (struct image_size){30, 40}, vector_on_device(image), &error), &error);
         images[i] = download(context, image, padded * sizeof(float));
         buffer_release(context, &image);
     }
