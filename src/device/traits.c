@@ -208,8 +208,8 @@ nst_status traits_apply(nst_context *context, nst_error *error) {
     status = read_block(&context->channel_block, error);
     if (!status && !like_cpu && context->channel_block != 1) {
         status = fail(error, NST_ERROR_ARGUMENT,
-                      "%s is %d, but the kernels for GPUs have 1 channel innermost: leave the variable out", given_block,
-                      context->channel_block);
+                      "%s is %d, but the kernels for GPUs have 1 channel innermost: leave the variable out",
+                      given_block, context->channel_block);
     }
     return status;
 }
