@@ -5,15 +5,17 @@
 #include <string.h>
 
 /* More than any camera writes; entries of a damaged file may all refer to the same bytes. */
-#define MOST_BYTES ((size_t)16 << 20)
-#define MOST_DEPTH 3
+#define MOST_BYTES   ((size_t)16 << 20)
+#define MOST_ENTRIES 100000
+#define MOST_DEPTH   3
 
 /* A copy in the making. */
 struct copy {
     const struct exif *from;
     unsigned char *data;
     size_t bytes;
-    uint32_t base; /* of offsets, in the file that it is for */
+    uint32_t base;  /* of offsets, in the file that it is for */
+    size_t entries; /* looked at so far */
     bool has_failed;
 };
 
@@ -99,6 +101,8 @@ static size_t copy_directory(struct copy *copy, size_t directory, int depth) {
     for (; count < entries && exif_holds(copy->from, first + count * EXIF_ENTRY_BYTES, EXIF_ENTRY_BYTES); count++) {
         copied += is_copied(copy, first + count * EXIF_ENTRY_BYTES, depth);
     }
+    copy->entries += count;
+    copy->has_failed = copy->has_failed || copy->entries > MOST_ENTRIES;
     size_t start = add_room(copy, 2 + copied * EXIF_ENTRY_BYTES + 4), to = start + 2;
     if (copy->has_failed) {
         return 0;

@@ -44,7 +44,16 @@ static nst_status open_picture(struct heif_file *reader, nst_error *error) {
         return fail_damaged(source, state, error);
     }
     int width = heif_image_handle_get_width(reader->handle), height = heif_image_handle_get_height(reader->handle);
-    return picture_check_header(source->path, (uint32_t)width, (uint32_t)height, error);
+    int coded_width = heif_image_handle_get_ispe_width(reader->handle);
+    int coded_height = heif_image_handle_get_ispe_height(reader->handle);
+    /* What is coded may not be larger than the header says, but for a block of the codec. */
+    const int block_px = 64;
+    int coded_side = coded_width > coded_height ? coded_width : coded_height;
+    if (coded_side < PICTURE_MAX_SIDE_PX - block_px) {
+        heif_context_set_maximum_image_size_limit(reader->context, coded_side + block_px);
+    }
+    nst_status status = picture_check_header(source->path, (uint32_t)width, (uint32_t)height, error);
+    return status ? status : picture_check_header(source->path, (uint32_t)coded_width, (uint32_t)coded_height, error);
 }
 
 static nst_status decode(struct heif_file *reader, struct decoded *decoded, nst_error *error) {
