@@ -133,7 +133,9 @@ static nst_status run_steps(struct minimizer *minimizer, struct steps *steps, do
         bool finite = true;
         bowl_gradient(steps->x[k], steps->gradient[k]);
         status = write_vector(context, steps, steps->gradient[k], gradient, error);
-        status = status ? status : optimizer_step(minimizer->run, vector_on_device(vector), vector_on_device(gradient), &finite, error);
+        status = status ? status
+                        : optimizer_step(minimizer->run, vector_on_device(vector), vector_on_device(gradient), &finite,
+                                         error);
         status = status ? status : buffer_read(context, vector, 0, steps->buffer, COUNT * sizeof(float), error);
         for (int i = 0; i < COUNT; ++i) {
             steps->x[k + 1][i] = steps->buffer[i];

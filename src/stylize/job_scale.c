@@ -13,7 +13,8 @@ static nst_status upload(nst_job *job, const nst_picture *picture, struct image_
                                 .center = objective_center(job->objective),
                                 .filter = job->recipe->filter,
                                 .rounds_to_bytes = job->recipe->rounds_to_bytes};
-    return transfer_resized(job->context, picture, size, &transfer, evaluation_image_vector(job->buffers.evaluation), error);
+    return transfer_resized(job->context, picture, size, &transfer, evaluation_image_vector(job->buffers.evaluation),
+                            error);
 }
 
 /* ---- What it leads to -------------------------------------------------------------------------------------------- */
@@ -29,8 +30,8 @@ static struct optimizer_shape shape_of(struct image_size size) {
 }
 
 nst_status job_download(const nst_job *job, nst_picture *picture, nst_error *error) {
-    struct vector image = averages(job) ? vector_on_device(average_image(job))
-                                        : evaluation_image_vector(job->buffers.evaluation);
+    struct vector image =
+        averages(job) ? vector_on_device(average_image(job)) : evaluation_image_vector(job->buffers.evaluation);
     return transfer_from_device(job->context, image, job->scales[job->scale].size, objective_center(job->objective),
                                 picture, error);
 }

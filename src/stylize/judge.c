@@ -95,7 +95,8 @@ static nst_status plan_and_allocate(struct judge *judge, nst_error *error) {
 static nst_status upload(const struct judge *judge, const char *name, const nst_picture *picture,
                          struct image_size size, nst_error *error) {
     struct transfer transfer = {.name = name, .center = objective_center(judge->objective), .filter = distances.filter};
-    return transfer_resized(judge->context, picture, size, &transfer, evaluation_image_vector(judge->evaluation), error);
+    return transfer_resized(judge->context, picture, size, &transfer, evaluation_image_vector(judge->evaluation),
+                            error);
 }
 
 static nst_status measure(const struct judge *judge, const nst_judge_pictures *pictures, nst_error *error) {

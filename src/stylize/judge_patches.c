@@ -70,7 +70,8 @@ static nst_status upload(const struct patches *patches, const char *name, const 
                          nst_error *error) {
     struct transfer transfer = {.name = name, .center = objective_center(patches->objective)};
     struct image_size size = {.height = picture->height, .width = picture->width};
-    return transfer_resized(patches->context, picture, size, &transfer, evaluation_image_vector(patches->evaluation), error);
+    return transfer_resized(patches->context, picture, size, &transfer, evaluation_image_vector(patches->evaluation),
+                            error);
 }
 
 /* The style, turned by a quarter again and again. */

@@ -65,7 +65,8 @@ bool minimizer_step(struct minimizer *minimizer, const double *gradient) {
     bool finite = false;
     write_padded(minimizer->context, minimizer->gradient, gradient, minimizer->count);
     check(optimizer_step(minimizer->run, vector_on_device(minimizer->vector), vector_on_device(minimizer->gradient),
-                         &finite, &error), &error);
+                         &finite, &error),
+          &error);
     return finite;
 }
 
