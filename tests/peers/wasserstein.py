@@ -6,6 +6,9 @@
         sizes up to fifty times as large, and rounding R V R to single precision alone costs 6e-5 at relu1_1.)
     wasserstein.py paint NETWORK.safetensors CONTENT STYLE OUT.png [--size 512] [--iterations 1000,500]
         the whole schedule in float32; prints seconds
+    wasserstein.py time NST NETWORK.safetensors CONTENT STYLE [--size 512] [--iterations 333,167] [--steps 20] [--pairs 3]
+        seconds of processor time and of the clock for a step of each scale, PyTorch and nst in turns, both over so many
+        steps behind the first; and what the whole schedule comes to with each
 
 NETWORK has weights of 32 bits (nst weights convert --bits 32). Features count as those of a network with torchvision's
 input: times the ratio of the scales of the inputs, as in src/stylize/recipe.c.
@@ -214,13 +217,18 @@ def run_scale(objective, optimizer, image, steps):
     return average.image()
 
 
+def scale_sizes(size):
+    sizes, number = [size], 1
+    while (px := round(size / 2**(number / 2))) >= 128:
+        sizes.insert(0, px)
+        number += 1
+    return sizes
+
+
 def paint(options):
     content, style = (Image.open(path).convert("RGB") for path in (options.content, options.style))
     objective, start = Objective(options.network, torch.float32), time.time()
-    sizes, number = [options.size], 1
-    while (px := round(options.size / 2**(number / 2))) >= 128:
-        sizes.insert(0, px)
-        number += 1
+    sizes = scale_sizes(options.size)
     first, later = (int(count) for count in options.iterations.split(","))
     image, state = load(content, fit(content, sizes[0], True)) / 255, None
     for px in sizes:
@@ -241,6 +249,69 @@ def paint(options):
     return 0
 
 
+# ---- Time ------------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """Processor seconds of this process and of those it has waited for, and seconds of the clock; can be subtracted."""
+
+    def __init__(self, processor=None, wall=None):
+        times = os.times()
+        self.processor = sum(times[:4]) if processor is None else processor
+        self.wall = times[4] if wall is None else wall
+
+    def __sub__(self, other):
+        return Clock(self.processor - other.processor, self.wall - other.wall)
+
+    def __truediv__(self, count):
+        return Clock(self.processor / count, self.wall / count)
+
+
+def time_torch(objective, options, px):
+    content, style = (Image.open(path).convert("RGB") for path in (options.content, options.style))
+    width, height = fit(content, px, True)
+    objective.set_targets(load(content, (width, height)), [load(style, fit(style, px, False))])
+    image = (load(content, (width, height)) / 255).requires_grad_()
+    optimizer = torch.optim.Adam([image], lr=0.02, betas=(0.9, 0.99))
+    run_scale(objective, optimizer, image, 1)
+    start = Clock()
+    run_scale(objective, optimizer, image, options.steps)
+    return (Clock() - start) / options.steps
+
+
+def time_nst(options, px):
+    """A run of so many steps more, less one of few."""
+    def run(steps):
+        with tempfile.TemporaryDirectory() as folder:
+            start = Clock()
+            subprocess.run([options.program, options.content, options.style, "-o", os.path.join(folder, "out.png"), "-q",
+                            "--preset", "wasserstein", "--network", options.network, "--size", str(px), "--scales", "1",
+                            "--iterations", str(steps)], check=True)
+            return Clock() - start
+    few = run(2)
+    return (run(2 + options.steps) - few) / options.steps
+
+
+def time_both(options):
+    objective = Objective(options.network, torch.float32)
+    first, later = (int(count) for count in options.iterations.split(","))
+    sizes = scale_sizes(options.size)
+    for pair in range(options.pairs):
+        totals = {"processor": [0, 0], "wall": [0, 0]}
+        for px in sizes:
+            both = time_torch(objective, options, px), time_nst(options, px)
+            for kind, total in totals.items():
+                seconds = [getattr(each, kind) for each in both]
+                for i in range(2):
+                    total[i] += (first if px == sizes[0] else later) * seconds[i]
+                print(f"{px} px, {kind}: PyTorch {seconds[0]:.3f} s a step, nst {seconds[1]:.3f}, ratio {seconds[1] / seconds[0]:.3f}",
+                      flush=True)
+        for kind, (peer_total, own_total) in totals.items():
+            print(f"pair {pair + 1}, whole schedule, {kind}: PyTorch {peer_total:.0f} s, nst {own_total:.0f}, "
+                  f"ratio {own_total / peer_total:.3f}", flush=True)
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -254,6 +325,14 @@ def main():
     painting.add_argument("--size", type=int, default=512)
     painting.add_argument("--iterations", default="1000,500")
     painting.set_defaults(run=paint)
+    timing = commands.add_parser("time")
+    for name in ("program", "network", "content", "style"):
+        timing.add_argument(name)
+    timing.add_argument("--size", type=int, default=512)
+    timing.add_argument("--iterations", default="333,167")
+    timing.add_argument("--steps", type=int, default=20)
+    timing.add_argument("--pairs", type=int, default=3)
+    timing.set_defaults(run=time_both)
     options = parser.parse_args()
     return options.run(options)
 
