@@ -101,8 +101,11 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
         own->parts[i].squares =
             plan_add_always(plan, (uint64_t)positions * sizeof(float), "style %d squares %d", i, stage);
     }
-    own->search = (struct neighbor_search){
-        .context = context, .plan = run->plan, .kernels = &neighbors->kernels, .blocks = blocks};
+    own->search = (struct neighbor_search){.context = context,
+                                           .plan = run->plan,
+                                           .kernels = &neighbors->kernels,
+                                           .blocks = blocks,
+                                           .dimensions = run->loss->options.match_dimensions};
     neighbor_search_reserve(&own->search, plan, most, step);
     size_t bytes = (size_t)sample_stack_bytes(context, blocks, 1);
     own->means = malloc(bytes);

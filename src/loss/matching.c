@@ -2,7 +2,6 @@
 #include "loss/matching.h"
 
 #include "support/error.h"
-#include "support/random.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -181,12 +180,4 @@ nst_status matching_gather(nst_context *context, const struct matching *matching
                                 arg_int(to->first_block), arg_int(to->blocks), arg_int(to->positions),
                                 arg_int(from->positions), arg_int(targets->first_index)),
                       error);
-}
-
-void matching_projection(uint64_t seed, int dimensions, int channels, float *weights) {
-    struct random_generator generator = random_from_seed(seed);
-    float size = 1 / sqrtf((float)dimensions);
-    for (size_t i = 0; i < (size_t)dimensions * (size_t)channels; ++i) {
-        weights[i] = random_bits(&generator) >> 63 ? size : -size;
-    }
 }

@@ -68,9 +68,4 @@ struct matching_targets {
 nst_status matching_gather(nst_context *context, const struct matching *matching,
                            const struct matching_targets *targets, const struct matching_best *best, nst_error *error);
 
-/* Fills float [dimensions][channels] with random signs / sqrt(dimensions): the weights of a 1x1 convolution of stacks to
- * fewer dimensions that keeps inner products up to about |a| |b| / sqrt(dimensions) (Achlioptas 2003), so that matching
- * takes fewer channels. `channels` are those of whole blocks. */
-void matching_projection(uint64_t seed, int dimensions, int channels, float *weights);
-
 #endif

@@ -7,6 +7,7 @@ nst_status neighbor_kernels_create(nst_context *context, const struct model *mod
                                    nst_error *error) {
     nst_status status = samples_create(context, model_has_half_maps(model), &kernels->samples, error);
     status = status ? status : cosine_create(context, &kernels->cosine, error);
+    status = status ? status : subspace_create(context, &kernels->subspace, error);
     return status ? status : matching_create(context, &kernels->matching, error);
 }
 
@@ -14,6 +15,30 @@ void neighbor_kernels_release(struct neighbor_kernels *kernels) {
     samples_release(&kernels->samples);
     cosine_release(&kernels->cosine);
     matching_release(&kernels->matching);
+    subspace_release(&kernels->subspace);
+}
+
+/* Finding the subspace, and going there, costs some products of all dimensions; and it needs more vectors than it has
+ * dimensions to be worth its name. */
+static bool is_worth_projecting(const struct neighbor_search *search, struct neighbor_positions most) {
+    int channels = search->blocks * search->context->channel_block;
+    return search->dimensions > 0 && channels >= 2 * search->dimensions && most.image >= 4 * search->dimensions;
+}
+
+static void reserve_subspace(struct neighbor_search *search, struct plan *plan, struct neighbor_positions most,
+                             int step) {
+    nst_context *context = search->context;
+    int blocks = search->dimensions / context->channel_block;
+    uint64_t basis_bytes = subspace_basis_bytes(context, search->blocks, search->dimensions);
+    uint64_t mean_bytes = sample_stack_bytes(context, blocks, 1);
+    search->basis = plan_add_always(plan, basis_bytes, "basis of matching");
+    search->sketch = plan_add(plan, basis_bytes, step, step, "sketch of features");
+    search->projected_image =
+        plan_add_always(plan, sample_stack_bytes(context, blocks, most.image), "projected features");
+    search->projected_style =
+        plan_add(plan, sample_stack_bytes(context, blocks, most.style), step, step, "projected style features");
+    search->projected_image_mean = plan_add_always(plan, mean_bytes, "projected mean of features");
+    search->projected_style_mean = plan_add_always(plan, mean_bytes, "projected mean of style features");
 }
 
 struct sample_source neighbor_source(const struct loss_map *at, cl_mem map, const struct sample_grid *grid,
@@ -37,7 +62,9 @@ void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, 
     nst_context *context = search->context;
     uint64_t stack_bytes = sample_stack_bytes(context, search->blocks, most.image);
     uint64_t mean_bytes = sample_stack_bytes(context, search->blocks, 1), each = (uint64_t)most.image * sizeof(float);
-    struct matching_bytes scratch = matching_scratch_bytes(context, search->blocks, most.image, most.style);
+    search->dimensions = is_worth_projecting(search, most) ? search->dimensions : 0;
+    int matched_blocks = search->dimensions > 0 ? search->dimensions / context->channel_block : search->blocks;
+    struct matching_bytes scratch = matching_scratch_bytes(context, matched_blocks, most.image, most.style);
     search->features = plan_add_always(plan, stack_bytes, "features to match");
     search->targets = plan_add_always(plan, stack_bytes, "nearest neighbors");
     search->image_mean = plan_add_always(plan, mean_bytes, "mean of features to match");
@@ -51,6 +78,9 @@ void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, 
         scratch.candidates ? plan_add(plan, scratch.candidates, step, step, "candidates of matching") : -1;
     search->panels = scratch.panels ? plan_add(plan, scratch.panels, step, step, "panels of matching") : -1;
     search->rows = scratch.rows ? plan_add(plan, scratch.rows, step, step, "rows of matching") : -1;
+    if (search->dimensions > 0) {
+        reserve_subspace(search, plan, most, step);
+    }
 }
 
 cl_mem neighbor_search_buffer(const struct neighbor_search *search, int entry) {
@@ -69,6 +99,49 @@ static struct matching_best best_of(const struct neighbor_search *search) {
                                   .index = neighbor_search_buffer(search, search->index)};
 }
 
+/* ---- What is compared ---------------------------------------------------------------------------------------------- */
+
+static struct subspace_buffers subspace_of(const struct neighbor_search *search) {
+    return (struct subspace_buffers){.basis = neighbor_search_buffer(search, search->basis),
+                                     .sketch = neighbor_search_buffer(search, search->sketch),
+                                     .dimensions = search->dimensions};
+}
+
+/* A buffer of so many vectors of the search into another, of vectors in the subspace. */
+static nst_status project(const struct neighbor_search *search, cl_mem vectors, int positions, int projected,
+                          nst_error *error) {
+    struct sample_stack stack = {.samples = vectors, .blocks = search->blocks, .positions = positions};
+    struct subspace_buffers buffers = subspace_of(search);
+    return subspace_project(search->context, &search->kernels->subspace, &stack, &buffers,
+                            neighbor_search_buffer(search, projected), error);
+}
+
+/* The subspace is that of the image's features: what a style's have besides has no product with them. */
+static nst_status begin_subspace(const struct neighbor_search *search, nst_error *error) {
+    struct sample_stack all = neighbor_search_features(search, 0, search->blocks);
+    struct subspace_buffers buffers = subspace_of(search);
+    cl_mem image_mean = neighbor_search_buffer(search, search->image_mean);
+    cl_mem style_mean = neighbor_search_buffer(search, search->style_mean);
+    nst_status status = subspace_find(search->context, &search->kernels->subspace, &all, image_mean, &buffers, error);
+    status = status ? status : project(search, all.samples, all.positions, search->projected_image, error);
+    status = status ? status : project(search, image_mean, 1, search->projected_image_mean, error);
+    return status ? status : project(search, style_mean, 1, search->projected_style_mean, error);
+}
+
+/* Vectors as they are compared: these, or, in the subspace, what they were projected to. */
+static struct matching_set compared_set(const struct neighbor_search *search, const struct matching_set *set,
+                                        int projected, int projected_mean) {
+    struct matching_set compared = *set;
+    if (search->dimensions > 0) {
+        compared.stack.samples = neighbor_search_buffer(search, projected);
+        compared.stack.blocks = search->dimensions / search->context->channel_block;
+        compared.mean = neighbor_search_buffer(search, projected_mean);
+    }
+    return compared;
+}
+
+/* ---- Targets ------------------------------------------------------------------------------------------------------- */
+
 nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *error) {
     nst_context *context = search->context;
     const struct neighbor_kernels *kernels = search->kernels;
@@ -82,6 +155,7 @@ nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *erro
                                          (size_t)sample_stack_bytes(context, search->blocks, search->positions), error);
     status = status ? status : samples_mean(context, &kernels->samples, &all, squares.mean, error);
     status = status ? status : samples_squares(context, &kernels->samples, &all, &squares, error);
+    status = !status && search->dimensions > 0 ? begin_subspace(search, error) : status;
     return status ? status : matching_begin(context, &kernels->matching, &best, search->positions, error);
 }
 
@@ -96,11 +170,13 @@ nst_status neighbor_search_add(struct neighbor_search *search, const struct neig
     struct matching_scratch scratch = {.candidates = neighbor_search_buffer(search, search->candidates),
                                        .panels = neighbor_search_buffer(search, search->panels),
                                        .rows = neighbor_search_buffer(search, search->rows)};
+    struct matching_set image = {.stack = neighbor_search_features(search, 0, search->blocks),
+                                 .mean = neighbor_search_buffer(search, search->image_mean),
+                                 .squares = neighbor_search_buffer(search, search->squares)};
+    struct matching_set style = {.stack = features, .mean = style_mean, .squares = part->squares};
     struct matching_part match = {
-        .content = {.stack = neighbor_search_features(search, 0, search->blocks),
-                    .mean = neighbor_search_buffer(search, search->image_mean),
-                    .squares = neighbor_search_buffer(search, search->squares)},
-        .style = {.stack = features, .mean = style_mean, .squares = part->squares},
+        .content = compared_set(search, &image, search->projected_image, search->projected_image_mean),
+        .style = compared_set(search, &style, search->projected_style, search->projected_style_mean),
         .first_index = search->next_index,
         .factor = 1,
         .summand = preference * log2(part->share),
@@ -115,11 +191,17 @@ nst_status neighbor_search_add(struct neighbor_search *search, const struct neig
                     .positions = search->positions},
     };
     search->next_index += part->positions;
-    nst_status status =
-        part->share > 0 ? matching_run(context, &search->kernels->matching, &match, &scratch, &best, error) : NST_OK;
-    return status || !(part->share > 0) ? status
-                                        : matching_gather(context, &search->kernels->matching, &targets, &best, error);
+    if (!(part->share > 0)) {
+        return NST_OK;
+    }
+    nst_status status = search->dimensions > 0
+                            ? project(search, part->features, part->positions, search->projected_style, error)
+                            : NST_OK;
+    status = status ? status : matching_run(context, &search->kernels->matching, &match, &scratch, &best, error);
+    return status ? status : matching_gather(context, &search->kernels->matching, &targets, &best, error);
 }
+
+/* ---- Value and gradient -------------------------------------------------------------------------------------------- */
 
 struct cosine_layer neighbor_search_layer(const struct neighbor_search *search, int first_block, int blocks,
                                           bool centered) {

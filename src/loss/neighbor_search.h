@@ -7,11 +7,13 @@
 #include "loss/loss.h"
 #include "loss/matching.h"
 #include "loss/samples.h"
+#include "loss/subspace.h"
 
 struct neighbor_kernels {
     struct samples samples;
     struct cosine cosine;
     struct matching matching;
+    struct subspace subspace;
 };
 
 /* For feature maps of that model. Release with neighbor_kernels_release, also after a failure. */
@@ -19,16 +21,18 @@ nst_status neighbor_kernels_create(nst_context *context, const struct model *mod
                                    nst_error *error);
 void neighbor_kernels_release(struct neighbor_kernels *kernels);
 
-/* One search; everything but the first five members is for neighbor_search.c. */
+/* One search; everything but the first six members is for neighbor_search.c. */
 struct neighbor_search {
     nst_context *context;
     const struct plan *plan;
     const struct neighbor_kernels *kernels;
-    int blocks;    /* of all layers that are compared together */
-    int positions; /* of the image in hand */
+    int blocks;     /* of all layers that are compared together */
+    int dimensions; /* in which vectors are compared, where that is less work; 0: all that they have */
+    int positions;  /* of the image in hand */
     int next_index;
     /* Plan entries, -1 for none. */
     int features, targets, image_mean, style_mean, dots, squares, similarity, index, candidates, panels, rows;
+    int basis, sketch, projected_image, projected_image_mean, projected_style, projected_style_mean;
 };
 
 /* How a map, or its gradient, is read at a grid; `scale` is that of the samples. */

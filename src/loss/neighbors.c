@@ -69,8 +69,11 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
         most.style = positions_of(sizes[i]) > most.style ? positions_of(sizes[i]) : most.style;
     }
     int step = model_stage_count(run->loss->model); /* after the last forward step */
-    own->search = (struct neighbor_search){
-        .context = context, .plan = run->plan, .kernels = &neighbors->kernels, .blocks = neighbors->blocks};
+    own->search = (struct neighbor_search){.context = context,
+                                           .plan = run->plan,
+                                           .kernels = &neighbors->kernels,
+                                           .blocks = neighbors->blocks,
+                                           .dimensions = run->loss->options.match_dimensions};
     neighbor_search_reserve(&own->search, plan, most, step);
     uint64_t each = (uint64_t)most.style * sizeof(float);
     own->part = plan_add(plan, sample_stack_bytes(context, neighbors->blocks, most.style), loss_first(run, step),

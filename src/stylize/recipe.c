@@ -58,8 +58,15 @@
 #define NEIGHBORS(rate)                                                                                                \
     .filter = RESIZE_TRIANGLE, .random_mean = 127.5, .random_deviation = 30, .turns_styles = true,                     \
     .mixes_content = true, .smallest_scale_px = 64, .phases = 2,                                                       \
-    .losses = {{.kind = "neighbors", .group = RECIPE_STYLE, .joins_layers = true, .phases = 1 << 0},                   \
-               {.kind = "layer neighbors", .group = RECIPE_STYLE, .options = {.match_every = 10}, .phases = 1 << 1},   \
+    .losses = {{.kind = "neighbors",                                                                                   \
+                .group = RECIPE_STYLE,                                                                                 \
+                .joins_layers = true,                                                                                  \
+                .options = {.match_dimensions = 256},                                                                  \
+                .phases = 1 << 0},                                                                                     \
+               {.kind = "layer neighbors",                                                                             \
+                .group = RECIPE_STYLE,                                                                                 \
+                .options = {.match_every = 10, .match_dimensions = 128},                                               \
+                .phases = 1 << 1},                                                                                     \
                {.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}}},                           \
     .loss_count = 3, .strength_weights = {5, 0.05}, .pyramid_levels = 8,                                               \
     .optimizers = {[NST_AUTO] = NEIGHBORS_ADAM(rate),                                                                  \

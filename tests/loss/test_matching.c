@@ -2,7 +2,6 @@
  * float64: parts with weights and bounds, ties, vectors without direction. */
 #include "fixture.h"
 #include "loss/matching.h"
-#include "network/convolution.h"
 #include "reference/cosine.h"
 
 #include <math.h>
@@ -364,47 +363,6 @@ static void opposite_vectors_match(void **state) {
     check_constant(*state, 1, -1, false, -1);
 }
 
-/* As a 1x1 convolution of the stack, at the grid that its positions are. */
-static void a_projection_keeps_cosines(void **state) {
-    enum { CHANNELS = 64, ROWS = 5, COLUMNS = 7, POSITIONS = ROWS * COLUMNS, DIMENSIONS = 512 };
-    nst_error error;
-    struct map_size size = {CHANNELS, ROWS, COLUMNS, false}, projected_size = {DIMENSIONS, ROWS, COLUMNS, false};
-    float *weights = allocate(DIMENSIONS * CHANNELS, sizeof *weights), *values = random_map(1, size);
-    matching_projection(5, DIMENSIONS, CHANNELS, weights);
-    struct convolution_shape shape = {.in_channels = CHANNELS, .out_channels = DIMENSIONS, .kernel_size = 1};
-    struct convolution_weights filters = {.filters = weights};
-    struct convolution *projection;
-    check(convolution_create(*state, &shape, NULL, &filters, &projection, &error), &error);
-    uint64_t scratch_bytes = convolution_scratch_bytes(projection, ROWS, COLUMNS);
-    struct convolution_call call = {
-        .height = ROWS,
-        .width = COLUMNS,
-        .input = upload_map(*state, values, size),
-        .output = create_zero(*state, sample_stack_bytes(*state, sample_blocks(*state, DIMENSIONS), POSITIONS)),
-        .scratch = scratch_bytes ? create_zero(*state, scratch_bytes) : NULL};
-    check(convolution_run(projection, &call, &error), &error);
-    float *got = download_map(*state, call.output, projected_size);
-    double *vectors = to_doubles(values, elements_of(size)), *projected = to_doubles(got, elements_of(projected_size));
-    struct reference_vectors before = {vectors, CHANNELS, POSITIONS}, after = {projected, DIMENSIONS, POSITIONS};
-    struct reference_pair pair = {before, before, NULL, NULL}, projected_pair = {after, after, NULL, NULL};
-    double squares = 0;
-    for (int p = 0; p < POSITIONS * POSITIONS; ++p) {
-        double change = reference_cosine(&projected_pair, p / POSITIONS, p % POSITIONS) -
-                        reference_cosine(&pair, p / POSITIONS, p % POSITIONS);
-        squares += change * change;
-    }
-    assert_true(sqrt(squares / (POSITIONS * POSITIONS)) < 1.2 / sqrt(DIMENSIONS));
-    buffer_release(*state, &call.input);
-    buffer_release(*state, &call.output);
-    buffer_release(*state, &call.scratch);
-    convolution_destroy(projection);
-    free(weights);
-    free(values);
-    free(got);
-    free(vectors);
-    free(projected);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_agrees_with_the_reference),
@@ -413,7 +371,6 @@ int main(void) {
         cmocka_unit_test(targets_are_gathered_from_one_part),
         cmocka_unit_test(vectors_without_direction_match_something),
         cmocka_unit_test(opposite_vectors_match),
-        cmocka_unit_test(a_projection_keeps_cosines),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
