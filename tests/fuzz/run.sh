@@ -39,9 +39,9 @@ cmake --build "$build" --target fuzzers --parallel "$(getconf _NPROCESSORS_ONLN)
 if [ ! -d "$build/seeds" ]; then
     mkdir "$build/seeds.new"
     for suite in weights_keras weights_safetensors weights_torch weights_network weights_tools image_png image_jpeg image_file \
-        image_metadata image_profile image_formats; do
+        image_metadata image_profile image_formats image_tiff; do
         program=$(find "$build/tests" -name "test_$suite" -type f)
-        [ -n "$program" ] || continue # of Keras, without libhdf5
+        [ -n "$program" ] || continue # without its library
         # Tests of the limit on pixels fail, since it is smaller here: what counts are the files.
         (cd "$build" && NST_CORPUS=$build/seeds.new "$program" >>"$build/seeds.log" 2>&1) || true
     done

@@ -2,6 +2,7 @@
  * (x, y, 1 - x - y), scaled so that their sum is the white (SMPTE RP 177). */
 #include "color_reference.h"
 
+#include <lcms2.h>
 #include <math.h>
 
 static double determinant(double m[3][3]) {
@@ -55,4 +56,13 @@ void reference_to_srgb(const struct color_space *space, const double color[3], d
     solve(to, xyz, light);
     for (int i = 0; i < 3; i++)
         srgb[i] = encode_srgb(light[i]);
+}
+
+void reference_lab_to_srgb(const double lab[3], double color[3]) {
+    cmsHPROFILE from = cmsCreateLab4Profile(NULL), to = cmsCreate_sRGBProfile();
+    cmsHTRANSFORM transform = cmsCreateTransform(from, TYPE_Lab_DBL, to, TYPE_RGB_DBL, INTENT_PERCEPTUAL, 0);
+    cmsDoTransform(transform, lab, color, 1);
+    cmsDeleteTransform(transform);
+    cmsCloseProfile(from);
+    cmsCloseProfile(to);
 }
