@@ -328,6 +328,7 @@ typedef struct nst_settings {
     int scale_count;                /* 0: chosen from the size */
     int iterations[NST_MAX_SCALES];
     int iteration_count; /* how many of `iterations` are given: 1 for every scale, or one per scale */
+    double seconds;      /* 0; or the time that the job is to take: `iterations` are then proportions of one another */
     nst_optimizer optimizer;
     int history;          /* L-BFGS pairs, 1 to NST_MAX_HISTORY */
     double learning_rate; /* 0: the optimizer's default; Adam: in units of 1/255 of the range */
@@ -422,6 +423,11 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
 /* The picture as it is now, at the size of the scale in hand, with colors changed as asked for and the content's
  * alpha. Free with nst_picture_free. */
 nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
+
+/* How many iterations each scale has, of the number that is returned. Where the settings give a time, that is what it comes
+ * to on this device, and settled once the job has ended: settings with these numbers and without the time make the same
+ * picture. */
+int nst_job_schedule(const nst_job *job, int iterations[NST_MAX_SCALES]);
 
 /* Single or half: what the job runs in, also where its settings leave that to the program. */
 nst_precision nst_job_precision(const nst_job *job);

@@ -86,7 +86,7 @@ class Experiment:
             status = self.run_for(self.command(options), random.uniform(0, seconds))
         where = "ended before" if status == 0 else "writing" if in_writing else "any time"
         parts = len(list(self.folder.glob("*.part")))
-        if not list(self.folder.glob("run.checkpoint*[!t]")):
+        if not any((self.folder / name).exists() for name in ("run.checkpoint", "run.checkpoint.1")):
             where = "before the first"
             self.run(self.command(options), self.folder)
         else:

@@ -117,6 +117,8 @@ char *record_settings(struct option_table table, const void *values) {
 
 /* ---- The record ------------------------------------------------------------------------------------------------ */
 
+static const char settings_keyword[] = "Settings";
+
 static void add(struct picture_record *record, const char *keyword, char *value) {
     record->texts[record->count] = (nst_picture_text){keyword, value};
     record->values[record->count++] = value;
@@ -144,11 +146,26 @@ nst_status record_create(const struct picture_provenance *provenance, struct pic
         format_text("%s (%s), %s, driver %s", device->name, device->platform, device->opencl_version, device->driver));
     add(record, "Precision", format_text("%s", provenance->precision == NST_PRECISION_HALF ? "half" : "single"));
     add(record, "Seed", format_text("%" PRIu64, provenance->options->settings.seed));
-    add(record, "Settings", record_settings(stylize_table, provenance->options));
+    add(record, settings_keyword, record_settings(stylize_table, provenance->options));
     for (int i = 0; i < record->count; i++) {
         if (!record->values[i]) {
             record_free(record);
             return fail_memory(error, 1024, "the record of the command");
+        }
+    }
+    return NST_OK;
+}
+
+nst_status record_update_settings(struct picture_record *record, const struct stylize_options *options,
+                                  nst_error *error) {
+    for (int i = 0; i < record->count; i++) {
+        if (strcmp(record->texts[i].keyword, settings_keyword) == 0) {
+            char *value = record_settings(stylize_table, options);
+            if (!value) {
+                return fail_memory(error, 1024, "the record of the command");
+            }
+            free(record->values[i]);
+            record->texts[i].value = record->values[i] = value;
         }
     }
     return NST_OK;

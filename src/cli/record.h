@@ -25,6 +25,9 @@ struct picture_provenance {
 /* Collects program, command line, network and its sha256, device, precision, seed, and the settings as JSON. Free with
  * record_free. Errors: NST_ERROR_MEMORY. */
 nst_status record_create(const struct picture_provenance *provenance, struct picture_record *record, nst_error *error);
+/* Replaces the settings in it. Errors: NST_ERROR_MEMORY. */
+nst_status record_update_settings(struct picture_record *record, const struct stylize_options *options,
+                                  nst_error *error);
 void record_free(struct picture_record *record);
 
 /* The command line, quoted so that it can be pasted into a POSIX shell. From malloc; NULL without memory. */

@@ -1,4 +1,5 @@
 /* stylize.c: `nst stylize`: reads the pictures, runs a job on a device, writes the result. A client of nst.h. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,9 @@ static nst_status create_job(struct run *run, nst_error *error) {
                                  .styles = run->styles,
                                  .style_count = run->style_count,
                                  .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL};
+    if (run->options.seconds > 0) { /* what is left of it */
+        run->options.settings.seconds = fmax(run->options.seconds - (clock_seconds() - run->started), 1e-3);
+    }
     nst_status status = nst_job_create(run->context, run->network, &run->options.settings, &pictures, &run->job, error);
     free_pictures(run); /* the job has its own copies */
     if (!status && run->options.settings.precision == NST_PRECISION_AUTO && !run->options.quiet &&
@@ -237,10 +241,21 @@ static nst_status prepare(struct run *run, nst_error *error) {
 
 /* ---- On the way ------------------------------------------------------------------------------------------------ */
 
+/* The numbers of iterations that the time came to are recorded, since they make the picture again. */
+static nst_status record_schedule(struct run *run, nst_error *error) {
+    nst_settings *settings = &run->options.settings;
+    if (run->options.seconds <= 0) {
+        return NST_OK;
+    }
+    settings->iteration_count = nst_job_schedule(run->job, settings->iterations);
+    return record_update_settings(&run->record, &run->options, error);
+}
+
 /* NULL: to standard output. */
 static nst_status write_picture(struct run *run, const char *path, nst_picture *picture, nst_error *error) {
+    nst_status status = record_schedule(run, error);
     const nst_picture_format format = format_of(run);
-    nst_status status = nst_job_picture(run->job, picture, error);
+    status = status ? status : nst_job_picture(run->job, picture, error);
     if (status) {
         return status;
     }
@@ -313,6 +328,10 @@ static void print_summary(const struct run *run, const nst_picture *picture) {
     }
     fprintf(stream, "%s: %d x %d pixels, %d iterations, %s on %s\n", run->output ? run->output : "standard output",
             picture->width, picture->height, iterations, duration, nst_context_device(run->context)->name);
+    for (int i = 0; run->options.seconds > 0 && i < run->options.settings.iteration_count; i++) {
+        fprintf(stream, "%s%d%s", i ? "," : "the same again: --iterations ", run->options.settings.iterations[i],
+                i == run->options.settings.iteration_count - 1 ? "\n" : "");
+    }
     if (run->interrupted && run->checkpoints.path && !run->checkpoints.error.status) {
         fprintf(stream, "'nst resume %s' goes on\n", run->checkpoints.path);
     }

@@ -82,6 +82,8 @@ static const struct option options[] = {
     {"iterations", 'i', "N[,N...]", NULL, OPTION_INTEGERS, LIST(settings.iterations, settings.iteration_count,
      NST_MAX_SCALES), .maximum = NST_MAX_ITERATIONS, .recorded = true,
      .help = "at each scale: one number for all, or one for each; 0: only begins"},
+    {"time", 0, "TIME", NULL, OPTION_DURATION, FIELD(seconds), .minimum = 1, .maximum = 1e7, .zero = "any",
+     .help = "be done after 60s, 5min or 2h: as many iterations as fit"},
     {"optimizer", 0, "NAME", NULL, OPTION_CHOICE, FIELD(settings.optimizer), .choices = optimizers, .recorded = true,
      .help = "auto, lbfgs or adam"},
     {"history", 0, "N", NULL, OPTION_INTEGER, FIELD(settings.history), .minimum = 1, .maximum = NST_MAX_HISTORY,
@@ -259,6 +261,9 @@ static nst_status check_together(const struct arguments *arguments, const struct
     if (arguments_text(arguments, "colors") && settings->original_colors) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "--colors and --original-colors: expected at most one of them, found both");
+    }
+    if (options->seconds > 0 && arguments_text(arguments, "iterations")) {
+        return fail(error, NST_ERROR_ARGUMENT, "--time and --iterations: expected at most one of them, found both");
     }
     if (options->quiet && options->verbose) {
         return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");

@@ -18,6 +18,7 @@ struct stylize_options {
     double checkpoint_every; /* seconds; 0: see cli/checkpoints.h */
     const char *network, *input_convention;
     const char *device;   /* NULL: NST_DEVICE, then auto */
+    double seconds;       /* for the whole command; 0: as many as its iterations take */
     const char *progress; /* for progress_events_begin */
     bool no_cache, plan, quiet, verbose;
 };

@@ -2,6 +2,7 @@
 #include "device/fingerprint.h"
 
 #include "device/kernel_source.h"
+#include "device/matrix_unit.h"
 
 #include <nettle/sha2.h>
 #include <string.h>
@@ -14,6 +15,10 @@ void fingerprint_device(const nst_context *context, char text[FINGERPRINT_LENGTH
 
 static void add_text(struct sha256_ctx *hash, const char *text) {
     sha256_update(hash, strlen(text) + 1, (const uint8_t *)text);
+}
+
+static const char *name_of(const struct matrix_unit *unit) {
+    return unit ? unit->name : "none";
 }
 
 void fingerprint_kernels(const nst_context *context, char text[FINGERPRINT_LENGTH]) {
@@ -29,9 +34,11 @@ void fingerprint_kernels(const nst_context *context, char text[FINGERPRINT_LENGT
     }
     sha256_digest(&hash, sizeof digest, digest);
     int length =
-        snprintf(text, FINGERPRINT_LENGTH, "%s, blocks of %d, %d work-items, groups of %zu, sub-groups of %d, sha256 ",
+        snprintf(text, FINGERPRINT_LENGTH,
+                 "%s, blocks of %d, %d work-items, groups of %zu, sub-groups of %d, matrix units %s, %s%s, sha256 ",
                  context->loops_in_kernel ? "for processors" : "for GPUs", context->channel_block, context->work_items,
-                 context->work_group, context->sub_group);
+                 context->work_group, context->sub_group, name_of(context->half_unit), name_of(context->single_unit),
+                 context->emulates_units ? " emulated" : "");
     for (size_t i = 0; i < sizeof digest; ++i) {
         length += snprintf(text + length, FINGERPRINT_LENGTH - (size_t)length, "%02x", digest[i]);
     }

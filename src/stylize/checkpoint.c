@@ -327,6 +327,6 @@ nst_status nst_job_resume(nst_job *job, nst_checkpoint *checkpoint, bool accept_
     status = list_last(job, &state, &position, error);
     status = status ? status : job_prepare_scale(job, position.scale, error);
     status = status ? status : list_parts(job, &state, error);
-    clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
+    job->pace.scale_start = job_seconds(job);
     return status;
 }

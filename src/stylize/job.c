@@ -133,9 +133,24 @@ void nst_job_destroy(nst_job *job) {
     free(job);
 }
 
+/* ---- Time -------------------------------------------------------------------------------------------------------- */
+
+double job_seconds(const nst_job *job) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - job->begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - job->begin.tv_nsec);
+}
+
+void job_set_seconds(nst_job *job, double seconds) {
+    clock_gettime(CLOCK_MONOTONIC, &job->begin);
+    job->begin.tv_sec -= (time_t)seconds;
+    job->begin.tv_nsec -= (long)(1e9 * (seconds - floor(seconds)));
+}
+
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */
 
 static nst_status begin_next_scale(nst_job *job, nst_error *error) {
+    job->pace.scale_start = job_seconds(job);
     nst_status status = job_begin_scale(job, job->scale + 1, error);
     if (status) {
         return status;
@@ -144,27 +159,11 @@ static nst_status begin_next_scale(nst_job *job, nst_error *error) {
     job->iteration = job->untimed = 0;
     job->retreats = 0;
     job->last_good_loss = INFINITY;
-    clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
+    job_fit_schedule(job);
     return NST_OK;
 }
 
 /* ---- Iterations -------------------------------------------------------------------------------------------------- */
-
-static double seconds_since(const struct timespec *then) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
-}
-
-double job_seconds(const nst_job *job) {
-    return seconds_since(&job->begin);
-}
-
-void job_set_seconds(nst_job *job, double seconds) {
-    clock_gettime(CLOCK_MONOTONIC, &job->begin);
-    job->begin.tv_sec -= (time_t)seconds;
-    job->begin.tv_nsec -= (long)(1e9 * (seconds - floor(seconds)));
-}
 
 /* What a loss must be above to mean something: below, even a multiple of it is rounding noise. */
 static double least_loss(const nst_job *job) {
@@ -197,10 +196,6 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     if (status) {
         return status;
     }
-    if (job->iteration == job->untimed) { /* the first one also builds kernels: it says nothing of the others */
-        job->first_seconds = seconds_since(&job->scale_begin);
-        clock_gettime(CLOCK_MONOTONIC, &job->scale_begin);
-    }
     job->evaluation_count++;
     job->iteration++;
     job->note[0] = '\0';
@@ -224,8 +219,15 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     return status ? status : job_average(job, error);
 }
 
+static bool is_finished(const nst_job *job) {
+    return job->scale == job->scale_count - 1 && job->iteration >= job->scales[job->scale].iterations;
+}
+
 /* Time for what is left, taking time as proportional to pixels. */
 static double estimate_seconds_left(const nst_job *job, double seconds_per_iteration) {
+    if (job->settings.seconds > 0) {
+        return is_finished(job) ? 0 : fmax(job->settings.seconds - job_seconds(job), 0);
+    }
     const struct scale *now = &job->scales[job->scale];
     double per_pixel = seconds_per_iteration / ((double)now->size.height * now->size.width);
     double left = seconds_per_iteration * (now->iterations - job->iteration);
@@ -236,8 +238,11 @@ static double estimate_seconds_left(const nst_job *job, double seconds_per_itera
     return left;
 }
 
-/* Of the work of all scales, taking that of an iteration as proportional to pixels. */
+/* Of the work of all scales, taking that of an iteration as proportional to pixels; or of the time that is given. */
 static double share_done(const nst_job *job) {
+    if (job->settings.seconds > 0) {
+        return is_finished(job) ? 1 : fmin(job_seconds(job) / job->settings.seconds, 0.999);
+    }
     double all = 0, done = 0;
     for (int i = 0; i < job->scale_count; ++i) {
         const struct scale *scale = &job->scales[i];
@@ -248,14 +253,11 @@ static double share_done(const nst_job *job) {
     return all > 0 ? done / all : 1;
 }
 
-static bool is_finished(const nst_job *job) {
-    return job->scale == job->scale_count - 1 && job->iteration >= job->scales[job->scale].iterations;
-}
-
 static void fill_progress(const nst_job *job, nst_progress *progress) {
     const struct scale *scale = &job->scales[job->scale];
-    int timed = job->iteration - job->untimed - 1;
-    double per_iteration = timed > 0 ? seconds_since(&job->scale_begin) / timed : job->first_seconds;
+    const struct job_pace *pace = &job->pace;
+    double mean = pace->iteration_seconds[job->scale];
+    double per_iteration = mean > 0 ? mean : pace->first_end - pace->scale_start;
     *progress = (nst_progress){
         .scale = job->scale,
         .scale_count = job->scale_count,
@@ -285,6 +287,8 @@ nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error) 
     }
     if (!status && !finished) {
         status = iterate(job, error);
+        job_pace_measure(job);
+        job_fit_schedule(job);
     }
     if (!status) {
         fill_progress(job, progress);

@@ -1,5 +1,6 @@
 /* job.h: a job as its files share it: job.c runs it, job_sizes.c chooses sizes, job_plan.c says what it
- * takes, job_scale.c begins each scale, job_colors.c changes the colors of its pictures and of its result. */
+ * takes, job_scale.c begins each scale, job_colors.c changes the colors of its pictures and of its result,
+ * job_schedule.c fits it to a time. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
 
@@ -21,6 +22,15 @@ struct job_buffers {
     struct variables_run *variables;
     struct optimizer_run *optimizer;
     int average; /* plan entry of the averaged image, -1 for none */
+};
+
+/* What iterations and beginnings of scales take. The first iteration after either also builds kernels, and says nothing of
+ * the others. */
+struct job_pace {
+    double scale_start, first_end; /* seconds of the job: when this scale began, and its first iteration ended */
+    double iteration_seconds[NST_MAX_SCALES]; /* the mean so far, 0: not known */
+    double begin_seconds[NST_MAX_SCALES];     /* until the first iteration began */
+    int wanted[NST_MAX_SCALES];               /* iterations by the settings */
 };
 
 struct identity;
@@ -60,9 +70,9 @@ struct nst_job {
     double last_good_loss; /* of this scale, infinite before the first */
     int retreats;          /* in a row */
     char note[160];
-    struct timespec begin, scale_begin; /* the latter: of the scale, then of its second iteration */
-    int untimed;                        /* iterations of this scale that were done before the job was resumed */
-    double first_seconds;               /* what the first iteration after these took */
+    struct timespec begin;
+    int untimed; /* iterations of this scale that were done before the job was resumed */
+    struct job_pace pace;
 };
 
 /* nst_job_create on an objective that exists: jobs may share it, and take turns. It must suit the settings and outlive
@@ -154,6 +164,14 @@ nst_status job_choose_sizes(nst_job *job, nst_error *error);
 /* How many turned copies of each style are shown, and the size of one when the longer side of the result is size_px. */
 int job_style_turns(const nst_job *job);
 struct image_size job_style_size(const nst_job *job, int style, int turn, int size_px);
+
+/* ---- Schedule: job_schedule.c ------------------------------------------------------------------------------------- */
+
+/* After an iteration: notes what it took. */
+void job_pace_measure(nst_job *job);
+
+/* Where the settings give a time: chooses how many iterations this scale and the later ones have. */
+void job_fit_schedule(nst_job *job);
 
 /* ---- Time: job.c -------------------------------------------------------------------------------------------------- */
 

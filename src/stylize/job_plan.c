@@ -141,6 +141,10 @@ uint64_t nst_job_memory_bytes(const nst_job *job) {
 /* By the speed that `nst bench` measured on this device, for iterations of one evaluation each. */
 static void print_time(const nst_job *job, FILE *stream) {
     double gflops = job->context->info.measured_gflops, seconds = 0;
+    if (job->settings.seconds > 0) {
+        fprintf(stream, "time: %.0f s, as asked for, with as many iterations as fit\n", job->settings.seconds);
+        return;
+    }
     if (gflops <= 0) {
         fprintf(stream, "time: not known, since this device was not measured yet: 'nst bench' does that\n");
         return;

@@ -104,6 +104,9 @@ nst_status job_choose_sizes(nst_job *job, nst_error *error) {
         count = scales_choose(job->recipe, &settings, model, &job->content, job->scales);
     }
     job->scale_count = count;
+    for (int i = 0; i < count; ++i) {
+        job->pace.wanted[i] = job->scales[i].iterations;
+    }
     return NST_OK;
 }
 

@@ -83,6 +83,9 @@ nst_status settings_check_ranges(const nst_settings *s, nst_error *error) {
         return fail(error, NST_ERROR_ARGUMENT, "expected 1 to %d numbers of iterations, each of 0 to %d",
                     NST_MAX_SCALES, NST_MAX_ITERATIONS);
     }
+    if (!is_weight(s->seconds)) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected a time of 0 seconds or more, found %g", s->seconds);
+    }
     return check_choices(s, error);
 }
 

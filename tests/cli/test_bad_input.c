@@ -89,6 +89,12 @@ static const struct row {
     {"devices --jsno", 2, .words = {"--jsno", "did you mean --json"}},
     {"devices all", 2, .words = {"all"}},
 
+    /* Time */
+    {PICTURES NETWORK OUT "--time 60s", 2, .words = {"--time and --iterations"}},
+    {PICTURES OUT "--time 0.5s", 2, .words = {"'0.5s'", "from 1"}},
+    {PICTURES OUT "--time 1m", 2, .words = {"'1m'", "1.5min"}},
+    {PICTURES OUT "--time -3", 2, .words = {"'-3'"}},
+
     /* Progress */
     {PICTURES NETWORK OUT "--progress xml", 2, .words = {"'xml'", "json:FD"}},
     {PICTURES NETWORK OUT "--progress json:", 2, .words = {"'json:'"}},

@@ -248,6 +248,34 @@ static void test_full_disk(void **state) {
     free(now);
 }
 
+/* A run that is given a time tells the numbers of iterations it came to, also in the picture, and these make it again. */
+static void test_time(void **state) {
+    (void)state;
+    char line[512], text[64];
+    const struct outcome *outcome = program_run(
+        "content.png style.png --network ./small.safetensors --size 64 --scales 2 --time 1s -o timed.png", NULL);
+    assert_fine("--time 1s", outcome);
+    const char *told = strstr(outcome->out, "the same again: --iterations ");
+    assert_non_null(told);
+    int first = 0, second = 0;
+    assert_int_equal(sscanf(told, "the same again: --iterations %d,%d", &first, &second), 2);
+    snprintf(text, sizeof text, "\"iterations\":[%d,%d]", first, second);
+    assert_true(file_holds("timed.png", text));
+    snprintf(line, sizeof line,
+             "content.png style.png --network ./small.safetensors --size 64 -q --iterations %d,%d -o again.png", first,
+             second);
+    assert_fine(line, program_run(line, NULL));
+    nst_picture pictures[2];
+    nst_error error;
+    assert_int_equal(nst_picture_read("timed.png", &pictures[0], NULL, &error), NST_OK);
+    assert_int_equal(nst_picture_read("again.png", &pictures[1], NULL, &error), NST_OK);
+    assert_int_equal(pictures[0].width, 64);
+    assert_memory_equal(pictures[0].values, pictures[1].values,
+                        sizeof(float) * 3 * (size_t)pictures[0].width * (size_t)pictures[0].height);
+    nst_picture_free(&pictures[0]);
+    nst_picture_free(&pictures[1]);
+}
+
 /* Nor may what is printed vanish unnoticed. */
 static void test_full_standard_output(void **state) {
     (void)state;
@@ -316,6 +344,7 @@ int main(void) {
         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_time),
         cmocka_unit_test(test_full_standard_output),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_judge),
