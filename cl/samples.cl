@@ -37,6 +37,27 @@ __kernel IN_GROUPS void samples_read(__global const featureB *map, __global floa
     }
 }
 
+/* The samples of `count` positions alone: list holds their numbers in the grid. */
+__kernel IN_GROUPS void samples_read_listed(__global const featureB *map, __global const int *list,
+                                            __global floatB *samples, int first_block, int blocks, int height,
+                                            int width, int4 rows, int4 columns, int count, float scale) {
+    struct line vertical = line_of(rows, height), horizontal = line_of(columns, width);
+    samples += (size_t)first_block * count;
+    FOR_LINES(block, blocks, i, count) {
+        int at_y = numerator(vertical, list[i] / columns.w), top = at_y / vertical.unit;
+        int at_x = numerator(horizontal, list[i] % columns.w), left = at_x / horizontal.unit;
+        int right = min(left + 1, width - 1);
+        float down = (float)(at_y - top * vertical.unit) / (float)vertical.unit;
+        float across = (float)(at_x - left * horizontal.unit) / (float)horizontal.unit;
+        __global const featureB *upper = map + ((size_t)block * height + top) * width;
+        __global const featureB *lower = top + 1 < height ? upper + width : upper;
+        floatB above = LOAD_FEATURES(upper + left), below = LOAD_FEATURES(lower + left);
+        above += across * (LOAD_FEATURES(upper + right) - above);
+        below += across * (LOAD_FEATURES(lower + right) - below);
+        samples[(size_t)block * count + i] = scale * (above + down * (below - above));
+    }
+}
+
 /* The same of a map that comes in tiles: each adds what the pixels of its core contribute; the first one begins with
  * zeros. core: the rectangle (y, x, height, width) of the tile's map; place: where that map begins in the whole one (y,
  * x), on which the positions lie, and the size of the whole (height, width); range: the positions (row, column, rows,

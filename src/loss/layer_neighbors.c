@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_SIDE = 64, MOST_PARTS = 4 * NST_MAX_STYLES };
 
@@ -35,7 +36,10 @@ struct layer_neighbors_run {
     int style_count; /* shown so far */
     int evaluations; /* since the targets were made */
     struct random_generator generator;
-    struct sample_grid grid; /* of the style in hand, then of the last matching */
+    struct sample_grid grid;   /* of the style in hand, then of the last matching */
+    struct neighbor_list seen; /* of the style in hand */
+    struct image_size map;     /* of the image, */
+    float *weights;            /* and how much its pixels count, from malloc; NULL: all alike */
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
@@ -105,7 +109,9 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
                                            .plan = run->plan,
                                            .kernels = &neighbors->kernels,
                                            .blocks = blocks,
-                                           .dimensions = run->loss->options.match_dimensions};
+                                           .dimensions = run->loss->options.match_dimensions,
+                                           .weighs = run->loss->weighs};
+    neighbor_list_reserve(&own->seen, plan, run->loss, most.style, step);
     neighbor_search_reserve(&own->search, plan, most, step);
     size_t bytes = (size_t)sample_stack_bytes(context, blocks, 1);
     own->means = malloc(bytes);
@@ -115,24 +121,69 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
 static void run_free(struct loss_run *run) {
     struct layer_neighbors_run *own = run->state;
     free(own->means);
+    free(own->weights);
 }
 
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
+/* Those of the positions of a grid move to the front. */
+static void pick(float *weights, struct image_size map, const struct sample_grid *grid) {
+    for (int row = 0; row < grid->rows.count; ++row) {
+        for (int column = 0; column < grid->columns.count; ++column) {
+            int y = grid->rows.step * row + grid->rows.start, x = grid->columns.step * column + grid->columns.start;
+            weights[row * grid->columns.count + column] = weights[y * map.width + x];
+        }
+    }
+}
+
+/* The weights of the positions that the image's grid has. */
+static nst_status weigh_grid(struct loss_run *run, nst_error *error) {
+    struct layer_neighbors_run *own = run->state;
+    size_t bytes = (size_t)own->map.height * (size_t)own->map.width * sizeof(float);
+    if (!own->weights) {
+        return neighbor_search_weigh(&own->search, NULL, error);
+    }
+    float *weights = malloc(bytes);
+    if (!weights) {
+        return fail_memory(error, bytes, "weights of positions");
+    }
+    memcpy(weights, own->weights, bytes);
+    pick(weights, own->map, &own->grid);
+    nst_status status = neighbor_search_weigh(&own->search, weights, error);
+    free(weights);
+    return status;
+}
+
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
-    (void)region;
-    (void)error;
     struct layer_neighbors_run *own = run->state;
     own->style_count = 0;
     own->evaluations = 0;
     own->generator = random_from_seed(run->loss->options.seed);
-    return NST_OK;
+    own->map = loss_map_size(run->loss, 0, region->image);
+    free(own->weights);
+    return region_averages(region, own->map, &own->weights, error);
 }
 
 static struct sample_stack part_stack(const struct loss_run *run, const struct style_part *part) {
     const struct layer_neighbors_run *own = run->state;
     return (struct sample_stack){
         .samples = plan_buffer(run->plan, part->features), .blocks = own->search.blocks, .positions = part->positions};
+}
+
+/* Lists the positions of the grid at which a style can be seen. */
+static nst_status list_part(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
+                            nst_error *error) {
+    struct layer_neighbors_run *own = run->state;
+    const struct region region = {.image = at->image, .weights = target->weights};
+    struct image_size map = loss_whole(at);
+    float *seen;
+    nst_status status = region_averages(&region, map, &seen, error);
+    if (seen) {
+        pick(seen, map, &own->grid);
+    }
+    status = status ? status : neighbor_list_set(run, &own->seen, seen, sample_grid_positions(&own->grid), error);
+    free(seen);
+    return status;
 }
 
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
@@ -145,11 +196,16 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
     struct style_part *part = &own->parts[own->style_count];
     if (loss_is_first(at)) {
         own->grid = random_grid(&own->generator, loss_whole(at));
-        part->positions = sample_grid_positions(&own->grid);
+        nst_status status = list_part(run, at, target, error);
+        if (status) {
+            return status;
+        }
+        part->positions = own->seen.count;
         part->share = target->share;
     }
     own->style_count += loss_is_last(at);
     struct sample_source source = neighbor_source(at, at->map.values, &own->grid, 1);
+    source.list = neighbor_list_buffer(&own->seen, run->plan);
     struct sample_stack stack = part_stack(run, part);
     return samples_read(run->loss->context, &neighbors->kernels.samples, &source, &stack, error);
 }
@@ -209,6 +265,10 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     if (matches && loss_is_first(at)) {
         own->grid = random_grid(&own->generator, loss_whole(at));
         own->search.positions = sample_grid_positions(&own->grid);
+        nst_status status = weigh_grid(run, error);
+        if (status) {
+            return status;
+        }
     }
     own->evaluations += loss_is_last(at);
     struct sample_source source = neighbor_source(at, at->map.values, &own->grid, 1);
@@ -246,7 +306,8 @@ static nst_status list_state(struct loss_run *run, struct state *state, nst_erro
         return status;
     }
     own->search.positions = sample_grid_positions(&own->grid);
-    return neighbor_search_list_state(&own->search, state, error);
+    status = weigh_grid(run, error);
+    return status ? status : neighbor_search_list_state(&own->search, state, error);
 }
 
 const struct loss_methods layer_neighbors_loss = {

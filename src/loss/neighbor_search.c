@@ -1,20 +1,25 @@
 /* neighbor_search.c: features, targets and their cosine distance; see neighbor_search.h. */
 #include "loss/neighbor_search.h"
 
+#include "support/error.h"
+
 #include <math.h>
+#include <stdlib.h>
 
 nst_status neighbor_kernels_create(nst_context *context, const struct model *model, struct neighbor_kernels *kernels,
                                    nst_error *error) {
     nst_status status = samples_create(context, model_has_half_maps(model), &kernels->samples, error);
     status = status ? status : cosine_create(context, &kernels->cosine, error);
     status = status ? status : subspace_create(context, &kernels->subspace, error);
-    return status ? status : matching_create(context, &kernels->matching, error);
+    status = status ? status : matching_create(context, &kernels->matching, error);
+    return status ? status : region_kernel_create(context, false, "region_mean", &kernels->weighted_mean, error);
 }
 
 void neighbor_kernels_release(struct neighbor_kernels *kernels) {
     samples_release(&kernels->samples);
     cosine_release(&kernels->cosine);
     matching_release(&kernels->matching);
+    kernel_release(&kernels->weighted_mean);
     subspace_release(&kernels->subspace);
 }
 
@@ -65,6 +70,8 @@ void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, 
     search->dimensions = is_worth_projecting(search, most) ? search->dimensions : 0;
     int matched_blocks = search->dimensions > 0 ? search->dimensions / context->channel_block : search->blocks;
     struct matching_bytes scratch = matching_scratch_bytes(context, matched_blocks, most.image, most.style);
+    region_weights_reserve(&search->weights, plan, search->weighs ? most.image : 0, PLAN_ALWAYS_FIRST, PLAN_ALWAYS_LAST,
+                           "weights of positions");
     search->features = plan_add_always(plan, stack_bytes, "features to match");
     search->targets = plan_add_always(plan, stack_bytes, "nearest neighbors");
     search->image_mean = plan_add_always(plan, mean_bytes, "mean of features to match");
@@ -97,6 +104,54 @@ struct sample_stack neighbor_search_features(const struct neighbor_search *searc
 static struct matching_best best_of(const struct neighbor_search *search) {
     return (struct matching_best){.similarity = neighbor_search_buffer(search, search->similarity),
                                   .index = neighbor_search_buffer(search, search->index)};
+}
+
+/* ---- What counts ------------------------------------------------------------------------------------------------- */
+
+nst_status neighbor_search_weigh(struct neighbor_search *search, const float *weights, nst_error *error) {
+    const struct region region = {.image = {1, search->positions}, .weights = weights};
+    return region_weights_set(search->context, search->plan, &region, region.image, &search->weights, error);
+}
+
+void neighbor_list_reserve(struct neighbor_list *list, struct plan *plan, const struct loss *loss, int positions,
+                           int step) {
+    uint64_t bytes = (uint64_t)positions * sizeof(cl_int);
+    *list = (struct neighbor_list){
+        .entry = loss->weighs ? plan_add(plan, bytes, step, step, "positions of a style that can be seen") : -1};
+}
+
+nst_status neighbor_list_set(const struct loss_run *run, struct neighbor_list *list, const float *seen, int count,
+                             nst_error *error) {
+    float most = 0;
+    list->has_list = seen != NULL;
+    list->count = count;
+    if (!seen) {
+        return NST_OK;
+    }
+    if (list->entry < 0) {
+        return fail(error, NST_ERROR_ARGUMENT, "the transparency of a style was not planned for");
+    }
+    cl_int *numbers = malloc((size_t)count * sizeof *numbers);
+    if (!numbers) {
+        return fail_memory(error, (size_t)count * sizeof *numbers, "positions of a style");
+    }
+    for (int i = 0; i < count; ++i) {
+        most = seen[i] > most ? seen[i] : most;
+    }
+    list->count = 0;
+    for (int i = 0; i < count; ++i) {
+        if (2 * seen[i] >= most) {
+            numbers[list->count++] = i;
+        }
+    }
+    nst_status status = buffer_write(run->loss->context, plan_buffer(run->plan, list->entry), 0, numbers,
+                                     (size_t)list->count * sizeof *numbers, error);
+    free(numbers);
+    return status;
+}
+
+cl_mem neighbor_list_buffer(const struct neighbor_list *list, const struct plan *plan) {
+    return list->has_list ? plan_buffer(plan, list->entry) : NULL;
 }
 
 /* ---- What is compared ---------------------------------------------------------------------------------------------- */
@@ -142,6 +197,23 @@ static struct matching_set compared_set(const struct neighbor_search *search, co
 
 /* ---- Targets ------------------------------------------------------------------------------------------------------- */
 
+/* The mean of the image's features over their positions. */
+static nst_status find_mean(const struct neighbor_search *search, const struct sample_stack *all, cl_mem mean,
+                            nst_error *error) {
+    nst_context *context = search->context;
+    if (!search->weights.is_weighted) {
+        return samples_mean(context, &search->kernels->samples, all, mean, error);
+    }
+    size_t group = context->loops_in_kernel ? 1 : context->work_group;
+    struct work_size size = {1, {(size_t)all->blocks * group, 1, 1}, {group, 1, 1}};
+    double total = search->weights.total > 0 ? search->weights.total : 1;
+    return kernel_run(context, search->kernels->weighted_mean, size,
+                      ARGUMENTS(arg_buffer(all->samples),
+                                arg_buffer(region_weights_buffer(&search->weights, search->plan)), arg_buffer(mean),
+                                arg_int(all->positions), arg_float((float)total)),
+                      error);
+}
+
 nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *error) {
     nst_context *context = search->context;
     const struct neighbor_kernels *kernels = search->kernels;
@@ -153,7 +225,7 @@ nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *erro
     /* Where nothing is found, as in a style of one color, there is no target, and no slope. */
     nst_status status = buffer_fill_zero(context, neighbor_search_buffer(search, search->targets),
                                          (size_t)sample_stack_bytes(context, search->blocks, search->positions), error);
-    status = status ? status : samples_mean(context, &kernels->samples, &all, squares.mean, error);
+    status = status ? status : find_mean(search, &all, squares.mean, error);
     status = status ? status : samples_squares(context, &kernels->samples, &all, &squares, error);
     status = !status && search->dimensions > 0 ? begin_subspace(search, error) : status;
     return status ? status : matching_begin(context, &kernels->matching, &best, search->positions, error);
@@ -218,8 +290,11 @@ struct cosine_sums neighbor_search_sums(const struct neighbor_search *search) {
 
 nst_status neighbor_search_value(const struct neighbor_search *search, const struct loss_run *run, nst_error *error) {
     struct cosine_sums sums = neighbor_search_sums(search);
+    const struct region_weights *weights = &search->weights;
+    double total = weights->is_weighted ? weights->total : search->positions;
     struct cosine_value value = {.positions = search->positions,
-                                 .weight = run->factor / search->positions,
+                                 .weight = run->factor * loss_one_over(total),
+                                 .weights = region_weights_buffer(weights, search->plan),
                                  .partials = loss_partials(run),
                                  .slot = run->slot};
     return cosine_loss(search->context, &search->kernels->cosine, &sums, &value, error);

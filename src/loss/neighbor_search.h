@@ -14,6 +14,7 @@ struct neighbor_kernels {
     struct cosine cosine;
     struct matching matching;
     struct subspace subspace;
+    cl_kernel weighted_mean; /* of samples */
 };
 
 /* For feature maps of that model. Release with neighbor_kernels_release, also after a failure. */
@@ -29,7 +30,9 @@ struct neighbor_search {
     int blocks;     /* of all layers that are compared together */
     int dimensions; /* in which vectors are compared, where that is less work; 0: all that they have */
     int positions;  /* of the image in hand */
+    bool weighs;    /* its positions may have weights */
     int next_index;
+    struct region_weights weights;
     /* Plan entries, -1 for none. */
     int features, targets, image_mean, style_mean, dots, squares, similarity, index, candidates, panels, rows;
     int basis, sketch, projected_image, projected_image_mean, projected_style, projected_style_mean;
@@ -46,6 +49,23 @@ struct neighbor_positions {
 /* Adds the buffers to the plan. The scratch memory of matching lives at step `step` alone, where targets are found. */
 void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, struct neighbor_positions most,
                              int step);
+
+/* How much the image's positions count, float [positions] on the host; NULL: all alike. Waits. */
+nst_status neighbor_search_weigh(struct neighbor_search *search, const float *weights, nst_error *error);
+
+/* The positions of a style that may be neighbors: where at least half as much can be seen as where most can be. */
+struct neighbor_list {
+    int entry;     /* of the plan, -1 for none */
+    bool has_list; /* else all */
+    int count;
+};
+/* Room for so many, if the loss weighs, at that step. */
+void neighbor_list_reserve(struct neighbor_list *list, struct plan *plan, const struct loss *loss, int positions,
+                           int step);
+/* From how much can be seen at each of `count` positions, float [count]; NULL: everything. Waits. */
+nst_status neighbor_list_set(const struct loss_run *run, struct neighbor_list *list, const float *seen, int count,
+                             nst_error *error);
+cl_mem neighbor_list_buffer(const struct neighbor_list *list, const struct plan *plan);
 
 /* Features of the image, of all layers or of those from a block on. */
 struct sample_stack neighbor_search_features(const struct neighbor_search *search, int first_block, int blocks);

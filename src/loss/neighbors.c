@@ -25,7 +25,8 @@ struct neighbors_run {
     float *means;                         /* of the styles' features, of the whole stack */
     double squares[LOSS_MOST_SITES];      /* mean squared lengths of them */
     double scale[LOSS_MOST_SITES];
-    int part_count; /* style pictures surveyed */
+    int part_count;            /* style pictures surveyed */
+    struct neighbor_list seen; /* of the style picture in hand */
 };
 
 static nst_status create(struct loss *loss, nst_error *error) {
@@ -46,6 +47,10 @@ static void destroy(struct loss *loss) {
 
 static int quarter(int side) {
     return side / 4 > 0 ? side / 4 : 1;
+}
+
+static struct image_size grid_of(struct image_size image) {
+    return (struct image_size){quarter(image.height), quarter(image.width)};
 }
 
 static int positions_of(struct image_size image) {
@@ -73,11 +78,13 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
                                            .plan = run->plan,
                                            .kernels = &neighbors->kernels,
                                            .blocks = neighbors->blocks,
-                                           .dimensions = run->loss->options.match_dimensions};
+                                           .dimensions = run->loss->options.match_dimensions,
+                                           .weighs = run->loss->weighs};
     neighbor_search_reserve(&own->search, plan, most, step);
     uint64_t each = (uint64_t)most.style * sizeof(float);
     own->part = plan_add(plan, sample_stack_bytes(context, neighbors->blocks, most.style), loss_first(run, step),
                          loss_last(run, step), "style features");
+    neighbor_list_reserve(&own->seen, plan, run->loss, most.style, step);
     own->part_squares = plan_add(plan, each, step, step, "squares of style features");
     own->part_lengths = plan_add(plan, each, step, step, "lengths of style features");
     size_t bytes = (size_t)sample_stack_bytes(context, neighbors->blocks, 1);
@@ -97,8 +104,6 @@ static int blocks_at(const struct loss *loss, int site) {
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
-    (void)region;
-    (void)error;
     const struct neighbors *neighbors = run->loss->state;
     struct neighbors_run *own = run->state;
     own->part_count = 0;
@@ -108,7 +113,24 @@ static nst_status target_begin(struct loss_run *run, const struct region *region
     for (int i = 0; i < neighbors->blocks * run->loss->context->channel_block; ++i) {
         own->means[i] = 0;
     }
-    return NST_OK;
+    float *weights;
+    nst_status status = region_averages(region, grid_of(region->image), &weights, error);
+    own->search.positions = positions_of(region->image);
+    status = status ? status : neighbor_search_weigh(&own->search, weights, error);
+    free(weights);
+    return status;
+}
+
+/* Lists the positions of a style picture that can be seen. */
+static nst_status list_part(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
+                            nst_error *error) {
+    struct neighbors_run *own = run->state;
+    const struct region region = {.image = at->image, .weights = target->weights};
+    float *seen;
+    nst_status status = region_averages(&region, grid_of(region.image), &seen, error);
+    status = status ? status : neighbor_list_set(run, &own->seen, seen, positions_of(at->image), error);
+    free(seen);
+    return status;
 }
 
 /* Features of one layer of a style picture into the part. */
@@ -117,10 +139,11 @@ static nst_status read_part(struct loss_run *run, const struct loss_map *at, dou
     const struct neighbors *neighbors = run->loss->state;
     const struct neighbors_run *own = run->state;
     struct sample_source source = source_of(at, at->map.values, scale);
+    source.list = neighbor_list_buffer(&own->seen, run->plan);
     *stack = (struct sample_stack){.samples = plan_buffer(run->plan, own->part),
                                    .first_block = neighbors->first_block[at->site],
                                    .blocks = blocks_at(run->loss, at->site),
-                                   .positions = positions_of(at->image)};
+                                   .positions = own->seen.count};
     return samples_read(run->loss->context, &neighbors->kernels.samples, &source, stack, error);
 }
 
@@ -223,6 +246,12 @@ static nst_status add_style(struct loss_run *run, const struct loss_map *at, con
 
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
+    if (at->site == 0 && target->picture != LOSS_CONTENT) {
+        nst_status status = list_part(run, at, target, error);
+        if (status) {
+            return status;
+        }
+    }
     return target->picture == LOSS_SURVEY    ? survey(run, at, target, error)
            : target->picture == LOSS_CONTENT ? add_content(run, at, error)
                                              : add_style(run, at, target, error);

@@ -35,6 +35,18 @@ double region_average(const struct region *region, struct image_size grid, float
     return total;
 }
 
+nst_status region_averages(const struct region *region, struct image_size grid, float **averages, nst_error *error) {
+    size_t bytes = (size_t)grid.height * (size_t)grid.width * sizeof **averages;
+    *averages = region->weights ? malloc(bytes + 1) : NULL;
+    if (region->weights && !*averages) {
+        return fail_memory(error, bytes, "weights of positions");
+    }
+    if (*averages) {
+        region_average(region, grid, *averages);
+    }
+    return NST_OK;
+}
+
 void region_weights_reserve(struct region_weights *weights, struct plan *plan, int positions, int first_step,
                             int last_step, const char *what) {
     *weights = (struct region_weights){.entry = -1, .in_tiles = weights->in_tiles};

@@ -15,6 +15,9 @@ struct region {
  * least. Returns their sum. */
 double region_average(const struct region *region, struct image_size grid, float *averages);
 
+/* The same from malloc, or NULL where the region has no weights. Errors: NST_ERROR_MEMORY. */
+nst_status region_averages(const struct region *region, struct image_size grid, float **averages, nst_error *error);
+
 /* Which part of a map is there. */
 struct loss_tile {
     struct rectangle core; /* in the map of the tile: what belongs to this tile; may be empty */

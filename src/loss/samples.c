@@ -2,6 +2,7 @@
 #include "loss/samples.h"
 
 #include "network/convolution.h"
+#include "support/error.h"
 
 struct sample_line sample_line_aligned(int side, int count) {
     return count > 1 ? (struct sample_line){side - 1, 0, count - 1, count} : (struct sample_line){0, 0, 1, count};
@@ -28,9 +29,13 @@ nst_status samples_create(nst_context *context, bool half_maps, struct samples *
     const struct {
         const char *name;
         cl_kernel *kernel;
-    } kernels[] = {{"samples_read", &samples->read},         {"samples_read_tile", &samples->read_tile},
-                   {"samples_gradient", &samples->gradient}, {"samples_mean", &samples->mean},
-                   {"samples_subtract", &samples->subtract}, {"samples_squares", &samples->squares}};
+    } kernels[] = {{"samples_read", &samples->read},
+                   {"samples_read_tile", &samples->read_tile},
+                   {"samples_read_listed", &samples->read_listed},
+                   {"samples_gradient", &samples->gradient},
+                   {"samples_mean", &samples->mean},
+                   {"samples_subtract", &samples->subtract},
+                   {"samples_squares", &samples->squares}};
     nst_status status = NST_OK;
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels && !status; ++i) {
         status = kernel_create(context, "samples.cl", feature_map_option(half_maps), kernels[i].name, kernels[i].kernel,
@@ -42,6 +47,7 @@ nst_status samples_create(nst_context *context, bool half_maps, struct samples *
 void samples_release(struct samples *samples) {
     kernel_release(&samples->read);
     kernel_release(&samples->read_tile);
+    kernel_release(&samples->read_listed);
     kernel_release(&samples->gradient);
     kernel_release(&samples->mean);
     kernel_release(&samples->subtract);
@@ -99,8 +105,22 @@ static nst_status read_tile(nst_context *context, const struct samples *samples,
 
 nst_status samples_read(nst_context *context, const struct samples *samples, const struct sample_source *source,
                         const struct sample_stack *stack, nst_error *error) {
+    if (source->in_tiles && source->list) {
+        return fail(
+            error, NST_ERROR_ARGUMENT,
+            "nearest neighbors cannot take a style with transparency in tiles: remove it, or choose a smaller size");
+    }
     if (source->in_tiles) {
         return read_tile(context, samples, source, stack, error);
+    }
+    if (source->list) {
+        return kernel_run(
+            context, samples->read_listed, work_range(context, (size_t)stack->blocks * (size_t)stack->positions),
+            ARGUMENTS(arg_buffer(source->map), arg_buffer(source->list), arg_buffer(stack->samples),
+                      arg_int(stack->first_block), arg_int(stack->blocks), arg_int(source->height),
+                      arg_int(source->width), line_argument(source->grid.rows), line_argument(source->grid.columns),
+                      arg_int(stack->positions), arg_float((float)source->scale)),
+            error);
     }
     return kernel_run(context, samples->read, work_range(context, (size_t)stack->blocks * (size_t)stack->positions),
                       ARGUMENTS(arg_buffer(source->map), arg_buffer(stack->samples), arg_int(stack->first_block),

@@ -33,7 +33,7 @@ int sample_blocks(const nst_context *context, int channels);
 uint64_t sample_stack_bytes(const nst_context *context, int blocks, int positions);
 
 struct samples {
-    cl_kernel read, read_tile, gradient, mean, subtract, squares;
+    cl_kernel read, read_tile, read_listed, gradient, mean, subtract, squares;
 };
 
 /* For maps of floats or of bfloat16. Release with samples_release, also after a failure. Errors: NST_ERROR_OPENCL. */
@@ -57,10 +57,12 @@ struct sample_source {
     double scale; /* samples are that many times the map */
     bool in_tiles;
     struct sample_tile tile; /* where in_tiles */
+    cl_mem
+        list; /* for reading, not in tiles: numbers of the positions that are wanted, int [stack->positions]; NULL: all */
 };
 
-/* stack = samples of source->map; stack->positions is that of the grid. In tiles each adds what its core contributes,
- * once the first has set the stack to zero. */
+/* stack = samples of source->map; stack->positions is that of the grid, or how many are listed. In tiles each adds what
+ * its core contributes, once the first has set the stack to zero. */
 nst_status samples_read(nst_context *context, const struct samples *samples, const struct sample_source *source,
                         const struct sample_stack *stack, nst_error *error);
 /* source->map += mask ? the transpose of reading, applied to the stack : 0. Each pixel gathers, so that the result is

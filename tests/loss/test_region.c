@@ -154,6 +154,16 @@ static void check_kind(nst_context *context, const struct loss_methods *methods)
     }
 }
 
+/* Of one layer by itself; positions of a style count or do not. */
+static void neighbors_count_by_weight(void **state) {
+    static const struct map_size sizes[] = {{20, 9, 15, false}, {7, 5, 6, true}};
+    for (size_t s = 0; s < COUNT_OF(sizes); ++s) {
+        const struct problem problem = {
+            .methods = &layer_neighbors_loss, .size = sizes[s], .image = of_image, .style = alike};
+        check_problem(*state, &problem);
+    }
+}
+
 static void contents_count_by_weight(void **state) {
     check_kind(*state, &content_loss);
 }
@@ -204,6 +214,7 @@ int main(void) {
         cmocka_unit_test(contents_count_by_weight),
         cmocka_unit_test(gram_matrices_count_by_weight),
         cmocka_unit_test(means_and_covariances_count_by_weight),
+        cmocka_unit_test(neighbors_count_by_weight),
         cmocka_unit_test(weights_are_averaged_over_the_pixels_of_a_position),
         cmocka_unit_test(weights_that_were_not_planned_are_refused),
     };
