@@ -397,12 +397,20 @@ typedef void nst_progress_callback(const nst_progress *progress, void *user);
 /* One run of the optimization: plans and allocates everything for its largest scale. */
 typedef struct nst_job nst_job;
 
-/* The pictures of a job. They are copied; alpha of the content is kept for the result. */
+/* The pictures of a job. They are copied; alpha of the content is kept for the result. What is transparent in content
+ * and styles counts as little as it can be seen, and the colors that are hidden there change nothing. */
 typedef struct nst_job_pictures {
     const nst_picture *content;
     const nst_picture *styles;
     int style_count;
     const nst_picture *init; /* for NST_INIT_PICTURE, else NULL */
+    /* Masks are gray, or are taken as such, and transparent parts of them are black. They must have the proportions of
+     * the content, at any size. */
+    const nst_picture
+        *mask; /* where the picture may change: white yes, black not at all, gray in proportion; NULL: all */
+    /* Where each style acts, style_count of them; NULL: everywhere, blended. Where masks overlap, styles share by mask times
+     * blend; what none covers may not change. */
+    const nst_picture *style_masks;
 } nst_job_pictures;
 
 /* Errors: NST_ERROR_ARGUMENT (settings), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the

@@ -228,6 +228,24 @@ static nst_status find_choice(const struct option *option, const char *text, con
     return fail(error, NST_ERROR_ARGUMENT, "--%s: expected %s, found '%s'", option->name, expected, quoted);
 }
 
+static nst_status fail_empty(const struct option *option, nst_error *error) {
+    return fail(error, NST_ERROR_ARGUMENT, "--%s: expected %s, found ''", option->name, option->argument);
+}
+
+/* Of an option that is given several times. */
+static nst_status store_another_text(const struct option *option, const char *text, void *values, nst_error *error) {
+    const char **texts = (const char **)((char *)values + option->offset);
+    int *count = (int *)((char *)values + option->count_offset);
+    if (!*text) {
+        return fail_empty(option, error);
+    }
+    if (*count == option->capacity) {
+        return fail(error, NST_ERROR_ARGUMENT, "--%s: expected it at most %d times", option->name, option->capacity);
+    }
+    texts[(*count)++] = text;
+    return NST_OK;
+}
+
 static nst_status store(const struct option *option, const char *text, void *values, nst_error *error) {
     char *field = (char *)values + option->offset;
     long long integer;
@@ -266,10 +284,12 @@ static nst_status store(const struct option *option, const char *text, void *val
         return NST_OK;
     case OPTION_TEXT:
         if (!*text) {
-            return fail(error, NST_ERROR_ARGUMENT, "--%s: expected %s, found ''", option->name, option->argument);
+            return fail_empty(option, error);
         }
         *(const char **)field = text;
         return NST_OK;
+    case OPTION_TEXTS:
+        return store_another_text(option, text, values, error);
     case OPTION_INTEGERS:
     case OPTION_REALS:
         return store_numbers(option, text, field, (int *)((char *)values + option->count_offset), error);
@@ -304,6 +324,10 @@ static void format_list(const struct option *option, const void *values, char *b
         option->kind == OPTION_LAYERS ? layers->count : *(const int *)((const char *)values + option->count_offset);
     for (int i = 0; i < count; i++) {
         char item[ITEM_LENGTH];
+        if (option->kind == OPTION_TEXTS) {
+            append(buffer, size, ((const char *const *)field)[i]);
+            continue;
+        }
         if (option->kind == OPTION_INTEGERS) {
             snprintf(item, sizeof item, "%d", ((const int *)field)[i]);
         } else if (option->kind == OPTION_REALS) {
@@ -349,6 +373,7 @@ const char *option_format(const struct option *option, const void *values, char 
             snprintf(buffer, size, "%s", *(const char *const *)field);
         }
         break;
+    case OPTION_TEXTS:
     case OPTION_INTEGERS:
     case OPTION_REALS:
     case OPTION_LAYERS:

@@ -15,6 +15,7 @@ enum option_kind {
     OPTION_DURATION, /* double, in seconds: 90, 90s, 1.5min, 2h */
     OPTION_CHOICE,   /* int or an enum: the value of one of `choices` */
     OPTION_TEXT,     /* const char *, which points into the command line; one of `choices` if there are any */
+    OPTION_TEXTS,    /* const char *[capacity], one for each time that it is given, and an int at count_offset */
     OPTION_INTEGERS, /* int[capacity], and an int at count_offset */
     OPTION_REALS,    /* double[capacity], and an int at count_offset */
     OPTION_LAYERS    /* nst_layer_list */

@@ -66,8 +66,9 @@ static json_t *list_json(const struct option *option, const void *values) {
     int count = *(const int *)((const char *)values + option->count_offset);
     json_t *array = json_array();
     for (int i = 0; i < count; i++) {
-        json_array_append_new(array, option->kind == OPTION_INTEGERS ? json_integer(((const int *)field)[i])
-                                                                     : json_real(((const double *)field)[i]));
+        json_array_append_new(array, option->kind == OPTION_TEXTS      ? json_string(((const char *const *)field)[i])
+                                     : option->kind == OPTION_INTEGERS ? json_integer(((const int *)field)[i])
+                                                                       : json_real(((const double *)field)[i]));
     }
     return array;
 }
@@ -90,6 +91,7 @@ static json_t *value_json(const struct option *option, const void *values) {
     case OPTION_REAL:
     case OPTION_DURATION:
         return json_real(*(const double *)field);
+    case OPTION_TEXTS:
     case OPTION_INTEGERS:
     case OPTION_REALS:
     case OPTION_LAYERS:

@@ -33,6 +33,7 @@ struct run {
     char *output;                  /* the file that is written; NULL: standard output, or none */
     nst_picture styles[NST_MAX_STYLES];
     int style_count;
+    nst_picture mask, style_masks[NST_MAX_STYLES];
 
     nst_context *context;
     nst_network *network;
@@ -89,14 +90,22 @@ static nst_status read_pictures(struct run *run, nst_error *error) {
     if (!status && run->options.settings.init == NST_INIT_PICTURE) {
         status = picture_open(run->options.init, run->options.quiet, &run->init, error);
     }
+    if (!status && run->options.mask) {
+        status = picture_open(run->options.mask, run->options.quiet, &run->mask, error);
+    }
+    for (int i = 0; !status && i < run->options.style_mask_count; i++) {
+        status = picture_open(run->options.style_masks[i], run->options.quiet, &run->style_masks[i], error);
+    }
     return status;
 }
 
 static void free_pictures(struct run *run) {
     nst_picture_free(&run->content);
     nst_picture_free(&run->init);
-    for (int i = 0; i < run->style_count; i++) {
+    nst_picture_free(&run->mask);
+    for (int i = 0; i < NST_MAX_STYLES; i++) {
         nst_picture_free(&run->styles[i]);
+        nst_picture_free(&run->style_masks[i]);
     }
     run->style_count = 0;
 }
@@ -139,7 +148,9 @@ static nst_status create_job(struct run *run, nst_error *error) {
     nst_job_pictures pictures = {.content = &run->content,
                                  .styles = run->styles,
                                  .style_count = run->style_count,
-                                 .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL};
+                                 .init = run->options.settings.init == NST_INIT_PICTURE ? &run->init : NULL,
+                                 .mask = run->options.mask ? &run->mask : NULL,
+                                 .style_masks = run->options.style_mask_count ? run->style_masks : NULL};
     if (run->options.seconds > 0) { /* what is left of it */
         run->options.settings.seconds = fmax(run->options.seconds - (clock_seconds() - run->started), 1e-3);
     }

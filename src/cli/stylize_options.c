@@ -57,6 +57,8 @@ static const struct option options[] = {
              "mean and covariance of the style's, smoothed along the result's luminance"},
     {"original-colors", 0, NULL, NULL, OPTION_FLAG, FIELD(settings.original_colors), .recorded = true,
      .help = "keep the colors of the content (chroma of YCbCr)"},
+    {"mask", 0, "FILE", NULL, OPTION_TEXT, FIELD(mask), .recorded = true,
+     .help = "where the picture may change: white yes, black no, gray partly"},
 
     {"strength", 0, "X", "Style", OPTION_REAL, FIELD(strength), .maximum = 1,
      .help = "from the photograph, hardly touched (0), to the style with hardly any content (1): sets the content weight"},
@@ -70,6 +72,8 @@ static const struct option options[] = {
      .maximum = NST_MAX_STYLE_SCALE, .recorded = true, .help = "size of the style pictures relative to the result"},
     {"style-blend", 0, "A,B,...", NULL, OPTION_REALS, LIST(settings.style_blend, settings.style_blend_count,
      NST_MAX_STYLES), .maximum = 1e6, .recorded = true, .help = "how much each style counts [equally]"},
+    {"style-mask", 0, "FILE", NULL, OPTION_TEXTS, LIST(style_masks, style_mask_count, NST_MAX_STYLES), .recorded = true,
+     .help = "where a style acts (white); once for each style, in order"},
     {"content-layers", 0, "LAYERS", NULL, OPTION_LAYERS, FIELD(settings.content_layers), .maximum = 1e12,
      .recorded = true, .help = "layers that hold the content"},
     {"style-layers", 0, "LAYERS", NULL, OPTION_LAYERS, FIELD(settings.style_layers), .maximum = 1e12,
@@ -251,6 +255,11 @@ static nst_status check_together(const struct arguments *arguments, const struct
     }
     if (settings->style_blend_count && sum(settings->style_blend, styles) <= 0) {
         return fail(error, NST_ERROR_ARGUMENT, "--style-blend: expected a number above 0 among them, found none");
+    }
+    if (options->style_mask_count && options->style_mask_count != styles) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "--style-mask: expected one for each of the %d style pictures, in order, found %d", styles,
+                    options->style_mask_count);
     }
     if (arguments_text(arguments, "iterations") && settings->iteration_count > 1 && settings->scale_count &&
         settings->iteration_count != settings->scale_count + preset_of(settings).phases - 1) {

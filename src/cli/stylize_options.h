@@ -12,6 +12,9 @@ struct stylize_options {
     const char *output, *log; /* output: a file, a folder, or "-" */
     const char *format;       /* the kind of file to write; NULL: its name tells */
     int depth_bits, jpeg_quality, webp_quality;
+    const char *mask; /* paths */
+    const char *style_masks[NST_MAX_STYLES];
+    int style_mask_count;
     bool keep_profile, strip;
     int save_every;          /* iterations; 0: never */
     const char *checkpoint;  /* NULL: none is written */

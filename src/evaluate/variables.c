@@ -10,6 +10,8 @@ struct variables {
     nst_context *context;
     int levels;
     struct pyramid pyramid; /* no kernels without levels */
+    bool holds;
+    cl_kernel hold_image, hold_gradient; /* if it holds */
 };
 
 struct variables_run {
@@ -19,16 +21,22 @@ struct variables_run {
     struct optimizer_shape image;
     struct pyramid_shape shape;
     int coefficients, gradient, scratch; /* plan entries, -1 without levels */
+    int pixels, kept, free;              /* plan entries, -1 where nothing is held; pixels: the vector without levels */
 };
 
-nst_status variables_create(nst_context *context, int levels, struct variables **result, nst_error *error) {
+nst_status variables_create(nst_context *context, int levels, bool holds, struct variables **result, nst_error *error) {
     *result = NULL;
     struct variables *variables = calloc(1, sizeof *variables);
     if (!variables) {
         return fail_memory(error, sizeof *variables, "the variables");
     }
-    *variables = (struct variables){.context = context, .levels = levels};
+    *variables = (struct variables){.context = context, .levels = levels, .holds = holds};
     nst_status status = levels > 0 ? pyramid_create(context, &variables->pyramid, error) : NST_OK;
+    if (!status && holds) {
+        status = kernel_create(context, "hold.cl", "", "hold_image", &variables->hold_image, error);
+        status =
+            status ? status : kernel_create(context, "hold.cl", "", "hold_gradient", &variables->hold_gradient, error);
+    }
     if (status) {
         variables_destroy(variables);
         return status;
@@ -40,6 +48,8 @@ nst_status variables_create(nst_context *context, int levels, struct variables *
 void variables_destroy(struct variables *variables) {
     if (variables) {
         pyramid_release(&variables->pyramid);
+        kernel_release(&variables->hold_image);
+        kernel_release(&variables->hold_gradient);
         free(variables);
     }
 }
@@ -58,6 +68,9 @@ nst_status variables_reserve(const struct variables *variables, struct plan *pla
     if (variables->levels > 0 && evaluation_is_on_host(evaluation)) {
         return fail(error, NST_ERROR_ARGUMENT, "the pyramid of an image needs it on the device");
     }
+    if (variables->holds && evaluation_is_on_host(evaluation)) {
+        return fail(error, NST_ERROR_ARGUMENT, "masks need the image on the device: choose a smaller size, or no mask");
+    }
     struct variables_run *run = *result = calloc(1, sizeof *run);
     if (!run) {
         return fail_memory(error, sizeof *run, "the variables");
@@ -67,7 +80,17 @@ nst_status variables_reserve(const struct variables *variables, struct plan *pla
                                   .evaluation = evaluation,
                                   .coefficients = -1,
                                   .gradient = -1,
-                                  .scratch = -1};
+                                  .scratch = -1,
+                                  .pixels = -1,
+                                  .kept = -1,
+                                  .free = -1};
+    if (variables->holds) {
+        size_t pixels = (size_t)size.height * (size_t)size.width;
+        uint64_t bytes = (uint64_t)optimizer_padded(3 * pixels) * sizeof(float);
+        run->pixels = variables->levels == 0 ? plan_add_always(plan, bytes, "pixels that may change") : -1;
+        run->kept = plan_add_always(plan, bytes, "pixels that are kept");
+        run->free = plan_add_always(plan, (uint64_t)pixels * sizeof(float), "which pixels may change");
+    }
     if (variables->levels > 0) {
         struct pyramid_shape shape = pyramid_shape_of(image_shape(size), variables->levels);
         uint64_t bytes = (uint64_t)optimizer_padded(shape.count) * sizeof(float);
@@ -89,19 +112,60 @@ static struct pyramid_buffers buffers_of(const struct variables_run *run, cl_mem
                                     .scratch = run->scratch < 0 ? NULL : plan_buffer(run->plan, run->scratch)};
 }
 
+/* ---- Held pixels ------------------------------------------------------------------------------------------------- */
+
+cl_mem variables_kept(const struct variables_run *run) {
+    return plan_buffer(run->plan, run->kept);
+}
+
+nst_status variables_set_free(const struct variables_run *run, const float *free, struct image_size size,
+                              nst_error *error) {
+    size_t bytes = (size_t)size.height * (size_t)size.width * sizeof *free;
+    return buffer_write(run->variables->context, plan_buffer(run->plan, run->free), 0, free, bytes, error);
+}
+
+/* The image from a vector of pixels, or from itself. */
+static nst_status hold_image(const struct variables_run *run, cl_mem vector, nst_error *error) {
+    const struct variables *variables = run->variables;
+    int pixels = run->image.height * run->image.width;
+    return kernel_run(variables->context, variables->hold_image, work_range(variables->context, 3 * (size_t)pixels),
+                      ARGUMENTS(arg_buffer(vector), arg_buffer(variables_kept(run)),
+                                arg_buffer(plan_buffer(run->plan, run->free)),
+                                arg_buffer(evaluation_image(run->evaluation)), arg_int(pixels), arg_int(3 * pixels)),
+                      error);
+}
+
+static nst_status hold_gradient(const struct variables_run *run, nst_error *error) {
+    const struct variables *variables = run->variables;
+    int pixels = run->image.height * run->image.width;
+    return kernel_run(variables->context, variables->hold_gradient, work_range(variables->context, 3 * (size_t)pixels),
+                      ARGUMENTS(arg_buffer(evaluation_gradient(run->evaluation)),
+                                arg_buffer(plan_buffer(run->plan, run->free)), arg_int(pixels), arg_int(3 * pixels)),
+                      error);
+}
+
+/* ---- The vector -------------------------------------------------------------------------------------------------- */
+
 nst_status variables_begin(struct variables_run *run, struct image_size size, nst_error *error) {
     const struct variables *variables = run->variables;
     run->image = image_shape(size);
     run->shape = pyramid_shape_of(run->image, variables->levels);
-    if (variables->levels == 0) {
-        return NST_OK;
+    cl_mem image = evaluation_image(run->evaluation);
+    nst_status status = variables->holds ? hold_image(run, image, error) : NST_OK;
+    if (!status && run->pixels >= 0) {
+        size_t bytes = optimizer_padded(optimizer_elements(run->image)) * sizeof(float);
+        status = buffer_copy(variables->context, image, plan_buffer(run->plan, run->pixels), bytes, error);
     }
-    struct pyramid_buffers buffers = buffers_of(run, evaluation_image(run->evaluation), run->coefficients);
+    if (status || variables->levels == 0) {
+        return status;
+    }
+    struct pyramid_buffers buffers = buffers_of(run, image, run->coefficients);
     return pyramid_decompose(variables->context, &variables->pyramid, &run->shape, &buffers, error);
 }
 
 struct vector variables_vector(const struct variables_run *run) {
-    return run->coefficients < 0 ? evaluation_image_vector(run->evaluation) : vector_of(run->plan, run->coefficients);
+    int entry = run->coefficients < 0 ? run->pixels : run->coefficients;
+    return entry < 0 ? evaluation_image_vector(run->evaluation) : vector_of(run->plan, entry);
 }
 
 struct vector variables_gradient(const struct variables_run *run) {
@@ -114,23 +178,33 @@ struct optimizer_shape variables_shape(const struct variables_run *run) {
 
 nst_status variables_to_image(const struct variables_run *run, nst_error *error) {
     const struct variables *variables = run->variables;
-    if (variables->levels == 0) {
-        return NST_OK;
+    cl_mem image = evaluation_image(run->evaluation);
+    nst_status status = NST_OK;
+    if (variables->levels > 0) {
+        struct pyramid_buffers buffers = buffers_of(run, image, run->coefficients);
+        status = pyramid_synthesize(variables->context, &variables->pyramid, &run->shape, &buffers, error);
     }
-    struct pyramid_buffers buffers = buffers_of(run, evaluation_image(run->evaluation), run->coefficients);
-    return pyramid_synthesize(variables->context, &variables->pyramid, &run->shape, &buffers, error);
+    if (status || !variables->holds) {
+        return status;
+    }
+    return hold_image(run, run->pixels < 0 ? image : plan_buffer(run->plan, run->pixels), error);
 }
 
 nst_status variables_from_gradient(const struct variables_run *run, nst_error *error) {
     const struct variables *variables = run->variables;
-    if (variables->levels == 0) {
-        return NST_OK;
+    nst_status status = variables->holds ? hold_gradient(run, error) : NST_OK;
+    if (status || variables->levels == 0) {
+        return status;
     }
     struct pyramid_buffers buffers = buffers_of(run, evaluation_gradient(run->evaluation), run->gradient);
     return pyramid_gradient(variables->context, &variables->pyramid, &run->shape, &buffers, error);
 }
 
 nst_status variables_list_state(struct variables_run *run, struct state *state, nst_error *error) {
+    if (run->pixels >= 0) {
+        return state_buffer(state, "pixels", plan_buffer(run->plan, run->pixels),
+                            optimizer_padded(optimizer_elements(run->image)) * sizeof(float), error);
+    }
     if (run->variables->levels == 0) {
         return NST_OK;
     }

@@ -16,6 +16,13 @@ nst_status picture_create(int width, int height, int channels, nst_picture *pict
 /* True if every pixel is fully visible: there is no alpha, or it is 1 everywhere. */
 bool picture_is_opaque(const nst_picture *picture);
 
+/* A channel of a picture as a plane, float [height][width], from malloc. Errors: NST_ERROR_MEMORY. */
+nst_status picture_channel(const nst_picture *picture, int channel, float **plane, nst_error *error);
+/* How much of each pixel can be seen, of the picture or of what picture_resize makes of it; NULL if it is opaque. */
+nst_status picture_alpha(const nst_picture *picture, float **alpha, nst_error *error);
+nst_status picture_resized_alpha(const nst_picture *picture, int width, int height, enum resize_filter filter,
+                                 float **alpha, nst_error *error);
+
 /* Gives pixels that cannot be seen (alpha 0) a smooth continuation of the colors of visible ones, which weigh by their
  * alpha. No other pixel changes, nor any alpha; without hidden pixels, nothing is done. `name` says in messages which
  * picture it is ("content"). Errors: NST_ERROR_ARGUMENT (no pixel can be seen), NST_ERROR_MEMORY; the picture is then

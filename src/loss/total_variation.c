@@ -8,6 +8,9 @@
  *
  * of the image in 0..1, d and e being the diagonals of the image with one more pixel around, as style-transfer-pytorch
  * has it: means over the image's elements, and over 3 (height + 1) (width + 1).
+ *
+ * Where only a part of the image counts, by weights of its pixels, means are divided by that part's elements: a pixel is
+ * smoothed as much as without weights beside the other losses. The pixels of the rest still have differences.
  */
 #include "loss/kinds.h"
 
@@ -16,6 +19,28 @@
 struct total_variation {
     cl_kernel loss, value; /* the latter not of nine points */
 };
+
+struct total_variation_run {
+    double part; /* of the image's pixels that counts; 0 stands for all */
+};
+
+static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
+    (void)error;
+    struct total_variation_run *own = run->state;
+    size_t pixels = (size_t)region->image.height * (size_t)region->image.width;
+    bool is_mean = run->loss->options.mean || run->loss->options.nine_points;
+    own->part = 0;
+    for (size_t i = 0; is_mean && region->weights && i < pixels; ++i) {
+        own->part += region->weights[i] / (double)pixels;
+    }
+    return NST_OK;
+}
+
+/* The loss's weight for a mean over what counts. */
+static double mean_weight(const struct loss_run *run) {
+    const struct total_variation_run *own = run->state;
+    return own->part > 0 ? run->loss->weight / own->part : run->loss->weight;
+}
 
 static nst_status create(struct loss *loss, nst_error *error) {
     struct total_variation *tv = loss->state;
@@ -41,7 +66,7 @@ static double divisor_of(const struct loss_options *options, double elements) {
 
 static float weight_of(const struct loss_run *run, const struct loss_map *at) {
     struct image_size whole = loss_whole(at);
-    return (float)(run->loss->weight / divisor_of(&run->loss->options, 3.0 * whole.height * whole.width));
+    return (float)(mean_weight(run) / divisor_of(&run->loss->options, 3.0 * whole.height * whole.width));
 }
 
 /* The pixels whose gradient, and whose differences from the next, are wanted. */
@@ -62,7 +87,7 @@ static nst_status run_nine_points(struct loss_run *run, const struct loss_map *a
     const struct total_variation *tv = run->loss->state;
     const struct feature_map *image = &at->map;
     struct image_size whole = loss_whole(at);
-    double straight, diagonal, weight = run->loss->weight;
+    double straight, diagonal, weight = mean_weight(run);
     nine_point_factors(whole.height, whole.width, &straight, &diagonal);
     return kernel_run(run->loss->context, tv->loss, reduction_work(run->loss->context),
                       ARGUMENTS(arg_buffer(image->values), arg_buffer(gradient), arg_int(gradient != NULL),
@@ -157,8 +182,10 @@ const struct loss_methods total_variation_loss = {
     .value_with_gradient = true,
     .takes_tiles = true,
     .state_bytes = sizeof(struct total_variation),
+    .run_bytes = sizeof(struct total_variation_run),
     .create = create,
     .destroy = destroy,
+    .target_begin = target_begin,
     .value = value,
     .add_gradient = add_gradient,
     .reference = reference,

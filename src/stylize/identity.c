@@ -78,6 +78,12 @@ static void identify(const nst_job *job, struct identity *identity) {
     if (job->colored.values) {
         describe_picture(&job->colored, add_identity(identity, "colors of the content"));
     }
+    if (job->mask.values) {
+        describe_picture(&job->mask, add_identity(identity, "mask"));
+    }
+    for (int i = 0; job->has_style_masks && i < job->style_count; ++i) {
+        describe_picture(&job->style_masks[i], add_identity(identity, "style mask number %d", i + 1));
+    }
     if (job->init.values) {
         describe_picture(&job->init, add_identity(identity, "picture of --init"));
     }

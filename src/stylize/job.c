@@ -37,7 +37,7 @@ static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, 
         status = copy_picture(&pictures->styles[i], name, &job->styles[i], error);
         job->style_count += !status;
     }
-    return status;
+    return status ? status : job_copy_masks(job, pictures, error);
 }
 
 static nst_status create_job(nst_context *context, const nst_settings *settings, const nst_job_pictures *pictures,
@@ -64,7 +64,7 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
         status = optimizer_create(context, &chosen, &job->optimizer, error);
     }
     if (!status) {
-        status = variables_create(context, recipe->pyramid_levels, &job->variables, error);
+        status = variables_create(context, recipe->pyramid_levels, job_has_masks(job), &job->variables, error);
     }
     if (!status && recipe->average_decay > 0) {
         status = average_create(context, recipe->average_decay, &job->average, error);
@@ -128,8 +128,10 @@ void nst_job_destroy(nst_job *job) {
     nst_picture_free(&job->last);
     for (int i = 0; i < job->style_count; ++i) {
         nst_picture_free(&job->styles[i]);
+        nst_picture_free(&job->style_masks[i]);
     }
     free(job->identity);
+    nst_picture_free(&job->mask);
     free(job);
 }
 
@@ -337,6 +339,7 @@ nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error)
     }
     nst_status status = job_download(job, picture, error);
     status = status ? status : job_color(job, picture, error);
+    status = status ? status : job_apply_masks(job, picture, error);
     if (!status && job->content.channels == 4) {
         status = add_alpha(job, picture, error);
     }

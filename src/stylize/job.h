@@ -42,8 +42,10 @@ struct nst_job {
     nst_picture content, init;
     nst_picture styles[NST_MAX_STYLES];
     int style_count;
-    nst_picture colored;          /* the content in color where `content` was made gray, else empty */
-    struct color_moments palette; /* of the styles' chroma, where the result is given it */
+    nst_picture mask, style_masks[NST_MAX_STYLES]; /* gray, opaque; without values where there are none */
+    bool has_style_masks;                          /* then one for each style */
+    nst_picture colored;                           /* the content in color where `content` was made gray, else empty */
+    struct color_moments palette;                  /* of the styles' chroma, where the result is given it */
 
     struct objective *objective;
     bool shares_objective; /* with other jobs: it is not this one's to destroy */
@@ -139,21 +141,30 @@ nst_status job_color(const nst_job *job, nst_picture *picture, nst_error *error)
 
 /* ---- Regions: job_regions.c --------------------------------------------------------------------------------------- */
 
-/* Do positions count differently anywhere, by the transparency of a picture? Then the objective must weigh. */
-bool job_weighs(const nst_job *job);
+/* Copies the masks, if there are any. Errors: NST_ERROR_ARGUMENT (one of another shape than the content, or that leaves
+ * nothing to change), NST_ERROR_MEMORY. */
+nst_status job_copy_masks(nst_job *job, const nst_job_pictures *pictures, nst_error *error);
 
-/* Where losses count in an image; the planes are those of `all`. */
+/* Are there pixels that may not change? Do positions count differently anywhere, by a mask or the transparency of a
+ * picture? Then the objective must weigh. And how many regions there are: one for each style with a mask of its own, or
+ * one for all. */
+bool job_has_masks(const nst_job *job);
+bool job_weighs(const nst_job *job);
+int job_region_count(const nst_job *job);
+
+/* What masks and the content's alpha say of the pixels of an image, float [height][width] each. */
 struct job_regions {
-    struct evaluation_regions all;
-    float *content;
+    struct evaluation_regions all; /* of the planes below */
+    float *change;                 /* how much each may change; NULL: all of them */
+    float *content, *style[NST_MAX_STYLES];
     const float *styles[NST_MAX_STYLES];
 };
 /* For images of that size; free with job_regions_free, also after a failure. */
 nst_status job_make_regions(const nst_job *job, struct image_size size, struct job_regions *regions, nst_error *error);
 void job_regions_free(struct job_regions *regions);
 
-/* The alpha of a picture as a plane, from malloc; NULL if it is opaque. */
-nst_status job_read_alpha(const nst_picture *picture, float **alpha, nst_error *error);
+/* Puts the content back where the picture, of any size, may not have changed; in proportion where it may a little. */
+nst_status job_apply_masks(const nst_job *job, nst_picture *picture, nst_error *error);
 
 /* ---- Sizes: job_sizes.c ------------------------------------------------------------------------------------------- */
 

@@ -66,7 +66,7 @@ static nst_status plan_in_precision(nst_job *job, const nst_network *network, ns
     job_buffers_free(job->context, &job->buffers);
     objective_destroy(job->objective);
     job->objective = NULL;
-    const struct recipe_use use = {.weighs = job_weighs(job)};
+    const struct recipe_use use = {.regions = job_region_count(job), .weighs = job_weighs(job)};
     nst_status status = recipe_create_objective(job->context, network, &job->settings, &use, &job->objective, error);
     return status ? status : plan_job(job, error);
 }
@@ -123,6 +123,10 @@ nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_e
 
 nst_status job_allocate(nst_job *job, nst_error *error) {
     bool half = model_has_half_maps(objective_model(job->objective));
+    if (job_region_count(job) != objective_region_count(job->objective) ||
+        (job_weighs(job) && !objective_weighs(job->objective))) {
+        return fail(error, NST_ERROR_ARGUMENT, "the objective that is shared was not made for masks or transparency");
+    }
     job->settings.precision = half ? NST_PRECISION_HALF : NST_PRECISION_SINGLE;
     nst_status status = plan_job(job, error);
     return status ? status : allocate(job, error);

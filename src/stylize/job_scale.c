@@ -7,14 +7,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Resizes a picture and puts it into the image buffer. */
-static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
+/* Resizes a picture and makes an image of it. */
+static nst_status upload_to(nst_job *job, const nst_picture *picture, struct image_size size, struct vector image,
+                            nst_error *error) {
     struct transfer transfer = {.name = "picture",
                                 .center = objective_center(job->objective),
                                 .filter = job->recipe->filter,
                                 .rounds_to_bytes = job->recipe->rounds_to_bytes};
-    return transfer_resized(job->context, picture, size, &transfer, evaluation_image_vector(job->buffers.evaluation),
-                            error);
+    return transfer_resized(job->context, picture, size, &transfer, image, error);
+}
+
+/* Puts it into the image that is evaluated. */
+static nst_status upload(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
+    return upload_to(job, picture, size, evaluation_image_vector(job->buffers.evaluation), error);
 }
 
 /* ---- What it leads to -------------------------------------------------------------------------------------------- */
@@ -100,7 +105,7 @@ static nst_status add_style(nst_job *job, const nst_picture *shown, const struct
     struct image_size size = {.height = shown->height, .width = shown->width};
     struct loss_target seen = *target;
     float *alpha;
-    nst_status status = job_read_alpha(shown, &alpha, error);
+    nst_status status = picture_alpha(shown, &alpha, error);
     seen.weights = alpha;
     status = status ? status : upload(job, shown, size, error);
     status = status ? status : evaluation_add_target(job->buffers.evaluation, &seen, size, error);
@@ -113,7 +118,9 @@ static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_
     for (int i = 0; !status && i < job->style_count * job_style_turns(job); ++i) {
         int style = i / job_style_turns(job), turn = i % job_style_turns(job);
         struct image_size size = job_style_size(job, style, turn, scale->size_px);
-        struct loss_target target = {.picture = picture, .share = job_style_share(job, style) / job_style_turns(job)};
+        double share = job->has_style_masks ? 1 : job_style_share(job, style);
+        struct loss_target target = {
+            .picture = picture, .share = share / job_style_turns(job), .region = job->has_style_masks ? style : 0};
         nst_picture shown = {0};
         status = make_style(job, style, turn, size, &shown, error);
         status = status ? status : add_style(job, &shown, &target, error);
@@ -172,6 +179,12 @@ static nst_status set_targets(nst_job *job, const struct scale *scale, const nst
     struct job_regions regions;
     nst_status status = job_make_regions(job, scale->size, &regions, error);
     status = status ? status : evaluation_begin_targets(evaluation, scale->phase, &regions.all, error);
+    if (!status && regions.change) {
+        status = variables_set_free(job->buffers.variables, regions.change, scale->size, error);
+        status = status ? status
+                        : upload_to(job, &job->content, scale->size,
+                                    vector_on_device(variables_kept(job->buffers.variables)), error);
+    }
     job_regions_free(&regions);
     if (!status && evaluation_wants(evaluation, LOSS_SURVEY)) {
         status = add_styles(job, scale, LOSS_SURVEY, error);

@@ -13,6 +13,7 @@
 #include "weights/network.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 struct judge {
     nst_context *context;
@@ -99,11 +100,15 @@ static nst_status upload(const struct judge *judge, const char *name, const nst_
                             error);
 }
 
-static nst_status measure(const struct judge *judge, const nst_judge_pictures *pictures, nst_error *error) {
+static nst_status measure(const struct judge *judge, const nst_judge_pictures *pictures,
+                          const struct judge_visibility *visible, nst_error *error) {
     struct evaluation *evaluation = judge->evaluation;
+    const float *const regions[] = {visible->picture};
+    const struct evaluation_regions all = {
+        .image = judge->size, .content = visible->both, .styles = visible->picture ? regions : NULL};
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
-                             style = {.picture = LOSS_STYLE, .share = 1};
-    nst_status status = evaluation_begin_targets(evaluation, 0, NULL, error);
+                             style = {.picture = LOSS_STYLE, .share = 1, .weights = visible->style};
+    nst_status status = evaluation_begin_targets(evaluation, 0, &all, error);
     status = status ? status : upload(judge, "content", pictures->content, judge->size, error);
     status = status ? status : evaluation_add_target(evaluation, &content, judge->size, error);
     status = status ? status : upload(judge, "style", pictures->style, judge->style_size, error);
@@ -111,6 +116,35 @@ static nst_status measure(const struct judge *judge, const nst_judge_pictures *p
     status = status ? status : evaluation_end_targets(evaluation, error);
     status = status ? status : upload(judge, "judged", pictures->picture, judge->size, error);
     return status ? status : evaluation_run(evaluation, EVALUATE_LOSSES, error);
+}
+
+static nst_status find_visibility(const struct judge *judge, const nst_judge_pictures *pictures,
+                                  struct judge_visibility *visible, nst_error *error) {
+    struct image_size size = judge->size, style = judge->style_size;
+    size_t pixels = (size_t)size.height * (size_t)size.width;
+    nst_status status = picture_alpha(pictures->picture, &visible->picture, error);
+    status = status ? status
+                    : picture_resized_alpha(pictures->content, size.width, size.height, distances.filter,
+                                            &visible->both, error);
+    status = status ? status
+                    : picture_resized_alpha(pictures->style, style.width, style.height, distances.filter,
+                                            &visible->style, error);
+    if (status || !visible->picture) {
+        return status;
+    }
+    if (!visible->both) {
+        return picture_alpha(pictures->picture, &visible->both, error);
+    }
+    for (size_t i = 0; i < pixels; ++i) {
+        visible->both[i] = fminf(visible->both[i], visible->picture[i]);
+    }
+    return NST_OK;
+}
+
+static void free_visibility(struct judge_visibility *visible) {
+    free(visible->picture);
+    free(visible->both);
+    free(visible->style);
 }
 
 /* Copies the distances out of losses; returns their mean. */
@@ -139,6 +173,8 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
     }
     recipe_objective(&distances, &judging, &spec);
     add_structure(network, &spec);
+    spec.weighs = !picture_is_opaque(pictures->picture) || !picture_is_opaque(pictures->content) ||
+                  !picture_is_opaque(pictures->style);
     const nst_picture *picture = pictures->picture;
     int size_px = picture->width > picture->height ? picture->width : picture->height;
     struct judge judge = {
@@ -146,11 +182,13 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
         .size = {.height = picture->height, .width = picture->width},
         .style_size = scales_style_size(&distances, judging.style_scale, pictures->style, size_px),
     };
+    struct judge_visibility visible = {0};
     status = objective_create(context, network, &spec, &judge.objective, error);
     status = status ? status : check_size(&judge, "picture", judge.size, error);
     status = status ? status : check_size(&judge, "style", judge.style_size, error);
     status = status ? status : plan_and_allocate(&judge, error);
-    status = status ? status : measure(&judge, pictures, error);
+    status = status ? status : find_visibility(&judge, pictures, &visible, error);
+    status = status ? status : measure(&judge, pictures, &visible, error);
     if (!status) {
         int loss_count;
         const nst_layer_loss *losses = evaluation_losses(judge.evaluation, &loss_count);
@@ -165,6 +203,7 @@ nst_status nst_judge(nst_context *context, const nst_network *network, const nst
         bool has_structure = loss_count > content_count + 2 * style_count;
         judgment->structure = has_structure ? losses[style_count].loss : NAN;
     }
+    free_visibility(&visible);
     evaluation_free(judge.evaluation);
     plan_free(&judge.plan, context);
     objective_destroy(judge.objective);

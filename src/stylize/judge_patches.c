@@ -10,6 +10,7 @@
 #include "weights/network.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { SIZE_PX = 384, TURNS = 4 };
 
@@ -78,11 +79,14 @@ static nst_status upload(const struct patches *patches, const char *name, const 
 static nst_status add_styles(const struct patches *patches, nst_picture *style, enum loss_picture picture,
                              nst_error *error) {
     const struct orientation quarter = {.exif = 6};
-    const struct loss_target target = {.picture = picture, .share = 1.0 / TURNS};
     nst_status status = NST_OK;
     for (int turn = 0; !status && turn < TURNS; ++turn) {
+        float *alpha = NULL;
         status = upload(patches, "style", style, error);
+        status = status ? status : picture_alpha(style, &alpha, error);
+        const struct loss_target target = {.picture = picture, .share = 1.0 / TURNS, .weights = alpha};
         status = status ? status : evaluation_add_target(patches->evaluation, &target, patches->sizes[1 + turn], error);
+        free(alpha);
         status = status ? status : orientation_apply(&quarter, style, error);
     }
     return status;
@@ -92,7 +96,12 @@ static nst_status measure(const struct patches *patches, const nst_picture *pict
                           nst_error *error) {
     struct evaluation *evaluation = patches->evaluation;
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1};
-    nst_status status = evaluation_begin_targets(evaluation, 0, NULL, error);
+    float *alpha;
+    nst_status status = picture_alpha(picture, &alpha, error);
+    const float *const planes[] = {alpha};
+    const struct evaluation_regions regions = {.image = patches->sizes[0], .styles = alpha ? planes : NULL};
+    status = status ? status : evaluation_begin_targets(evaluation, 0, &regions, error);
+    free(alpha);
     if (!status && evaluation_wants(evaluation, LOSS_SURVEY)) {
         status = add_styles(patches, style, LOSS_SURVEY, error);
     }
@@ -131,6 +140,7 @@ nst_status judge_patches(nst_context *context, const nst_network *network, const
         patches.sizes[1 + turn] =
             turn % 2 ? (struct image_size){.height = style_size.width, .width = style_size.height} : style_size;
     }
+    spec.weighs = !picture_is_opaque(pictures->picture) || !picture_is_opaque(pictures->style);
     nst_status status = objective_create(context, network, &spec, &patches.objective, error);
     if (!status && fits_network(&patches)) {
         status = picture_resize(pictures->picture, patches.sizes[0].width, patches.sizes[0].height, RESIZE_LANCZOS3,

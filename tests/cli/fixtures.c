@@ -28,6 +28,7 @@ int fixtures_create(void **state) {
     if (!mkdtemp(folder) || chdir(folder) != 0)
         return -1;
     fixture_write_picture("content.png", 48, 36, 1);
+    fixture_write_picture("tall.png", 36, 48, 1);
     fixture_write_picture("style.png", 40, 40, 2);
     fixture_write_network("small.safetensors", NETWORK_FINE);
     return 0;

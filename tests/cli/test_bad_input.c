@@ -34,6 +34,10 @@ static const struct row {
     {"huge.png style.png " NETWORK OUT, 1, .words = {"huge.png", "60000"}},
     {"content.png style.png --size 16 --network ./small.safetensors --style-scale 0.05 " OUT, 1, .words = {"small"}},
     {PICTURES NETWORK OUT "--init missing.png", 1, .words = {"missing.png"}},
+    {PICTURES NETWORK OUT "--mask missing.png", 1, .words = {"missing.png"}},
+    {PICTURES NETWORK OUT "--style-mask missing.png", 1, .words = {"missing.png"}},
+    {PICTURES NETWORK OUT "--style-mask content.png --style-mask content.png", 2, .words = {"--style-mask", "found 2"}},
+    {PICTURES NETWORK OUT "--mask tall.png", 2, .words = {"mask", "proportions"}},
 
     /* Output */
     {PICTURES NETWORK "-o no-such-folder/out.png", 1, .words = {"no-such-folder"}},

@@ -176,6 +176,49 @@ static void means_and_covariances_count_by_weight(void **state) {
     check_kind(*state, &wasserstein_loss);
 }
 
+/* A mean over what counts: with a third of the pixels, three times as much for each of them. */
+static void total_variation_is_a_mean_over_what_counts(void **state) {
+    nst_context *context = *state;
+    nst_error error;
+    const struct image_size size = {6, 9};
+    float *image = random_uniform_array(8, 3 * 54, 0, 255), *weights = allocate(54, sizeof *weights);
+    cl_mem buffer = upload(context, image, 3 * 54 * sizeof *image);
+    for (int i = 0; i < 54; ++i) {
+        weights[i] = i % 3 == 0 ? 1.0f : 0.0f;
+    }
+    for (int kind = 0; kind < 3; ++kind) { /* a mean, a sum, a mean of nine points */
+        double values[2];
+        const struct loss_spec spec = {.kind = "total variation",
+                                       .weight = 2,
+                                       .options = {.power = 2, .mean = kind == 0, .nine_points = kind == 2},
+                                       .weighs = true};
+        for (int weighted = 0; weighted < 2; ++weighted) {
+            struct plan plan = {0};
+            struct loss *loss;
+            struct loss_run *run;
+            const struct region region = {.image = size, .weights = weighted ? weights : NULL};
+            const struct loss_map at = {
+                .map = {.values = buffer, .channels = 3, .height = size.height, .width = size.width}, .image = size};
+            check(loss_create(context, NULL, &spec, &loss, &error), &error);
+            check(loss_reserve(loss, &plan, &size, 1, &run, &error), &error);
+            loss_run_set_partials(run, plan_add_always(&plan, reduction_bytes(context, 1), "losses"), 0);
+            check(plan_assign(&plan, &error), &error);
+            check(plan_allocate(&plan, context, &error), &error);
+            check(loss_target_begin(run, &region, 1, &error), &error);
+            check(loss_target_end(run, &error), &error);
+            check(loss_value(run, &at, &error), &error);
+            check(loss_read_sum(run, &values[weighted], &error), &error);
+            loss_run_free(run);
+            loss_destroy(loss);
+            plan_free(&plan, context);
+        }
+        assert_close("total variation", values[1], (kind == 1 ? 1 : 3) * values[0], 1e-6);
+    }
+    buffer_release(context, &buffer);
+    free(image);
+    free(weights);
+}
+
 /* ---- Averages ---------------------------------------------------------------------------------------------------- */
 
 static void weights_are_averaged_over_the_pixels_of_a_position(void **state) {
@@ -215,6 +258,7 @@ int main(void) {
         cmocka_unit_test(gram_matrices_count_by_weight),
         cmocka_unit_test(means_and_covariances_count_by_weight),
         cmocka_unit_test(neighbors_count_by_weight),
+        cmocka_unit_test(total_variation_is_a_mean_over_what_counts),
         cmocka_unit_test(weights_are_averaged_over_the_pixels_of_a_position),
         cmocka_unit_test(weights_that_were_not_planned_are_refused),
     };

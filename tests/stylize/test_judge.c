@@ -89,11 +89,12 @@ static void distances_agree_with_the_reference(void **state) {
     check_distances(*state, make_stripes(73, 67));
 }
 
-/* A picture is no way from itself, also where the content must be resized to it; alpha does not count. */
+/* A picture is no way from itself, also where the content must be resized to it, and where only parts can
+ * be seen. */
 static void nothing_is_far_from_itself(void **state) {
     nst_network *network = random_network(SMALL_NETWORK, 31);
     nst_settings settings = small_settings(1);
-    nst_picture picture = make_hills(48, 36, 4), large = make_hills(96, 72, 3);
+    nst_picture picture = make_hills(48, 36, 4), large = make_hills(96, 72, 4);
     nst_judgment judgment;
     nst_error error;
     check(nst_judge(*state, network, &settings, &(nst_judge_pictures){&picture, &picture, &picture}, &judgment, &error),
