@@ -428,8 +428,8 @@ nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error);
 nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user, const volatile int *cancel,
                        nst_error *error);
 
-/* The picture as it is now, at the size of the scale in hand, with colors changed as asked for and the content's
- * alpha. Free with nst_picture_free. */
+/* The picture as it is now, at the size of the scale in hand, with colors changed as asked for, then the content
+ * where masks say so, then its alpha. Free with nst_picture_free. */
 nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
 
 /* How many iterations each scale has, of the number that is returned. Where the settings give a time, that is what it comes
@@ -534,8 +534,9 @@ typedef struct nst_judge_pictures {
 
 /* Judges a picture at its own size, to which the content is resized; the style gets the size that it has in a job of
  * that size. Layers, pooling and style_scale are those of `settings`; weights and everything else do not count, and
- * everything is in single precision. Errors: NST_ERROR_ARGUMENT (no layers, settings out of range), NST_ERROR_NETWORK
- * (a layer that is not there, a picture too small for the network), NST_ERROR_MEMORY. */
+ * everything is in single precision. What cannot be seen of the pictures weighs nothing, and what can be seen in part
+ * weighs that much. Errors: NST_ERROR_ARGUMENT (no layers, settings out of range), NST_ERROR_NETWORK (a layer that is not
+ * there, a picture too small for the network), NST_ERROR_MEMORY. */
 nst_status nst_judge(nst_context *context, const nst_network *network, const nst_settings *settings,
                      const nst_judge_pictures *pictures, nst_judgment *judgment, nst_error *error);
 
