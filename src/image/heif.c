@@ -35,6 +35,8 @@ static nst_status open_picture(struct heif_file *reader, nst_error *error) {
         return fail(error, NST_ERROR_MEMORY, "not enough memory to read %s", source->path);
     }
     heif_context_set_maximum_image_size_limit(reader->context, PICTURE_MAX_SIDE_PX);
+    /* 0: in this thread. A damaged file can ask for more tiles, each with a thread, than a system has threads. */
+    heif_context_set_max_decoding_threads(reader->context, 0);
     struct heif_error state =
         heif_context_read_from_memory_without_copy(reader->context, source->data, source->bytes, NULL);
     if (state.code == heif_error_Ok) {
