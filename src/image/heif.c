@@ -2,6 +2,7 @@
  * RGB of it; what the RGB means is told by an ICC profile or by code points. */
 #include "image/code_points.h"
 #include "image/codec.h"
+#include "image/heif_references.h"
 #include "image/picture.h"
 #include "support/error.h"
 
@@ -30,6 +31,10 @@ static nst_status fail_damaged(const struct picture_source *source, struct heif_
 
 static nst_status open_picture(struct heif_file *reader, nst_error *error) {
     const struct picture_source *source = reader->source;
+    if (heif_is_nested_too_deep(source->data, source->bytes)) {
+        return fail(error, NST_ERROR_FORMAT, "%s is a damaged HEIF or AVIF file: its picture is made of itself",
+                    source->path);
+    }
     reader->context = heif_context_alloc();
     if (!reader->context) {
         return fail(error, NST_ERROR_MEMORY, "not enough memory to read %s", source->path);

@@ -113,6 +113,8 @@ static void damaged_webp_is_refused(void **state) {
 /* ---- AVIF ------------------------------------------------------------------------------------------------------ */
 
 #ifdef NST_HEIF
+#include "image/heif_references.h"
+
 #include <libheif/heif.h>
 
 /* False if libheif has no encoder for it. */
@@ -150,6 +152,38 @@ static nst_picture make_slope(int channels) {
         for (int c = 0; c < channels; c++)
             picture.values[i * channels + c] = (float)(c == 3 ? 255 - i % 64 : 60 + 40 * c + i / 64) / 255.0f;
     return picture;
+}
+
+static void a_picture_of_itself_is_refused(void **state) {
+    (void)state;
+    /* ftyp, meta { pitm: 2, iref { dimg: 2 of 1 and 2 } } */
+    static const uint8_t boxes[] = "\0\0\0\x14"
+                                   "ftypheic\0\0\0\0mif1"
+                                   "\0\0\0\x36"
+                                   "meta\0\0\0\0"
+                                   "\0\0\0\x0e"
+                                   "pitm\0\0\0\0\0\2"
+                                   "\0\0\0\x1c"
+                                   "iref\0\0\0\0"
+                                   "\0\0\0\x10"
+                                   "dimg\0\2\0\2\0\1\0\2";
+    enum { BYTES = sizeof boxes - 1, LAST_PART = BYTES - 1 };
+    uint8_t changed[BYTES];
+    memcpy(changed, boxes, BYTES);
+    assert_true(heif_is_nested_too_deep(changed, BYTES));
+    changed[LAST_PART] = 3; /* of 1 and 3 */
+    assert_false(heif_is_nested_too_deep(changed, BYTES));
+    for (size_t bytes = 0; bytes < BYTES - 1; ++bytes) { /* whatever is cut off, nothing is read behind the end */
+        uint8_t *cut = malloc(bytes + 1);
+        memcpy(cut, boxes, bytes);
+        heif_is_nested_too_deep(cut, bytes);
+        free(cut);
+    }
+    fixture_write("itself.heic", boxes, BYTES);
+    nst_picture picture = {0};
+    nst_error error;
+    assert_int_equal(nst_picture_read(fixture_path("itself.heic"), &picture, NULL, &error), NST_ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "made of itself"));
 }
 
 static void avif_and_heif_are_read(void **state) {
@@ -263,7 +297,8 @@ int main(void) {
         cmocka_unit_test(damaged_webp_is_refused),
 #endif
 #ifdef NST_HEIF
-        cmocka_unit_test(avif_and_heif_are_read),  cmocka_unit_test(damaged_avif_is_refused),
+        cmocka_unit_test(avif_and_heif_are_read),  cmocka_unit_test(a_picture_of_itself_is_refused),
+        cmocka_unit_test(damaged_avif_is_refused),
 #endif
 #ifdef NST_JPEG_XL
         cmocka_unit_test(jpeg_xl_is_read),         cmocka_unit_test(damaged_jpeg_xl_is_refused),
