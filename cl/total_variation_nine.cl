@@ -39,7 +39,8 @@ __kernel IN_GROUPS void total_variation_nine(__global const float *image, __glob
         float above = here - (y > 0 ? line[x - width] : here), below = here - (y + 1 < height ? line[x + width] : here);
         float sum = 0.0f, slope = corners(plane, height, width, y, x, &sum);
         if (adds) {
-            gradient[begin + (size_t)y * width + x] += 2.0f * (straight * (left + right + above + below) + diagonal * slope);
+            gradient[begin + (size_t)y * width + x] +=
+                2.0f * (straight * (left + right + above + below) + diagonal * slope);
         }
         ADD_TERM(float, total, lost, straight *(right * right + below * below) + diagonal * sum);
     }
