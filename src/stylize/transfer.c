@@ -9,43 +9,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where planes are filled in, padded as on the device, and zeros at first: the image itself, if it is on the host. */
-static nst_status begin_planes(struct vector image, struct image_size size, float **planes, size_t *count,
-                               nst_error *error) {
-    *count = optimizer_padded(3 * (size_t)size.height * (size_t)size.width);
-    *planes = image.host ? image.host : malloc(*count * sizeof **planes);
-    if (!*planes) {
-        return fail_memory(error, *count * sizeof **planes, "an image");
+/* An image in the making, padded as on the device: in place, if it is on the host, else in a copy that goes there. */
+struct planes {
+    float *values, *copy; /* copy: NULL in place */
+    size_t count;
+};
+
+/* Zeros. Nothing is to be freed after a failure. */
+static nst_status begin_planes(struct vector image, struct image_size size, struct planes *planes, nst_error *error) {
+    planes->count = optimizer_padded(3 * (size_t)size.height * (size_t)size.width);
+    size_t bytes = planes->count * sizeof *planes->values;
+    planes->copy = image.host ? NULL : malloc(bytes);
+    planes->values = image.host ? image.host : planes->copy;
+    if (!planes->values) {
+        return fail_memory(error, bytes, "an image");
     }
-    memset(*planes, 0, *count * sizeof **planes);
+    memset(planes->values, 0, bytes);
     return NST_OK;
 }
 
-static nst_status end_planes(nst_context *context, struct vector image, float *planes, size_t count, nst_error *error) {
-    if (image.host) {
-        return NST_OK;
-    }
-    nst_status status = vector_write(context, image, planes, count, error);
-    free(planes);
+static nst_status end_planes(nst_context *context, struct vector image, struct planes *planes, nst_error *error) {
+    nst_status status = planes->copy ? vector_write(context, image, planes->copy, planes->count, error) : NST_OK;
+    free(planes->copy);
     return status;
 }
 
 nst_status transfer_to_device(nst_context *context, const nst_picture *picture, const struct transfer *transfer,
                               struct vector image, nst_error *error) {
     struct image_size size = {.height = picture->height, .width = picture->width};
-    size_t pixels = (size_t)size.height * (size_t)size.width, count;
-    float *planes;
-    nst_status status = begin_planes(image, size, &planes, &count, error);
+    size_t pixels = (size_t)size.height * (size_t)size.width;
+    struct planes planes;
+    nst_status status = begin_planes(image, size, &planes, error);
     if (status) {
         return status;
     }
     for (size_t i = 0; i < pixels; ++i) {
         for (size_t c = 0; c < 3; ++c) {
             float value = 255 * picture->values[i * (size_t)picture->channels + c];
-            planes[c * pixels + i] = (transfer->rounds_to_bytes ? roundf(value) : value) - transfer->center[c];
+            planes.values[c * pixels + i] = (transfer->rounds_to_bytes ? roundf(value) : value) - transfer->center[c];
         }
     }
-    return end_planes(context, image, planes, count, error);
+    return end_planes(context, image, &planes, error);
 }
 
 nst_status transfer_resized(nst_context *context, const nst_picture *picture, struct image_size size,
@@ -85,15 +89,15 @@ nst_status transfer_from_device(nst_context *context, struct vector image, struc
 
 nst_status transfer_random(nst_context *context, const struct transfer_noise *noise, struct image_size size,
                            struct vector image, nst_error *error) {
-    size_t pixels = (size_t)size.height * (size_t)size.width, count;
-    float *planes;
-    nst_status status = begin_planes(image, size, &planes, &count, error);
+    size_t pixels = (size_t)size.height * (size_t)size.width;
+    struct planes planes;
+    nst_status status = begin_planes(image, size, &planes, error);
     if (status) {
         return status;
     }
     struct random_generator generator = random_from_seed(noise->seed);
     for (size_t i = 0; i < 3 * pixels; ++i) {
-        planes[i] = (float)(noise->mean + noise->deviation * random_normal(&generator));
+        planes.values[i] = (float)(noise->mean + noise->deviation * random_normal(&generator));
     }
-    return end_planes(context, image, planes, count, error);
+    return end_planes(context, image, &planes, error);
 }
