@@ -457,6 +457,48 @@ uint64_t nst_job_memory_bytes(const nst_job *job);
  * measured. */
 void nst_job_print_plan(const nst_job *job, FILE *stream);
 
+/* ---- Motion ---------------------------------------------------------------------------------------------------- */
+
+/* How the pixels of one picture lie in another one: pixel (x, y) of the first is where (x + u, y + v) is in the second. */
+typedef struct nst_flow {
+    int width, height;
+    float *values; /* u and v in pixels, [height][width][2], from malloc */
+} nst_flow;
+
+/* The optical flow that leads from one picture to another of the same size, computed on the device by TV-L1 from coarse
+ * to fine (Zach, Pock and Bischof 2007). Free with nst_flow_free. Errors: NST_ERROR_ARGUMENT (sizes), NST_ERROR_MEMORY,
+ * NST_ERROR_OPENCL. */
+nst_status nst_flow_estimate(nst_context *context, const nst_picture *from, const nst_picture *to, nst_flow *flow,
+                             nst_error *error);
+
+/* Reads a .flo file of the Middlebury benchmark. Errors: NST_ERROR_FILE, NST_ERROR_FORMAT (not such a file, other bytes
+ * than its sizes say, motions that are not known), NST_ERROR_MEMORY. */
+nst_status nst_flow_read(const char *path, nst_flow *flow, nst_error *error);
+
+/* The same flow between pictures of another size, linear between pixels. Errors: NST_ERROR_MEMORY. */
+nst_status nst_flow_resize(const nst_flow *flow, int width, int height, nst_flow *resized, nst_error *error);
+
+void nst_flow_free(nst_flow *flow);
+
+/* The colors of a picture where the flow leads to, cubic between pixels: if the flow leads from A to B, and the picture is
+ * B, the result is like A, without alpha. Free with nst_picture_free. Errors: NST_ERROR_ARGUMENT (sizes),
+ * NST_ERROR_MEMORY, NST_ERROR_OPENCL. */
+nst_status nst_flow_warp(nst_context *context, const nst_flow *flow, const nst_picture *picture, nst_picture *warped,
+                         nst_error *error);
+
+typedef struct nst_motion {
+    const nst_picture *from, *to;
+    const nst_flow *flow; /* from `from` to `to` */
+    const nst_flow *back; /* from `to` to `from`; NULL: not known */
+} nst_motion;
+
+/* Where what is seen in `from` is also seen in `to`, where the flow leads: white there, black elsewhere, gray values in
+ * three channels. It is black where the flow leads out of the picture, where the one back does not return (Sundaram, Brox
+ * and Keutzer 2010), where motions meet (Ruder et al. 2016), and where colors differ by more than a quarter of the range.
+ * Free with nst_picture_free. Errors: as nst_flow_warp. */
+nst_status nst_flow_reliability(nst_context *context, const nst_motion *motion, nst_picture *reliable,
+                                nst_error *error);
+
 /* ---- Checkpoints ----------------------------------------------------------------------------------------------- */
 
 /* A checkpoint is all that a job needs to go on later, in another process, as if it had never stopped: on the same device
