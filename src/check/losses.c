@@ -169,7 +169,8 @@ static nst_status make_map(struct fixture *fixture, uint64_t seed, double most, 
 /* The targets come from other noise; the style's is darker, so that the statistics differ too. */
 static nst_status set_targets(struct fixture *fixture, nst_error *error) {
     const struct loss_target content = {.picture = LOSS_CONTENT, .share = 1},
-                             style = {.picture = LOSS_STYLE, .share = 1}, survey = {.picture = LOSS_SURVEY, .share = 1};
+                             style = {.picture = LOSS_STYLE, .share = 1}, survey = {.picture = LOSS_SURVEY, .share = 1},
+                             previous = {.picture = LOSS_PREVIOUS, .share = 1};
     const struct region everywhere = {.image = fixture->size};
     nst_status status = loss_target_begin(fixture->run, &everywhere, 1, error);
     struct loss_map at;
@@ -182,6 +183,7 @@ static nst_status set_targets(struct fixture *fixture, nst_error *error) {
     if (!status) {
         at = map_of(fixture);
         status = loss_target_add(fixture->run, &at, &content, error);
+        status = status ? status : loss_target_add(fixture->run, &at, &previous, error);
     }
     status = status ? status : make_map(fixture, 6, 200, fixture->style, error);
     if (!status) {

@@ -96,24 +96,11 @@ static nst_status target_begin(struct loss_run *run, const struct region *region
                               &content->weights, error);
 }
 
-/* Where a tile's core lies in its map, and in the whole one: the box between the two. */
-static struct box core_box(const struct loss_run *run, const struct loss_map *at, bool to_tile) {
-    const struct loss_tile *tile = at->tile;
+/* Between a tile's core in its map and in the whole one. */
+static struct box core_box(const struct loss_run *run, const struct loss_map *at, enum loss_way way) {
     nst_context *context = run->loss->context;
     size_t vector = (size_t)context->channel_block * (model_has_half_maps(run->loss->model) ? 2 : sizeof(float));
-    const struct box_side in_tile = {.x_bytes = (size_t)tile->core.x * vector,
-                                     .y = (size_t)tile->core.y,
-                                     .row_bytes = (size_t)at->map.width * vector,
-                                     .row_count = (size_t)at->map.height};
-    const struct box_side in_whole = {.x_bytes = (size_t)(tile->x + tile->core.x) * vector,
-                                      .y = (size_t)(tile->y + tile->core.y),
-                                      .row_bytes = (size_t)tile->whole.width * vector,
-                                      .row_count = (size_t)tile->whole.height};
-    return (struct box){.width_bytes = (size_t)tile->core.width * vector,
-                        .height = (size_t)tile->core.height,
-                        .depth = (size_t)feature_map_blocks(context, at->map.channels),
-                        .from = to_tile ? in_whole : in_tile,
-                        .to = to_tile ? in_tile : in_whole};
+    return loss_core_box(at, vector, (size_t)feature_map_blocks(context, at->map.channels), way);
 }
 
 static struct image_size size_of(const struct loss_map *at) {
@@ -127,7 +114,7 @@ static nst_status keep_target(const struct loss_run *run, const struct loss_map 
         size_t bytes = (size_t)map_bytes(run->loss, size_of(at));
         return buffer_copy(context, at->map.values, plan_buffer(run->plan, content->target), bytes, error);
     }
-    const struct box box = core_box(run, at, false);
+    const struct box box = core_box(run, at, LOSS_FROM_TILE);
     return buffer_read_box(context, at->map.values, plan_host(run->plan, content->all_tiles), &box, error);
 }
 
@@ -138,7 +125,7 @@ static nst_status show_tile(const struct loss_run *run, const struct loss_map *a
     if (!at->tile) {
         return NST_OK;
     }
-    const struct box box = core_box(run, at, true);
+    const struct box box = core_box(run, at, LOSS_TO_TILE);
     cl_mem target = plan_buffer(run->plan, content->target);
     nst_status status = buffer_fill_zero(context, target, (size_t)map_bytes(run->loss, size_of(at)), error);
     if (!status) {

@@ -5,7 +5,7 @@
 #include "loss/loss.h"
 
 extern const struct loss_methods content_loss, gram_loss, layer_neighbors_loss, neighbors_loss, similarity_loss,
-    total_variation_loss, wasserstein_loss;
+    temporal_loss, total_variation_loss, wasserstein_loss;
 
 /* The reference of a loss_methods, in a file of its own. */
 double layer_neighbors_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);

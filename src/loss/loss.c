@@ -7,8 +7,9 @@
 #include <string.h>
 
 static const struct loss_methods *const builtin_losses[] = {
-    &content_loss,    &gram_loss, &total_variation_loss, &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss,
-    &similarity_loss, NULL,
+    &content_loss,     &gram_loss,      &total_variation_loss,
+    &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss,
+    &similarity_loss,  &temporal_loss,  NULL,
 };
 
 const struct loss_methods *const *loss_table(const nst_context *context) {
@@ -193,6 +194,22 @@ struct image_size loss_whole(const struct loss_map *at) {
 }
 struct rectangle loss_core(const struct loss_map *at) {
     return at->tile ? at->tile->core : (struct rectangle){0, 0, at->map.height, at->map.width};
+}
+struct box loss_core_box(const struct loss_map *at, size_t element_bytes, size_t slices, enum loss_way way) {
+    const struct loss_tile *tile = at->tile;
+    const struct box_side in_tile = {.x_bytes = (size_t)tile->core.x * element_bytes,
+                                     .y = (size_t)tile->core.y,
+                                     .row_bytes = (size_t)at->map.width * element_bytes,
+                                     .row_count = (size_t)at->map.height};
+    const struct box_side in_whole = {.x_bytes = (size_t)(tile->x + tile->core.x) * element_bytes,
+                                      .y = (size_t)(tile->y + tile->core.y),
+                                      .row_bytes = (size_t)tile->whole.width * element_bytes,
+                                      .row_count = (size_t)tile->whole.height};
+    return (struct box){.width_bytes = (size_t)tile->core.width * element_bytes,
+                        .height = (size_t)tile->core.height,
+                        .depth = slices,
+                        .from = way == LOSS_TO_TILE ? in_whole : in_tile,
+                        .to = way == LOSS_TO_TILE ? in_tile : in_whole};
 }
 bool loss_is_first(const struct loss_map *at) {
     return !at->tile || at->tile->is_first;

@@ -31,8 +31,9 @@
 enum { LOSS_MOST_SITES = NST_MAX_LAYERS };
 
 /* Which pictures are targets of a loss, as bits. A survey shows every style ahead of the others, to losses that need to
- * know something of all of them before they take the first. */
-enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2, LOSS_SURVEY = 4 };
+ * know something of all of them before they take the first. Of a film there is also the result of the frame before, moved to
+ * where its things are now. */
+enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2, LOSS_SURVEY = 4, LOSS_PREVIOUS = 8 };
 
 /* What a recipe asks of a loss; each kind reads what concerns it. */
 struct loss_options {
@@ -96,12 +97,13 @@ struct loss_target {
     enum loss_picture picture;
     double share; /* of a style among all of them */
     int region;   /* that a style acts in */
-    /* How much each pixel of a style can be seen, 0..1, [height][width] on the host; NULL: all of them. Those of the
-     * content are the region's. */
+    /* How much each pixel of a style can be seen, or of the frame before be relied on, 0..1, [height][width] on the host;
+     * NULL: all of them. Those of the content are the region's. */
     const float *weights;
 };
 
-/* For the self-test: a map and those of its targets as plain arrays, [channels][height][width]. */
+/* For the self-test: a map and those of its targets as plain arrays, [channels][height][width]; the content is the frame
+ * before too. */
 struct loss_reference {
     int channels, height, width;
     const double *map, *content, *style;
@@ -191,6 +193,9 @@ int loss_last(const struct loss_run *run, int last);
 struct image_size loss_whole(const struct loss_map *at);
 /* What counts of the map: all of it, or the core of a tile. */
 struct rectangle loss_core(const struct loss_map *at);
+/* Where the core of a tile lies in its map, and in the whole one, an array of as many slices: the box between the two. */
+enum loss_way { LOSS_FROM_TILE, LOSS_TO_TILE };
+struct box loss_core_box(const struct loss_map *at, size_t element_bytes, size_t slices, enum loss_way way);
 /* Of a pass over all tiles, or the only one. */
 bool loss_is_first(const struct loss_map *at);
 bool loss_is_last(const struct loss_map *at);

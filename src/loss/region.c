@@ -47,6 +47,15 @@ nst_status region_averages(const struct region *region, struct image_size grid, 
     return NST_OK;
 }
 
+double region_part(const struct region *region) {
+    size_t pixels = (size_t)region->image.height * (size_t)region->image.width;
+    double part = 0;
+    for (size_t i = 0; region->weights && i < pixels; ++i) {
+        part += region->weights[i] / (double)pixels;
+    }
+    return region->weights ? part : 1;
+}
+
 void region_weights_reserve(struct region_weights *weights, struct plan *plan, int positions, int first_step,
                             int last_step, const char *what) {
     *weights = (struct region_weights){.entry = -1, .in_tiles = weights->in_tiles};

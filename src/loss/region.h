@@ -18,6 +18,9 @@ double region_average(const struct region *region, struct image_size grid, float
 /* The same from malloc, or NULL where the region has no weights. Errors: NST_ERROR_MEMORY. */
 nst_status region_averages(const struct region *region, struct image_size grid, float **averages, nst_error *error);
 
+/* How much of its pixels counts, 0..1: the mean of the weights. */
+double region_part(const struct region *region);
+
 /* Which part of a map is there. */
 struct loss_tile {
     struct rectangle core; /* in the map of the tile: what belongs to this tile; may be empty */

@@ -21,18 +21,14 @@ struct total_variation {
 };
 
 struct total_variation_run {
-    double part; /* of the image's pixels that counts; 0 stands for all */
+    double part; /* of the image's pixels that counts; 0 until it is told */
 };
 
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
     (void)error;
     struct total_variation_run *own = run->state;
-    size_t pixels = (size_t)region->image.height * (size_t)region->image.width;
     bool is_mean = run->loss->options.mean || run->loss->options.nine_points;
-    own->part = 0;
-    for (size_t i = 0; is_mean && region->weights && i < pixels; ++i) {
-        own->part += region->weights[i] / (double)pixels;
-    }
+    own->part = is_mean ? region_part(region) : 1;
     return NST_OK;
 }
 

@@ -75,6 +75,10 @@ void evaluated_set_targets(nst_context *context, const struct evaluated *on, con
     }
     evaluated_put(context, on, content);
     check(evaluation_add_target(on->evaluation, &target, content->size, &error), &error);
+    if (evaluation_wants(on->evaluation, LOSS_PREVIOUS)) {
+        target = (struct loss_target){.picture = LOSS_PREVIOUS, .share = 1, .weights = content->weights};
+        check(evaluation_add_target(on->evaluation, &target, content->size, &error), &error);
+    }
     add_styles(context, on, styles, shares, style_count, LOSS_STYLE);
     check(evaluation_end_targets(on->evaluation, &error), &error);
 }

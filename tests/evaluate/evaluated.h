@@ -32,7 +32,7 @@ void evaluated_close(struct evaluated *on, nst_context *context);
 /* Into the evaluation's image, as the objective wants it: relative to its center. */
 void evaluated_put(nst_context *context, const struct evaluated *on, const struct test_picture *picture);
 
-/* The targets of the first phase; a survey of the styles too, if it is wanted. */
+/* The targets of the first phase; a survey of the styles too, and the content as the frame before, if they are wanted. */
 void evaluated_set_targets(nst_context *context, const struct evaluated *on, const struct test_picture *content,
                            const struct test_picture *styles, const double *shares, int style_count);
 

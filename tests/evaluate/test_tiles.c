@@ -182,6 +182,20 @@ static const struct tile_case cases[] = {
      133,
      true,
      false},
+    {"c5 r c5 r p c7 r",
+     {{.kind = "temporal", .weight = 100}, {.kind = "content", AT("relu2_1"), 1, 1, {.relative = true}}},
+     2,
+     150,
+     133,
+     false,
+     true},
+    {"c5 r c5 r p c7 r",
+     {{.kind = "temporal", .weight = 100}, {.kind = "content", AT("relu2_1"), 1, 1, {.relative = true}}},
+     2,
+     133,
+     150,
+     false,
+     false},
 };
 
 /* In 16 bits the sums over a core may round another way. */
