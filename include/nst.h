@@ -335,6 +335,7 @@ typedef struct nst_settings {
     nst_init init;
     uint64_t seed;
     double content_weight, style_weight, tv_weight;
+    double temporal_weight; /* of the difference to the previous picture, where there is one */
     double style_scale; /* size of the style pictures relative to the result, in the range above */
     double style_blend[NST_MAX_STYLES];
     int style_blend_count; /* 0: equal */
@@ -368,8 +369,8 @@ nst_status nst_settings_init(nst_settings *settings, const char *preset, nst_err
 nst_status nst_settings_set_strength(nst_settings *settings, double strength, nst_error *error);
 
 typedef struct nst_layer_loss {
-    const char *name; /* layer, or "tv" */
-    const char *kind; /* "content", "style", "tv" */
+    const char *name; /* layer, "tv" or "temporal" */
+    const char *kind; /* "content", "style", "tv", "temporal" */
     double loss;      /* weighted: the losses of all layers add up to the total */
 } nst_layer_loss;
 
@@ -411,6 +412,10 @@ typedef struct nst_job_pictures {
     /* Where each style acts, style_count of them; NULL: everywhere, blended. Where masks overlap, styles share by mask times
      * blend; what none covers may not change. */
     const nst_picture *style_masks;
+    /* NULL, or what the result should look like, as the temporal loss says (Ruder et al. 2016): of a film, the result of
+     * the frame before, moved to where its things are now (nst_flow_warp), and where it can be relied on, white or gray
+     * (nst_flow_reliability); NULL: everywhere. Both have the proportions of the content. */
+    const nst_picture *previous, *reliable;
 } nst_job_pictures;
 
 /* Errors: NST_ERROR_ARGUMENT (settings), NST_ERROR_NETWORK (a layer that is not there, a picture too small for the

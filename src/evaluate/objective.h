@@ -10,12 +10,12 @@
 #include "loss/loss.h"
 #include "network/model.h"
 
-enum { OBJECTIVE_MOST_TERMS = 3 * NST_MAX_LAYERS + 1 };
+enum { OBJECTIVE_MOST_TERMS = 3 * NST_MAX_LAYERS + 2 };
 
 /* One loss, and what people call it. */
 struct objective_term {
     struct loss_spec loss;
-    char group[16];               /* "content", "style", "tv" */
+    char group[16];               /* "content", "style", "tv", "temporal" */
     char name[LAYER_NAME_LENGTH]; /* the layer, or what the loss is called on the image */
     unsigned phases;              /* bit p: it counts in phase p of an optimization; 0: in all */
 };

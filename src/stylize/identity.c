@@ -56,10 +56,11 @@ static void describe_settings(const nst_settings *s, char text[FINGERPRINT_LENGT
     for (int i = 0; i < s->style_blend_count; ++i) {
         used += (size_t)snprintf(all + used, sizeof all - used, "%a,", s->style_blend[i]);
     }
-    used += (size_t)snprintf(all + used, sizeof all - used, "%s %d %d %d %d %a %d %" PRIu64 " %a %a %a %a %d %d %d %d",
-                             s->preset, s->size_px, s->scale_count, (int)s->optimizer, s->history, s->learning_rate,
-                             (int)s->init, s->seed, s->content_weight, s->style_weight, s->tv_weight, s->style_scale,
-                             (int)s->pooling, (int)s->precision, (int)s->colors, s->original_colors);
+    used +=
+        (size_t)snprintf(all + used, sizeof all - used, "%s %d %d %d %d %a %d %" PRIu64 " %a %a %a %a %a %d %d %d %d",
+                         s->preset, s->size_px, s->scale_count, (int)s->optimizer, s->history, s->learning_rate,
+                         (int)s->init, s->seed, s->content_weight, s->style_weight, s->tv_weight, s->temporal_weight,
+                         s->style_scale, (int)s->pooling, (int)s->precision, (int)s->colors, s->original_colors);
     int length = snprintf(text, FINGERPRINT_LENGTH, "sha256 ");
     hash_bytes(all, used, text + length);
 }
@@ -86,6 +87,12 @@ static void identify(const nst_job *job, struct identity *identity) {
     }
     if (job->init.values) {
         describe_picture(&job->init, add_identity(identity, "picture of --init"));
+    }
+    if (job->previous.values) {
+        describe_picture(&job->previous, add_identity(identity, "previous picture"));
+    }
+    if (job->reliable.values) {
+        describe_picture(&job->reliable, add_identity(identity, "picture of what is reliable"));
     }
 }
 

@@ -37,7 +37,8 @@ static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, 
         status = copy_picture(&pictures->styles[i], name, &job->styles[i], error);
         job->style_count += !status;
     }
-    return status ? status : job_copy_masks(job, pictures, error);
+    status = status ? status : job_copy_masks(job, pictures, error);
+    return status ? status : job_copy_previous(job, pictures, error);
 }
 
 static nst_status create_job(nst_context *context, const nst_settings *settings, const nst_job_pictures *pictures,
@@ -126,6 +127,8 @@ void nst_job_destroy(nst_job *job) {
     nst_picture_free(&job->colored);
     nst_picture_free(&job->init);
     nst_picture_free(&job->last);
+    nst_picture_free(&job->previous);
+    nst_picture_free(&job->reliable);
     for (int i = 0; i < job->style_count; ++i) {
         nst_picture_free(&job->styles[i]);
         nst_picture_free(&job->style_masks[i]);

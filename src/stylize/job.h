@@ -1,5 +1,6 @@
 /* job.h: a job as its files share it: job.c runs it, job_sizes.c chooses sizes, job_plan.c says what it
  * takes, job_scale.c begins each scale, job_colors.c changes the colors of its pictures and of its result,
+ * job_regions.c says where its losses count, job_previous.c holds what a film had before,
  * job_schedule.c fits it to a time. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
@@ -44,6 +45,7 @@ struct nst_job {
     int style_count;
     nst_picture mask, style_masks[NST_MAX_STYLES]; /* gray, opaque; without values where there are none */
     bool has_style_masks;                          /* then one for each style */
+    nst_picture previous, reliable;                /* without values where there are none, see nst_job_pictures */
     nst_picture colored;                           /* the content in color where `content` was made gray, else empty */
     struct color_moments palette;                  /* of the styles' chroma, where the result is given it */
 
@@ -62,8 +64,9 @@ struct nst_job {
     char style_note[200];               /* see nst_job_note */
     int scale_count;
     struct scale scales[NST_MAX_SCALES];
-    nst_picture last;  /* the image that the scale in hand began with, on which targets may depend; empty: none */
-    char network[160]; /* its name and checksum, for checkpoints; "" where the objective is shared */
+    nst_picture
+        last; /* the image that the scale in hand began with, or the previous one, on which targets may depend; empty: none */
+    char network[160];         /* its name and checksum, for checkpoints; "" where the objective is shared */
     struct identity *identity; /* stylize/identity.h; NULL until it is asked for */
     int scale;                 /* in hand, -1 before the first */
     int iteration;             /* done in this scale */
@@ -145,6 +148,9 @@ nst_status job_color(const nst_job *job, nst_picture *picture, nst_error *error)
  * nothing to change), NST_ERROR_MEMORY. */
 nst_status job_copy_masks(nst_job *job, const nst_job_pictures *pictures, nst_error *error);
 
+/* Whether a picture has the proportions of the content, up to the rounding of the size of one that was resized. */
+bool job_has_shape_of_content(const nst_job *job, const nst_picture *picture);
+
 /* Are there pixels that may not change? Do positions count differently anywhere, by a mask or the transparency of a
  * picture? Then the objective must weigh. And how many regions there are: one for each style with a mask of its own, or
  * one for all. */
@@ -165,6 +171,15 @@ void job_regions_free(struct job_regions *regions);
 
 /* Puts the content back where the picture, of any size, may not have changed; in proportion where it may a little. */
 nst_status job_apply_masks(const nst_job *job, nst_picture *picture, nst_error *error);
+
+/* ---- The frame before: job_previous.c ----------------------------------------------------------------------------- */
+
+/* Copies the previous picture and where it is reliable, if they are there. Errors: NST_ERROR_ARGUMENT (of another shape
+ * than the content), NST_ERROR_MEMORY. */
+nst_status job_copy_previous(nst_job *job, const nst_job_pictures *pictures, nst_error *error);
+
+/* Where it is reliable at a size, float [height][width] from malloc; NULL: everywhere. Errors: NST_ERROR_MEMORY. */
+nst_status job_reliable_weights(const nst_job *job, struct image_size size, float **weights, nst_error *error);
 
 /* ---- Sizes: job_sizes.c ------------------------------------------------------------------------------------------- */
 

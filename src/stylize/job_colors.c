@@ -6,7 +6,7 @@
 enum chroma_source { CHROMA_AS_PAINTED, CHROMA_OF_CONTENT, CHROMA_IN_PALETTE };
 
 static const struct color_scheme {
-    bool makes_gray;     /* content, styles and the picture to begin with */
+    bool makes_gray;     /* content, styles, the picture to begin with and the previous one */
     bool matches_styles; /* to the content */
     enum chroma_source chroma;
 } schemes[] = {
@@ -37,6 +37,9 @@ static nst_status make_gray(nst_job *job, nst_error *error) {
     picture_make_gray(&job->content);
     if (job->init.values) {
         picture_make_gray(&job->init);
+    }
+    if (job->previous.values) {
+        picture_make_gray(&job->previous);
     }
     for (int i = 0; i < job->style_count; ++i) {
         picture_make_gray(&job->styles[i]);

@@ -66,7 +66,8 @@ static nst_status plan_in_precision(nst_job *job, const nst_network *network, ns
     job_buffers_free(job->context, &job->buffers);
     objective_destroy(job->objective);
     job->objective = NULL;
-    const struct recipe_use use = {.regions = job_region_count(job), .weighs = job_weighs(job)};
+    const struct recipe_use use = {
+        .regions = job_region_count(job), .weighs = job_weighs(job), .follows = job->previous.values != NULL};
     nst_status status = recipe_create_objective(job->context, network, &job->settings, &use, &job->objective, error);
     return status ? status : plan_job(job, error);
 }

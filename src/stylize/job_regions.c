@@ -9,17 +9,18 @@
 
 /* ---- Masks ------------------------------------------------------------------------------------------------------- */
 
-/* Up to the rounding of the size of a picture that was resized. */
-static bool has_shape_of(const nst_picture *mask, const nst_picture *content) {
-    double height = (double)mask->width * content->height / content->width;
-    double width = (double)mask->height * content->width / content->height;
-    return fabs(mask->height - height) <= 1 || fabs(mask->width - width) <= 1;
+bool job_has_shape_of_content(const nst_job *job, const nst_picture *picture) {
+    const nst_picture *content = &job->content;
+    double height = (double)picture->width * content->height / content->width;
+    double width = (double)picture->height * content->width / content->height;
+    return fabs(picture->height - height) <= 1 || fabs(picture->width - width) <= 1;
 }
 
 /* Gray and opaque: what is transparent is black. */
-static nst_status copy_mask(const nst_picture *source, const nst_picture *content, const char *name, nst_picture *mask,
+static nst_status copy_mask(const nst_job *job, const nst_picture *source, const char *name, nst_picture *mask,
                             nst_error *error) {
-    if (!has_shape_of(source, content)) {
+    const nst_picture *content = &job->content;
+    if (!job_has_shape_of_content(job, source)) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "the %s has %d x %d pixels, the content %d x %d: a mask must have the proportions of the content",
                     name, source->width, source->height, content->width, content->height);
@@ -55,7 +56,7 @@ static bool is_white(const nst_picture *mask) {
 nst_status job_copy_masks(nst_job *job, const nst_job_pictures *pictures, nst_error *error) {
     nst_status status = NST_OK;
     if (pictures->mask) {
-        status = copy_mask(pictures->mask, &job->content, "mask", &job->mask, error);
+        status = copy_mask(job, pictures->mask, "mask", &job->mask, error);
     }
     if (!status && job->mask.values && is_white(&job->mask)) { /* as if there were none */
         nst_picture_free(&job->mask);
@@ -64,7 +65,7 @@ nst_status job_copy_masks(nst_job *job, const nst_job_pictures *pictures, nst_er
     for (int i = 0; !status && job->has_style_masks && i < job->style_count; ++i) {
         char name[40];
         snprintf(name, sizeof name, "mask of style number %d", i + 1);
-        status = copy_mask(&pictures->style_masks[i], &job->content, name, &job->style_masks[i], error);
+        status = copy_mask(job, &pictures->style_masks[i], name, &job->style_masks[i], error);
     }
     return status;
 }

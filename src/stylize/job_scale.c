@@ -171,6 +171,22 @@ static nst_status add_content(nst_job *job, const struct scale *scale, const nst
     return status ? status : evaluation_add_target(job->buffers.evaluation, &target, scale->size, error);
 }
 
+/* ---- The frame before -------------------------------------------------------------------------------------------- */
+
+static nst_status add_previous(nst_job *job, const struct scale *scale, nst_error *error) {
+    struct loss_target target = {.picture = LOSS_PREVIOUS, .share = 1};
+    float *weights = NULL;
+    if (!evaluation_wants(job->buffers.evaluation, LOSS_PREVIOUS)) {
+        return NST_OK;
+    }
+    nst_status status = job_reliable_weights(job, scale->size, &weights, error);
+    target.weights = weights;
+    status = status ? status : upload(job, &job->previous, scale->size, error);
+    status = status ? status : evaluation_add_target(job->buffers.evaluation, &target, scale->size, error);
+    free(weights);
+    return status;
+}
+
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 /* `last`: the image of the scale before, or NULL. */
@@ -190,6 +206,7 @@ static nst_status set_targets(nst_job *job, const struct scale *scale, const nst
         status = add_styles(job, scale, LOSS_SURVEY, error);
     }
     status = status ? status : add_content(job, scale, last, error);
+    status = status ? status : add_previous(job, scale, error);
     status = status ? status : add_styles(job, scale, LOSS_STYLE, error);
     return status ? status : evaluation_end_targets(evaluation, error);
 }
@@ -223,7 +240,11 @@ nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
     bool is_first = number == 0;
     nst_picture_free(&job->last);
     nst_status status = is_first ? NST_OK : job_download(job, &job->last, error);
-    status = status ? status : set_targets(job, scale, is_first ? NULL : &job->last, error);
+    if (is_first && job->previous.values) { /* it goes on from there */
+        status = picture_resize(&job->previous, scale->size.width, scale->size.height, job->recipe->filter, &job->last,
+                                error);
+    }
+    status = status ? status : set_targets(job, scale, job->last.values ? &job->last : NULL, error);
     if (!status) {
         status = is_first ? upload_init(job, scale, error) : continue_image(job, number, &job->last, error);
     }

@@ -79,8 +79,8 @@
                    [NST_ADAM] = NEIGHBORS_ADAM(rate)}
 #define NEIGHBORS_DEFAULTS                                                                                             \
     .scale_count = 0, .iteration_count = 4, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT,            \
-    .content_weight = 0.75, .style_weight = 1, .style_scale = 1, .content_layers = NEIGHBOR_CONTENT_LAYERS,            \
-    .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
+    .content_weight = 0.75, .style_weight = 1, .temporal_weight = 10, .style_scale = 1,                                \
+    .content_layers = NEIGHBOR_CONTENT_LAYERS, .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
 
 #define WASSERSTEIN_LAYERS                                                                                             \
     {                                                                                                                  \
@@ -140,6 +140,7 @@ static const struct recipe builtin_recipes[] = {
                      .content_weight = 0.05,
                      .style_weight = 1,
                      .tv_weight = 0.08,
+                     .temporal_weight = 10,
                      .style_scale = 1,
                      .content_layers = CONTENT_LAYERS,
                      .style_layers = STYLE_LAYERS,
@@ -185,6 +186,7 @@ static const struct recipe builtin_recipes[] = {
                      .content_weight = 5,
                      .style_weight = 100,
                      .tv_weight = 1e-3,
+                     .temporal_weight = 1e8,
                      .style_scale = 1,
                      .content_layers = CONTENT_LAYERS,
                      .style_layers = STYLE_LAYERS,
@@ -237,6 +239,7 @@ static const struct recipe builtin_recipes[] = {
                      .content_weight = 0.015,
                      .style_weight = 1,
                      .tv_weight = 2,
+                     .temporal_weight = 10,
                      .style_scale = 1,
                      .content_layers = CONTENT_LAYERS,
                      .style_layers = WASSERSTEIN_LAYERS,
@@ -410,6 +413,11 @@ static void scale_features(const nst_network *network, struct objective_spec *sp
     }
 }
 
+static void add_temporal(struct objective_spec *spec, double weight) {
+    spec->terms[spec->term_count++] = (struct objective_term){
+        .loss = {.kind = "temporal", .weight = weight}, .group = "temporal", .name = "temporal"};
+}
+
 nst_status recipe_create_objective(nst_context *context, const nst_network *network, const nst_settings *settings,
                                    const struct recipe_use *use, struct objective **objective, nst_error *error) {
     const struct recipe *recipe;
@@ -427,6 +435,9 @@ nst_status recipe_create_objective(nst_context *context, const nst_network *netw
         spec.regions = use->regions;
         spec.weighs = use->weighs;
         spec.engine = use->engine;
+        if (use->follows && settings->temporal_weight > 0) {
+            add_temporal(&spec, settings->temporal_weight);
+        }
     }
     return objective_create(context, network, &spec, objective, error);
 }

@@ -84,6 +84,7 @@ void recipe_objective(const struct recipe *recipe, const nst_settings *settings,
 struct recipe_use {
     int regions;
     bool weighs;
+    bool follows; /* there is a previous picture: the temporal loss counts besides those of the recipe */
     const struct convolution_engine *engine;
 };
 

@@ -19,11 +19,12 @@ static bool are_weights(const nst_layer_list *list) {
 
 static nst_status check_weights(const nst_settings *s, nst_error *error) {
     if (!is_weight(s->content_weight) || !is_weight(s->style_weight) || !is_weight(s->tv_weight) ||
-        !is_weight(s->learning_rate)) {
-        return fail(
-            error, NST_ERROR_ARGUMENT,
-            "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, learning rate %g",
-            s->content_weight, s->style_weight, s->tv_weight, s->learning_rate);
+        !is_weight(s->temporal_weight) || !is_weight(s->learning_rate)) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "expected numbers of 0 or more, found content weight %g, style weight %g, tv weight %g, temporal "
+                    "weight %g, "
+                    "learning rate %g",
+                    s->content_weight, s->style_weight, s->tv_weight, s->temporal_weight, s->learning_rate);
     }
     if (!are_weights(&s->content_layers) || !are_weights(&s->style_layers)) {
         return fail(error, NST_ERROR_ARGUMENT, "expected up to %d layers of each kind, with weights of 0 or more",
