@@ -90,6 +90,19 @@ static nst_status kernel_create(int source_size, int size, enum resize_filter fi
 
 /* ---- The two directions ---------------------------------------------------------------------------------------- */
 
+/* One pixel of the result; with the number of channels known, the sums stay in registers. */
+static inline void sum_taps(const float *pixel, const float *weights, int count, int channels, float *to) {
+    float sums[4] = {0};
+    for (int k = 0; k < count; k++, pixel += channels) {
+        for (int channel = 0; channel < channels; channel++) {
+            sums[channel] += weights[k] * pixel[channel];
+        }
+    }
+    for (int channel = 0; channel < channels; channel++) {
+        to[channel] = sums[channel];
+    }
+}
+
 static void resize_columns(const nst_picture *source, const struct kernel *kernel, nst_picture *result) {
     size_t channels = (size_t)source->channels;
     for (size_t y = 0; y < (size_t)source->height; y++) {
@@ -98,10 +111,10 @@ static void resize_columns(const nst_picture *source, const struct kernel *kerne
         for (int x = 0; x < kernel->size; x++, to += channels) {
             const float *weights = kernel->weights + (size_t)x * (size_t)kernel->taps;
             const float *pixel = from + (size_t)kernel->firsts[x] * channels;
-            for (int k = 0; k < kernel->counts[x]; k++, pixel += channels) {
-                for (size_t channel = 0; channel < channels; channel++) {
-                    to[channel] += weights[k] * pixel[channel];
-                }
+            if (channels == 3) {
+                sum_taps(pixel, weights, kernel->counts[x], 3, to);
+            } else {
+                sum_taps(pixel, weights, kernel->counts[x], 4, to);
             }
         }
     }
