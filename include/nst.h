@@ -8,6 +8,7 @@
  *     nst_job_create         everything planned and allocated      -> nst_job
  *     nst_job_run            the optimization loop of Gatys et al.
  *     nst_job_picture        the result                            -> nst_picture
+ *     nst_job_renew          the next picture in the same style, and so on
  *     nst_job_save           what it needs to go on later          -> a file; nst_checkpoint_open, nst_job_resume
  *     nst_judge              its distances from content and style  -> nst_judgment
  *
@@ -142,6 +143,9 @@ nst_status nst_picture_read_with_metadata(const char *path, nst_picture *picture
 nst_status nst_picture_read_stream(FILE *stream, nst_picture *picture, nst_picture_metadata *metadata, nst_note *note,
                                    nst_error *error);
 
+/* Whether a file is there that begins like a picture that nst_picture_read reads: for the files of a folder. */
+bool nst_picture_is_readable(const char *path);
+
 /* Checks, before work is spent on it, that a result can be written with the metadata's profile: one for gray or CMYK
  * cannot hold it, and some have no way back. Errors: NST_ERROR_ARGUMENT. */
 nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_error *error);
@@ -158,8 +162,12 @@ nst_status nst_picture_write(const nst_picture *picture, const char *path, const
 nst_status nst_picture_write_stream(const nst_picture *picture, FILE *stream, const nst_picture_format *format,
                                     nst_error *error);
 
-/* Checks, before work is spent on it, that `path` could be written: a known kind, that has so many bits, and a writable
- * folder. NULL stands for a stream. */
+/* Checks that a picture of that name and format can be made: a known kind, that has so many bits. NULL stands for a
+ * stream. Errors: NST_ERROR_ARGUMENT. */
+nst_status nst_picture_check_format(const char *path, const nst_picture_format *format, nst_error *error);
+
+/* The same, and, before work is spent on it, that `path` could be written: a writable folder. Errors besides:
+ * NST_ERROR_FILE. */
 nst_status nst_picture_check_writable(const char *path, const nst_picture_format *format, nst_error *error);
 
 void nst_picture_free(nst_picture *picture);
@@ -424,6 +432,11 @@ typedef struct nst_job_pictures {
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **job, nst_error *error);
 void nst_job_destroy(nst_job *job);
+
+/* Puts a job for other pictures, with the same context, network and settings, in the place of one that is not needed any
+ * more: the same job that nst_job_create would make, in less time, since what is alike stays on the device. After a
+ * failure, whose errors are the same, `*job` can only be renewed or destroyed. */
+nst_status nst_job_renew(nst_job **job, const nst_network *network, const nst_job_pictures *pictures, nst_error *error);
 
 /* Runs one iteration and fills `progress`, whose pointers stay valid until the next call. */
 nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error);

@@ -118,6 +118,13 @@ static bool has_signature(const struct picture_source *source, const struct code
     return found;
 }
 
+const struct codec *codec_find_reader(const struct codec *const *codecs, const struct picture_source *source) {
+    while (*codecs && !((*codecs)->read && has_signature(source, *codecs))) {
+        ++codecs;
+    }
+    return *codecs;
+}
+
 nst_status codec_read(const struct codec *codec, const struct picture_source *source, nst_picture *picture,
                       nst_picture_metadata *metadata, nst_error *error) {
     struct decoded decoded = {0};
@@ -132,10 +139,9 @@ nst_status codec_decode(const struct codec *const *codecs, const struct picture_
         return fail(error, NST_ERROR_FORMAT, "%s is empty: expected a %s picture", source->path,
                     list_readable(codecs, &list));
     }
-    for (const struct codec *const *codec = codecs; *codec; ++codec) {
-        if ((*codec)->read && has_signature(source, *codec)) {
-            return codec_read(*codec, source, picture, metadata, error);
-        }
+    const struct codec *codec = codec_find_reader(codecs, source);
+    if (codec) {
+        return codec_read(codec, source, picture, metadata, error);
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (matches(source, &others[i].signature)) {

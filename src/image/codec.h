@@ -53,6 +53,10 @@ struct codec {
 extern const struct codec codec_png, codec_jpeg, codec_tiff, codec_webp, codec_heif, codec_avif, codec_jpeg_xl;
 const struct codec *const *codecs_built_in(void);
 
+/* The format that the content tells, of those that are read; its first CODEC_SIGNATURE_BYTES are enough. NULL: none. */
+enum { CODEC_SIGNATURE_BYTES = 16 };
+const struct codec *codec_find_reader(const struct codec *const *codecs, const struct picture_source *source);
+
 /* Reads with the format that the content tells; `metadata` may be NULL. Errors: NST_ERROR_FORMAT for other content, and
  * those of `read` and decoded_finish. */
 nst_status codec_decode(const struct codec *const *codecs, const struct picture_source *source, nst_picture *picture,

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_LIMIT_BYTES ((size_t)1 << 30)
 
@@ -119,6 +120,19 @@ nst_status nst_picture_read_stream(FILE *stream, nst_picture *picture, nst_pictu
     return status;
 }
 
+bool nst_picture_is_readable(const char *path) {
+    unsigned char data[CODEC_SIGNATURE_BYTES];
+    struct stat info;
+    /* A pipe would wait for someone to write. */
+    FILE *stream = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    if (!stream) {
+        return false;
+    }
+    struct picture_source source = {.path = path, .data = data, .bytes = fread(data, 1, sizeof data, stream)};
+    fclose(stream);
+    return codec_find_reader(codecs_built_in(), &source) != NULL;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------------------------- */
 
 nst_status nst_picture_check_profile(const nst_picture_metadata *metadata, nst_error *error) {
@@ -204,7 +218,7 @@ bool nst_picture_kind_at(int index, nst_picture_kind *kind) {
     return false;
 }
 
-nst_status nst_picture_check_writable(const char *path, const nst_picture_format *format, nst_error *error) {
+nst_status nst_picture_check_format(const char *path, const nst_picture_format *format, nst_error *error) {
     const struct codec *codec = NULL;
     nst_status status = find_codec(path, format, &codec, error);
     /* Depth 16 means at most: JPEG and WebP have 8 all the same. */
@@ -212,6 +226,11 @@ nst_status nst_picture_check_writable(const char *path, const nst_picture_format
         status = fail(error, NST_ERROR_ARGUMENT, "a %s picture cannot have %d bits per value: expected at most %d",
                       codec->name, format->depth_bits, codec->most_depth_bits);
     }
+    return status;
+}
+
+nst_status nst_picture_check_writable(const char *path, const nst_picture_format *format, nst_error *error) {
+    nst_status status = nst_picture_check_format(path, format, error);
     if (status || !path) {
         return status;
     }

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_RETREATS = 12 };
 
@@ -109,6 +110,22 @@ nst_status job_create_on(struct objective *objective, const nst_settings *settin
         *job = NULL;
     }
     return status;
+}
+
+nst_status nst_job_renew(nst_job **job, const nst_network *network, const nst_job_pictures *pictures,
+                         nst_error *error) {
+    nst_job *before = *job, *renewed;
+    nst_status status = create_job(before->context, &before->asked, pictures, &renewed, error);
+    if (status) {
+        return status;
+    }
+    renewed->objective = before->objective;
+    renewed->use = before->use;
+    memcpy(renewed->network, before->network, sizeof renewed->network);
+    before->objective = NULL;
+    nst_job_destroy(before); /* its memory is what this one is planned in */
+    *job = renewed;
+    return job_plan_and_allocate(renewed, network, error);
 }
 
 void nst_job_destroy(nst_job *job) {

@@ -50,6 +50,7 @@ struct nst_job {
     struct color_moments palette;                  /* of the styles' chroma, where the result is given it */
 
     struct objective *objective;
+    struct recipe_use use; /* that it was made for, unless it is shared */
     bool shares_objective; /* with other jobs: it is not this one's to destroy */
     struct variables *variables;
     struct optimizer *optimizer;
@@ -85,10 +86,10 @@ struct nst_job {
 nst_status job_create_on(struct objective *objective, const nst_settings *settings, const nst_job_pictures *pictures,
                          nst_job **job, nst_error *error);
 
-/* Makes the objective, once the optimizer is there, chooses the scales, plans the largest and allocates it. Where the
- * settings leave the precision to the program, it is half if the plan fits in no other; what was chosen then stands in
- * job->settings. Errors: NST_ERROR_MEMORY with the largest size that fits, NST_ERROR_NETWORK for a picture that is too
- * small. */
+/* Makes the objective, once the optimizer is there, unless one that suits is there from a job before; chooses the scales,
+ * plans the largest and allocates it. Where the settings leave the precision to the program, it is half if the plan fits
+ * in no other; what was chosen then stands in job->settings. Errors: NST_ERROR_MEMORY with the largest size that fits,
+ * NST_ERROR_NETWORK for a picture that is too small. */
 nst_status job_plan_and_allocate(nst_job *job, const nst_network *network, nst_error *error);
 
 /* The same on job->objective as it is. */

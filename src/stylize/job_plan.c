@@ -61,14 +61,30 @@ static nst_status plan_job(nst_job *job, nst_error *error) {
     return status ? status : job_reserve(job, job->objective, job->settings.size_px, &job->buffers, error);
 }
 
+static struct recipe_use use_of(const nst_job *job) {
+    return (struct recipe_use){
+        .regions = job_region_count(job), .weighs = job_weighs(job), .follows = job->previous.values != NULL};
+}
+
+/* Whether job->objective, which a job for other pictures may have left, is the one that this job would make. */
+static bool suits(const nst_job *job) {
+    const struct recipe_use made = job->use, wanted = use_of(job);
+    return job->objective && made.regions == wanted.regions && made.weighs == wanted.weighs &&
+           made.follows == wanted.follows &&
+           model_has_half_maps(objective_model(job->objective)) == (job->settings.precision == NST_PRECISION_HALF);
+}
+
 /* Objective, plan and scales in the precision of job->settings, in place of those that may be there. */
 static nst_status plan_in_precision(nst_job *job, const nst_network *network, nst_error *error) {
     job_buffers_free(job->context, &job->buffers);
+    if (suits(job)) {
+        return plan_job(job, error);
+    }
     objective_destroy(job->objective);
     job->objective = NULL;
-    const struct recipe_use use = {
-        .regions = job_region_count(job), .weighs = job_weighs(job), .follows = job->previous.values != NULL};
-    nst_status status = recipe_create_objective(job->context, network, &job->settings, &use, &job->objective, error);
+    job->use = use_of(job);
+    nst_status status =
+        recipe_create_objective(job->context, network, &job->settings, &job->use, &job->objective, error);
     return status ? status : plan_job(job, error);
 }
 

@@ -1,5 +1,5 @@
 /* test_turns.c: jobs that share an objective and take turns give the same bytes as one after the other and as jobs with
- * objectives of their own; questions about a job that is under way change nothing. */
+ * objectives of their own, and so do jobs that are renewed; questions about a job that is under way change nothing. */
 #include "jobs.h"
 #include "stylize/job.h"
 
@@ -220,12 +220,108 @@ static void questions_change_nothing(void **state) {
     tear_down(&two);
 }
 
+/* ---- Renewed ------------------------------------------------------------------------------------------------------ */
+
+enum { CONTENTS = 6, NARROW = 2 };
+
+/* Of two shapes, one that fits no job, one that is half transparent, for which the objective must weigh, and at
+ * last one that follows the first. */
+static void make_contents(nst_picture contents[CONTENTS]) {
+    contents[0] = make_hills(60, 45, 3);
+    contents[1] = make_stripes(64, 56);
+    contents[NARROW] = make_hills(200, 2, 3);
+    contents[3] = make_hills(50, 60, 4);
+    contents[4] = make_hills(60, 45, 3);
+    contents[5] = make_hills(60, 45, 3);
+}
+
+/* Runs a job to its end, and leaves it there. */
+static struct result run_and_keep(nst_job *job) {
+    struct result result = {0};
+    nst_progress progress = {0};
+    nst_error error;
+    while (!progress.finished) {
+        check(nst_job_step(job, &progress, &error), &error);
+    }
+    result.loss = progress.loss;
+    check(nst_job_picture(job, &result.picture, &error), &error);
+    return result;
+}
+
+/* One that was renewed, against one that has another context to itself. */
+static void assert_as_new(nst_job *renewed, nst_context *alone, const struct two_jobs *two,
+                          const nst_job_pictures *pictures) {
+    nst_job *job;
+    nst_error error;
+    check(nst_job_create(alone, two->network, &two->settings[0], pictures, &job, &error), &error);
+    assert_int_equal(nst_job_precision(renewed), nst_job_precision(job));
+    assert_true(nst_job_memory_bytes(renewed) == nst_job_memory_bytes(job));
+    struct result one = run_and_keep(renewed), other = run_and_keep(job);
+    assert_memory_equal(&one.loss, &other.loss, sizeof one.loss);
+    assert_true(same_pixels(&one.picture, &other.picture));
+    nst_picture_free(&one.picture);
+    nst_picture_free(&other.picture);
+    nst_job_destroy(job);
+}
+
+/* Memory that is a byte too small for the second content in single precision. */
+static uint64_t scarce_memory(nst_context *context, const struct two_jobs *two, const nst_picture *content) {
+    nst_job_pictures pictures = {.content = content, .styles = &two->stripes, .style_count = 1};
+    nst_job *job;
+    nst_error error;
+    check(nst_job_create(context, two->network, &two->settings[0], &pictures, &job, &error), &error);
+    uint64_t bytes = nst_job_memory_bytes(job);
+    nst_job_destroy(job);
+    return bytes - 1;
+}
+
+static void check_renewed(nst_context *context, const char *preset, bool is_scarce) {
+    struct two_jobs two;
+    nst_picture contents[CONTENTS];
+    uint64_t before = context->allocated_bytes;
+    nst_job *job = NULL;
+    nst_error error;
+    bool was_half = false;
+    void *alone;
+    assert_int_equal(fixture_open(&alone), 0);
+    set_up(&two, preset, NST_AUTO);
+    make_contents(contents);
+    two.settings[0].memory_bytes = is_scarce ? scarce_memory(context, &two, &contents[1]) : 0;
+    for (int i = 0; i < CONTENTS; ++i) {
+        nst_job_pictures pictures = {.content = &contents[i], .styles = &two.stripes, .style_count = 1};
+        pictures.previous = i == CONTENTS - 1 ? &contents[0] : NULL;
+        nst_status status = i == 0 ? nst_job_create(context, two.network, &two.settings[0], &pictures, &job, &error)
+                                   : nst_job_renew(&job, two.network, &pictures, &error);
+        assert_int_equal(status, i == NARROW ? NST_ERROR_NETWORK : NST_OK);
+        if (!status) {
+            assert_as_new(job, alone, &two, &pictures);
+            was_half = was_half || nst_job_precision(job) == NST_PRECISION_HALF;
+        }
+    }
+    assert_true(was_half == is_scarce);
+    nst_job_destroy(job);
+    assert_true(context->allocated_bytes == before);
+    for (int i = 0; i < CONTENTS; ++i) {
+        nst_picture_free(&contents[i]);
+    }
+    tear_down(&two);
+    assert_int_equal(fixture_close(&alone), 0);
+}
+
+static void renewed_jobs_are_as_new_ones(void **state) {
+    check_renewed(*state, "gram", false);
+    check_renewed(*state, "neighbors", false);
+}
+
+static void renewed_jobs_choose_their_precision(void **state) {
+    check_renewed(*state, "gram", true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(turns_with_lbfgs_change_nothing),
-        cmocka_unit_test(turns_with_adam_change_nothing),
-        cmocka_unit_test(turns_with_any_preset_change_nothing),
-        cmocka_unit_test(questions_change_nothing),
+        cmocka_unit_test(turns_with_lbfgs_change_nothing),      cmocka_unit_test(turns_with_adam_change_nothing),
+        cmocka_unit_test(turns_with_any_preset_change_nothing), cmocka_unit_test(questions_change_nothing),
+        cmocka_unit_test(renewed_jobs_are_as_new_ones),         cmocka_unit_test(renewed_jobs_choose_their_precision),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
