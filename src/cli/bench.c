@@ -50,7 +50,7 @@ static const struct option options[] = {
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
 /* clang-format on */
-static const struct option_table bench_table = {options, sizeof options / sizeof options[0]};
+static const struct option_table bench_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 static nst_status set_defaults(void *values, const char *preset, nst_error *error) {
     (void)preset, (void)error;

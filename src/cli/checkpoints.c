@@ -5,17 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "support/error.h"
 #include "support/text.h"
-
-static double clock_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 nst_status checkpoints_begin(struct checkpoints *checkpoints, const struct arguments *arguments, nst_error *error) {
     size_t most = (size_t)arguments->argc + 2;

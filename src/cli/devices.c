@@ -17,7 +17,7 @@ static const struct option options[] = {
      .help = "print every field as JSON"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
-static const struct option_table devices_table = {options, sizeof options / sizeof options[0]};
+static const struct option_table devices_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 /* ---- Table ----------------------------------------------------------------------------------------------------- */
 

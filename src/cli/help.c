@@ -60,8 +60,11 @@ static void print_options(const struct command *command, FILE *stream) {
         free(values);
         values = NULL;
     }
-    for (size_t i = 0; i < command->table->count; i++) {
-        const struct option *option = &command->table->options[i];
+    const struct option *option;
+    for (size_t i = 0; (option = option_at(command->table, i)) != NULL; i++) {
+        if (option->single && i >= command->table->count) { /* of another command only */
+            continue;
+        }
         if (option->group) {
             fprintf(stream, "%s:\n", option->group);
         }

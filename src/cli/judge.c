@@ -35,7 +35,7 @@ static const struct option options[] = {
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
 /* clang-format on */
-static const struct option_table judge_table = {options, sizeof options / sizeof options[0]};
+static const struct option_table judge_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 static nst_status judge_defaults(void *values, const char *preset, nst_error *error) {
     struct judge_options *defaults = values;

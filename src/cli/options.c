@@ -21,29 +21,40 @@ const char *option_quote(const char *text, char *buffer, size_t size) {
     return buffer;
 }
 
+const struct option *option_at(const struct option_table *table, size_t index) {
+    for (; table; table = table->base) {
+        if (index < table->count) {
+            return &table->options[index];
+        }
+        index -= table->count;
+    }
+    return NULL;
+}
+
 /* The option whose long name is the `length` characters at `name`; underscores count as dashes if `loosely`. */
 static const struct option *find_long(struct option_table table, const char *name, size_t length, bool loosely) {
-    for (size_t i = 0; i < table.count; i++) {
-        const char *known = table.options[i].name;
+    const struct option *option;
+    for (size_t i = 0; (option = option_at(&table, i)) != NULL; i++) {
+        const char *known = option->name;
         size_t same = 0;
         while (same < length && known[same] &&
                (known[same] == name[same] || (loosely && name[same] == '_' && known[same] == '-'))) {
             same++;
         }
         if (same == length && !known[same]) {
-            return &table.options[i];
+            return option;
         }
     }
     return NULL;
 }
 
 static const struct option *find_short(struct option_table table, char letter) {
-    for (size_t i = 0; i < table.count; i++) {
-        if (table.options[i].letter == letter) {
-            return &table.options[i];
-        }
+    const struct option *option;
+    size_t i = 0;
+    while ((option = option_at(&table, i)) != NULL && option->letter != letter) {
+        i++;
     }
-    return NULL;
+    return option;
 }
 
 /* The long name that was probably meant: the right one but for underscores, one that begins so, or the nearest. */
@@ -53,19 +64,20 @@ static const char *suggest(struct option_table table, const char *given) {
     if (same) {
         return same->name;
     }
-    for (size_t i = 0; i < table.count && length >= 3; i++) {
-        if (strncmp(table.options[i].name, given, length) == 0) {
-            return table.options[i].name;
+    size_t count = 0;
+    for (const struct option *option; (option = option_at(&table, count)) != NULL; count++) {
+        if (length >= 3 && strncmp(option->name, given, length) == 0) {
+            return option->name;
         }
     }
-    const char **names = malloc(table.count * sizeof *names);
+    const char **names = count > 0 ? malloc(count * sizeof *names) : NULL;
     if (!names) {
         return NULL;
     }
-    for (size_t i = 0; i < table.count; i++) {
-        names[i] = table.options[i].name;
+    for (size_t i = 0; i < count; i++) {
+        names[i] = option_at(&table, i)->name;
     }
-    const char *nearest = text_nearest(given, names, table.count);
+    const char *nearest = text_nearest(given, names, count);
     free(names);
     return nearest;
 }

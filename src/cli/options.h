@@ -44,12 +44,18 @@ struct option {
     const struct option_choice *choices;
     const char *help;
     bool recorded; /* makes the picture what it is: kept with it */
+    bool single;   /* of one picture: a command that paints several has no such option, or one of its own */
 };
 
 struct option_table {
     const struct option *options;
     size_t count;
+    const struct option_table *base; /* whose options the command has besides; NULL: none */
 };
+
+/* The options of the table, and behind them those of its base; NULL behind the last. Of two of the same name the first
+ * is meant. */
+const struct option *option_at(const struct option_table *table, size_t index);
 
 /* A command line taken apart, its values still text. */
 struct arguments {

@@ -11,10 +11,17 @@ bool output_is_stream(const char *name) {
     return name && strcmp(name, "-") == 0;
 }
 
-static bool is_folder(const char *path) {
+bool output_is_folder(const char *path) {
     struct stat info;
     size_t length = strlen(path);
     return (length > 0 && path[length - 1] == '/') || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+const char *output_base_name(const char *path, size_t *length) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    *length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    return name;
 }
 
 nst_status output_find_path(const char *output, const char *content, const char *kind, char **path, nst_error *error) {
@@ -22,19 +29,15 @@ nst_status output_find_path(const char *output, const char *content, const char 
     if (output_is_stream(output)) {
         return NST_OK;
     }
-    const char *slash = strrchr(content, '/'), *name = slash ? slash + 1 : content;
-    if (output_is_stream(content)) {
-        name = "stdin";
-    }
-    const char *dot = strrchr(name, '.');
-    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    size_t length;
+    const char *name = output_base_name(output_is_stream(content) ? "stdin" : content, &length);
     kind = kind ? kind : "png";
     size_t size = strlen(output) + length + strlen(kind) + 16;
     *path = malloc(size);
     if (!*path) {
         return fail_memory(error, size, "a file name");
     }
-    if (is_folder(output)) {
+    if (output_is_folder(output)) {
         const char *between = output[strlen(output) - 1] == '/' ? "" : "/";
         snprintf(*path, size, "%s%s%.*s-nst.%s", output, between, (int)length, name, kind);
     } else {

@@ -137,11 +137,14 @@ void progress_show(struct progress_display *display, const nst_progress *progres
     if (display->terminal) {
         bool due = display->shown_at < 0 || progress->seconds - display->shown_at >= REDRAW_SECONDS;
         if (due || new_scale || last) {
-            char line[LINE_LENGTH];
-            draw(display, progress_line(progress, terminal_columns(display->stream), line, sizeof line));
+            char line[LINE_LENGTH], whole[LINE_LENGTH + sizeof display->picture];
+            int columns = terminal_columns(display->stream) - (int)strlen(display->picture);
+            snprintf(whole, sizeof whole, "%s%s", display->picture,
+                     progress_line(progress, columns, line, sizeof line));
+            draw(display, whole);
             display->shown_at = progress->seconds;
         }
-    } else if (new_scale || tenths > display->tenths) {
+    } else if (!display->brief && (new_scale || tenths > display->tenths)) {
         print_line(display, progress);
     }
     display->scale = progress->scale;

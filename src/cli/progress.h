@@ -8,6 +8,8 @@ struct progress_display {
     FILE *stream;
     bool quiet;
     bool terminal;     /* the stream is one: a bar, redrawn in place */
+    bool brief;        /* no plain lines where it is none: notes only */
+    char picture[48];  /* which one of several it is, before the bar; "" */
     int shown;         /* characters of the bar that are on the screen */
     double shown_at;   /* seconds into the job when it was drawn */
     int scale, tenths; /* plain lines: what was told last */

@@ -3,21 +3,15 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "support/error.h"
 #include "support/text.h"
 
 static const double LEAST_SECONDS = 0.1;
-
-static double clock_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- Where to ---------------------------------------------------------------------------------------------------- */
 
@@ -77,30 +71,44 @@ json_t *progress_json(const nst_progress *progress) {
     return object;
 }
 
-/* Prints the object behind what every event has, and takes it over. */
-static void print_event(struct progress_events *events, const char *phase, json_t *object) {
+void progress_events_picture(struct progress_events *events, const char *content, int number, int count) {
+    events->content = content;
+    events->number = number;
+    events->count = count;
+    events->shown_after = -1;
+    events->scale = -1;
+    events->share = (double)(number - 1) / count;
+}
+
+void progress_events_tell(struct progress_events *events, const char *phase, json_t *fields) {
+    if (!events->stream) {
+        json_decref(fields);
+        return;
+    }
     json_t *event = json_pack("{s:s, s:o, s:o}", "phase", phase, "share", real_json(events->share), "seconds",
                               real_json(clock_seconds() - events->started));
-    if (event && object) {
-        json_object_update(event, object);
+    if (event && events->content) {
+        json_object_set_new(event, "content", text_json(events->content));
+        json_object_set_new(event, "number", json_integer(events->number));
+        json_object_set_new(event, "count", json_integer(events->count));
+    }
+    if (event && fields) {
+        json_object_update(event, fields);
     }
     if (event && json_dumpf(event, events->stream, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(10)) == 0) {
         fputc('\n', events->stream);
     }
     fflush(events->stream);
     json_decref(event);
-    json_decref(object);
+    json_decref(fields);
 }
 
 void progress_events_phase(struct progress_events *events, const char *phase, const char *key, const char *value) {
-    if (!events->stream) {
-        return;
-    }
-    json_t *object = json_object();
+    json_t *fields = json_object();
     if (key) {
-        json_object_set_new(object, key, text_json(value));
+        json_object_set_new(fields, key, text_json(value));
     }
-    print_event(events, phase, object);
+    progress_events_tell(events, phase, fields);
 }
 
 void progress_events_show(struct progress_events *events, const nst_progress *progress) {
@@ -108,7 +116,8 @@ void progress_events_show(struct progress_events *events, const nst_progress *pr
     if (!events->stream || !(due || progress->scale != events->scale || progress->note || progress->finished)) {
         return;
     }
-    events->share = progress->share > events->share ? progress->share : events->share;
+    double share = events->count > 0 ? (events->number - 1 + progress->share) / events->count : progress->share;
+    events->share = share > events->share ? share : events->share;
     events->scale = progress->scale;
     json_t *object = progress_json(progress);
     if (object) {
@@ -117,6 +126,6 @@ void progress_events_show(struct progress_events *events, const nst_progress *pr
         json_object_set_new(object, "seconds_per_iteration", real_json(progress->seconds_per_iteration));
         json_object_set_new(object, "seconds_left", real_json(progress->seconds_left));
     }
-    print_event(events, "painting", object);
+    progress_events_tell(events, "painting", object);
     events->shown_after = clock_seconds() - events->started;
 }

@@ -32,7 +32,7 @@ static const struct option options[] = {
 };
 /* clang-format on */
 
-static const struct option_table resume_table = {options, sizeof options / sizeof options[0]};
+static const struct option_table resume_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 /* The name as seen from everywhere, from malloc. */
 static nst_status make_absolute(const char *path, char **absolute, nst_error *error) {

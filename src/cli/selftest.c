@@ -19,7 +19,7 @@ static const struct option options[] = {
     {"json", 'j', NULL, NULL, OPTION_FLAG, FIELD(json), .help = "print every line as JSON"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
-static const struct option_table selftest_table = {options, sizeof options / sizeof options[0]};
+static const struct option_table selftest_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 /* ---- Text ------------------------------------------------------------------------------------------------------ */
 

@@ -22,7 +22,7 @@ static const struct option_choice depths[] = {{"8", 8}, {"16", 16}, {"32", 32}, 
 
 /* clang-format off */
 static const struct option options[] = {
-    {"output", 'o', "FILE", "Output", OPTION_TEXT, FIELD(output),
+    {"output", 'o', "FILE", "Output", OPTION_TEXT, FIELD(output), .single = true,
      .help = "where to write the result: a .png, .jpg, .tif or .webp file, a folder, or - for standard output; required"},
     {"format", 0, "KIND", NULL, OPTION_TEXT, FIELD(format),
      .help = "png, jpeg, tiff or webp, for -o - and other names that do not tell"},
@@ -38,12 +38,12 @@ static const struct option options[] = {
      .help = "leave out the EXIF, XMP and IPTC data of the content"},
     {"save-every", 0, "N", NULL, OPTION_INTEGER, FIELD(save_every), .minimum = 1, .maximum = 1000000, .zero = "never",
      .help = "also write FILE-0100.png and so on, every N iterations"},
-    {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log),
+    {"log", 0, "FILE", NULL, OPTION_TEXT, FIELD(log), .single = true,
      .help = "write one JSON object per evaluation of the loss"},
-    {"checkpoint", 0, "FILE", NULL, OPTION_TEXT, FIELD(checkpoint),
+    {"checkpoint", 0, "FILE", NULL, OPTION_TEXT, FIELD(checkpoint), .single = true,
      .help = "write what 'nst resume FILE' goes on with; keep the one before in FILE.1"},
     {"checkpoint-every", 0, "TIME", NULL, OPTION_DURATION, FIELD(checkpoint_every), .minimum = 0.001,
-     .maximum = 1e6, .zero = "auto", .help = "how often: 5min; auto: 60s, or in 1 % of the time"},
+     .maximum = 1e6, .zero = "auto", .single = true, .help = "how often: 5min; auto: 60s, or in 1 % of the time"},
 
     {"size", 's', "PX", "Picture", OPTION_INTEGER, FIELD(settings.size_px), .minimum = 16,
      .maximum = NST_MAX_SIZE_PX, .recorded = true, .help = "longer side of the result, in pixels"},
@@ -109,7 +109,8 @@ static const struct option options[] = {
      .zero = "auto", .recorded = true,
      .help = "of the device, at most: 2GiB, 500MiB, ...; auto: what it has; a job that needs more runs in tiles"},
     {"no-cache", 0, NULL, NULL, OPTION_FLAG, FIELD(no_cache), .help = "neither read nor keep kernels, checks, tuning"},
-    {"plan", 0, NULL, NULL, OPTION_FLAG, FIELD(plan), .help = "print buffers, bytes and engines, and stop"},
+    {"plan", 0, NULL, NULL, OPTION_FLAG, FIELD(plan), .single = true,
+     .help = "print buffers, bytes and engines, and stop"},
 
     {"quiet", 'q', NULL, "Messages", OPTION_FLAG, FIELD(quiet), .help = "print nothing but errors"},
     {"progress", 0, "KIND", NULL, OPTION_TEXT, FIELD(progress),
@@ -119,7 +120,7 @@ static const struct option options[] = {
 };
 /* clang-format on */
 
-const struct option_table stylize_table = {options, sizeof options / sizeof options[0]};
+const struct option_table stylize_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 /* The preset that the settings name. */
 static nst_preset preset_of(const nst_settings *settings) {
@@ -207,11 +208,11 @@ static nst_status check_files(const struct arguments *arguments, const struct st
 }
 
 /* Standard input can be read once, and standard output be written once, in a kind that is given. */
-static nst_status check_streams(const struct arguments *arguments, const struct stylize_options *options,
-                                nst_error *error) {
+static nst_status check_streams(const struct stylize_options *options, nst_error *error) {
     int inputs = options->settings.init == NST_INIT_PICTURE && output_is_stream(options->init);
-    for (int i = 0; i < arguments->operand_count; i++) {
-        inputs += output_is_stream(arguments->operands[i]);
+    inputs += output_is_stream(options->content);
+    for (int i = 0; i < options->style_count; i++) {
+        inputs += output_is_stream(options->styles[i]);
     }
     if (inputs > 1) {
         return fail(error, NST_ERROR_ARGUMENT, "expected at most one picture from standard input (-), found %d",
@@ -236,15 +237,7 @@ static nst_status check_streams(const struct arguments *arguments, const struct 
 static nst_status check_together(const struct arguments *arguments, const struct stylize_options *options,
                                  nst_error *error) {
     const nst_settings *settings = &options->settings;
-    int styles = arguments->operand_count - 1;
-    if (arguments->operand_count < 2) {
-        return fail(error, NST_ERROR_ARGUMENT,
-                    "expected a content and at least one style picture, found %s; 'nst help' shows how",
-                    styles < 0 ? "none" : "only one");
-    }
-    if (styles > NST_MAX_STYLES) {
-        return fail(error, NST_ERROR_ARGUMENT, "expected at most %d style pictures, found %d", NST_MAX_STYLES, styles);
-    }
+    int styles = options->style_count;
     if (!options->output && !options->plan) {
         return fail(error, NST_ERROR_ARGUMENT, "expected -o FILE, where to write the result; found none");
     }
@@ -277,36 +270,54 @@ static nst_status check_together(const struct arguments *arguments, const struct
     if (options->quiet && options->verbose) {
         return fail(error, NST_ERROR_ARGUMENT, "--quiet and --verbose: expected at most one of them, found both");
     }
-    return check_streams(arguments, options, error);
+    return check_streams(options, error);
+}
+
+/* The operands: a content and its styles. */
+static nst_status take_operands(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {
+    int styles = arguments->operand_count - 1;
+    if (styles < 1) {
+        return fail(error, NST_ERROR_ARGUMENT,
+                    "expected a content and at least one style picture, found %s; 'nst help' shows how",
+                    styles < 0 ? "none" : "only one");
+    }
+    if (styles > NST_MAX_STYLES) {
+        return fail(error, NST_ERROR_ARGUMENT, "expected at most %d style pictures, found %d", NST_MAX_STYLES, styles);
+    }
+    options->content = arguments->operands[0];
+    options->style_count = styles;
+    for (int i = 0; i < styles; i++) {
+        options->styles[i] = arguments->operands[i + 1];
+    }
+    return NST_OK;
 }
 
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error) {
     nst_status status = stylize_defaults(options, arguments_text(arguments, "preset"), error);
-    if (!status) {
-        status = arguments_store(arguments, options, error);
+    status = status ? status : arguments_store(arguments, options, error);
+    status = status ? status : take_operands(arguments, options, error);
+    return status ? status : stylize_options_complete(arguments, options, error);
+}
+
+nst_status stylize_options_complete(const struct arguments *arguments, struct stylize_options *options,
+                                    nst_error *error) {
+    nst_status status = apply_strength(arguments, options, error);
+    if (status) {
+        return status;
     }
-    status = status ? status : apply_strength(arguments, options, error);
-    if (!status && options->settings.original_colors && !arguments_text(arguments, "colors")) {
+    if (options->settings.original_colors && !arguments_text(arguments, "colors")) {
         options->settings.colors = NST_COLORS_STYLE; /* not those of the preset */
     }
-    if (!status) { /* what "default" stands for is recorded, since it may change */
-        options->preset = preset_of(&options->settings).name;
-    }
+    /* What "default" stands for is recorded, since it may change. */
+    options->preset = preset_of(&options->settings).name;
     /* A number of iterations for each scale, and for each further run through the last one, says how many scales there
      * are. */
-    int repeats = status ? 0 : preset_of(&options->settings).phases - 1;
-    if (!status && arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
+    int repeats = preset_of(&options->settings).phases - 1;
+    if (arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
         options->settings.iteration_count > 1 + repeats) {
         options->settings.scale_count = options->settings.iteration_count - repeats;
     }
-    if (!status) {
-        status = read_init(options, error);
-    }
-    if (!status) {
-        status = check_together(arguments, options, error);
-    }
-    if (!status) {
-        status = check_files(arguments, options, error);
-    }
-    return status;
+    status = read_init(options, error);
+    status = status ? status : check_together(arguments, options, error);
+    return status ? status : check_files(arguments, options, error);
 }

@@ -6,6 +6,9 @@
 
 struct stylize_options {
     nst_settings settings;
+    const char *content; /* paths; NULL where there are several contents */
+    const char *styles[NST_MAX_STYLES];
+    int style_count;
     const char *preset;       /* its name, owned by the library */
     double strength;          /* 1/2: as the preset has it */
     const char *init;         /* content, random, or the path of a picture */
@@ -34,5 +37,9 @@ nst_status stylize_defaults(void *options, const char *preset, nst_error *error)
 /* Fills in `options` from the command line and checks what the options say together: the preset first, wherever it
  * stands, then everything else; operands are the content and the styles. Errors: NST_ERROR_ARGUMENT. */
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error);
+
+/* The last part of it, for options that are stored, with their styles: what follows from some, and the checks. */
+nst_status stylize_options_complete(const struct arguments *arguments, struct stylize_options *options,
+                                    nst_error *error);
 
 #endif

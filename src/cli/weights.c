@@ -25,7 +25,7 @@ static const struct option options[] = {
              "lost"},
     {"help", 'h', NULL, NULL, OPTION_HELP, .help = "print this"},
 };
-static const struct option_table weights_table = {options, sizeof options / sizeof options[0]};
+static const struct option_table weights_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 static nst_network_options network_options(const struct weights_options *values) {
     return (nst_network_options){.input_convention = values->input_convention, .until = values->until};

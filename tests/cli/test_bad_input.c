@@ -123,6 +123,32 @@ static const struct row {
     {"resume content.png --size 64", 2, .words = {"unknown option '--size'"}},
     {"resume content.png -q -v", 2, .words = {"--quiet and --verbose"}},
 
+/* Batches: what is wrong with one picture only is in test_batch.c */
+#define BATCH "batch content.png --style style.png " NETWORK
+    {"batch --style style.png -o out/", 2, .words = {"contents or folders", "nst help batch"}},
+    {"batch content.png -o out/", 2, .words = {"--style"}},
+    {"batch - --style style.png -o out/", 2, .words = {"standard input"}},
+    {BATCH, 2, .words = {"-o FOLDER/"}},
+    {BATCH "-o -", 2, .words = {"-o -", "standard output"}},
+    {BATCH "-o new", 2, .words = {"-o new", "ends with /", "{name}"}},
+    {BATCH "-o {nmae}.png", 2, .words = {"{nmae}", "did you mean {name}", "{folder}"}},
+    {BATCH "-o {name.png", 2, .words = {"{name.png", "{preset}"}},
+    {BATCH "-o {preset}.png", 2, .words = {"{name} or {file}"}},
+    {BATCH "-o new/{name}.gif -q", 2, .words = {"content.gif", ".png"}},
+    {BATCH "-o new/ --format gif -q", 2, .words = {"'gif'", "png"}},
+    {BATCH "-o new/ --depth 32 -q", 2, .words = {"PNG", "32 bits"}},
+    {BATCH "-o new/ --log log.jsonl", 2, .words = {"--log", "nst stylize"}},
+    {BATCH "-o new/ --checkpoint c", 2, .words = {"--checkpoint", "nst stylize"}},
+    {BATCH "-o new/ --plan", 2, .words = {"--plan", "nst stylize"}},
+    {BATCH "-o new/ --style-blend 1,2", 2, .words = {"--style-blend", "found 2"}},
+    {BATCH "-o new/ --style missing.png", 1, .words = {"missing.png"}},
+    {BATCH "-o text.png/ -q", 1, .words = {"text.png", "in the way"}},
+    {BATCH "-o new/ -d no-such-device", 1, .words = {"no-such-device"}, .lists = true},
+    {BATCH "-o new/ content.png", 2, .words = {"content.png and content.png", "new/content-nst.png"}},
+    {BATCH "-o ./{file}", 2, .words = {"content.png would be written over"}},
+    {"batch folder --style style.png " NETWORK "-o new/", 1, .words = {"none in folder", "-r"}},
+    {"batch missing.png --style style.png " NETWORK "-o new/ -q", 1, .words = {"missing.png", "o such file"}},
+
 /* Judging */
 #define JUDGE "judge content.png --content content.png --network ./small.safetensors "
     {JUDGE, 2, .words = {"judge", "--style"}},
