@@ -2,7 +2,8 @@
  *
  *     m = beta1 m + (1 - beta1) g       v = beta2 v + (1 - beta2) g^2
  *     image -= step * m / (sqrt(v) / correction + epsilon)
- * step = learning rate / (1 - beta1^t), correction = sqrt(1 - beta2^t), from the host. All vectors float [count].
+ * step = learning rate / (1 - beta1^t), correction = sqrt(1 - beta2^t), from the host; without correction the learning
+ * rate and 1: with beta1 = 0 this is RMSprop. All vectors float [count].
  * The image before the step is kept in last_image. Partial sums of g^2 come first: they tell a gradient that is not
  * finite.
  */

@@ -142,6 +142,12 @@ static void share_out(const struct evaluation *evaluation, const struct evaluati
     }
 }
 
+void evaluation_set_factors(struct evaluation *evaluation, const double *factors) {
+    for (int i = 0; i < objective_term_count(evaluation->objective); ++i) {
+        evaluation->factors[i] = factors[i];
+    }
+}
+
 nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, const struct evaluation_regions *regions,
                                     nst_error *error) {
     double shares[NST_MAX_STYLES];
@@ -157,7 +163,8 @@ nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, co
             region.weights = !has_style ? regions->content : regions->styles ? regions->styles[part->region] : NULL;
         }
         if (counts(evaluation, part)) {
-            status = loss_target_begin(part->run, &region, has_style ? shares[part->region] : 1, error);
+            double share = evaluation->factors[part->term] * (has_style ? shares[part->region] : 1);
+            status = loss_target_begin(part->run, &region, share, error);
         }
     }
     return status;

@@ -56,6 +56,8 @@ struct evaluation_regions {
     const float *content;       /* of losses without a style; NULL: everywhere */
     const float *const *styles; /* of the others, for each region; NULL: everywhere */
 };
+/* From the next targets on, the loss of each term counts so many times; 1 at first. */
+void evaluation_set_factors(struct evaluation *evaluation, const double *factors);
 /* `phase`: that of the terms which count from then on. `regions`: NULL, or where losses count, if the objective weighs.
  * The loss of a region counts by its share of all regions' weights. */
 nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, const struct evaluation_regions *regions,

@@ -23,7 +23,8 @@ struct evaluation {
     struct part *parts;
     int part_count;
     int phase;
-    struct image_size size; /* of the content */
+    double factors[OBJECTIVE_MOST_TERMS]; /* of each term's loss */
+    struct image_size size;               /* of the content */
     nst_layer_loss losses[OBJECTIVE_MOST_TERMS];
     float *numbers; /* partial sums read back */
 };

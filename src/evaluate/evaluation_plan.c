@@ -43,6 +43,7 @@ static nst_status reserve_parts(struct evaluation *evaluation, struct plan *plan
                          ? loss_reserve_in_tiles(loss, plan, &whole, &extents->maps, &part->run, error)
                          : loss_reserve(loss, plan, whole.sizes, whole.count, &part->run, error);
         }
+        evaluation->factors[term] = 1;
         evaluation->losses[term] = (nst_layer_loss){.name = objective_term_name(objective, term),
                                                     .kind = objective_term_group(objective, term)};
     }

@@ -128,6 +128,14 @@ const struct model *objective_model(const struct objective *objective) {
 const float *objective_center(const struct objective *objective) {
     return objective->center;
 }
+uint64_t objective_weight_bytes(const struct objective *objective) {
+    uint64_t bytes = model_weight_bytes(objective->model);
+    for (int i = 0; i < objective->term_count; ++i) {
+        const struct loss *loss = objective->terms[i].loss;
+        bytes += loss->methods->weight_bytes ? loss->methods->weight_bytes(loss) : 0;
+    }
+    return bytes;
+}
 int objective_region_count(const struct objective *objective) {
     return objective->regions;
 }

@@ -18,6 +18,7 @@ struct objective_term {
     char group[16];               /* "content", "style", "tv", "temporal" */
     char name[LAYER_NAME_LENGTH]; /* the layer, or what the loss is called on the image */
     unsigned phases;              /* bit p: it counts in phase p of an optimization; 0: in all */
+    int source;                   /* its number in what the objective was made of, for whoever made it */
 };
 
 struct objective_spec {
@@ -47,6 +48,9 @@ const struct model *objective_model(const struct objective *objective);
 /* What images on the device are relative to, for red, green and blue: 0, or, if centered, the mean that the network
  * subtracts: steps may be so small that they would drown in the rounding of larger numbers. */
 const float *objective_center(const struct objective *objective);
+
+/* Bytes on the device outside of plans: weights of the model and of the losses. */
+uint64_t objective_weight_bytes(const struct objective *objective);
 
 int objective_region_count(const struct objective *objective); /* 1 at least */
 bool objective_weighs(const struct objective *objective);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct loss_methods *const builtin_losses[] = {
-    &content_loss,     &gram_loss,      &total_variation_loss,
-    &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss,
-    &similarity_loss,  &temporal_loss,  NULL,
+    &content_loss,    &gram_loss,     &total_variation_loss, &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss,
+    &similarity_loss, &temporal_loss, &self_distance_loss,   &earth_mover_loss, &moments_loss,   &palette_loss,
+    NULL,
 };
 
 const struct loss_methods *const *loss_table(const nst_context *context) {
@@ -30,12 +30,15 @@ static nst_status fill_in(struct loss *loss, const struct loss_spec *spec, nst_e
     if (!loss->methods) {
         return fail(error, NST_ERROR_ARGUMENT, "there is no kind of loss '%s'", spec->kind);
     }
-    if (spec->layer_count > LOSS_MOST_SITES || loss->methods->on_image != (spec->layer_count == 0)) {
+    if (spec->layer_count > NST_MAX_LAYERS || loss->methods->on_image != (spec->layer_count == 0)) {
         return fail(error, NST_ERROR_ARGUMENT, "the loss '%s' sits %s", spec->kind,
                     loss->methods->on_image ? "on the image, not at layers" : "at layers, at most 32 of them");
     }
     for (int i = 0; i < spec->layer_count; ++i) {
         loss->stages[loss->site_count++] = model_find_stage(loss->model, spec->layers[i]);
+    }
+    if (spec->joins_image) {
+        loss->stages[loss->site_count++] = -1;
     }
     loss->state = loss->methods->state_bytes ? calloc(1, loss->methods->state_bytes) : NULL;
     if (loss->methods->state_bytes && !loss->state) {
@@ -227,7 +230,8 @@ nst_status loss_read_sum(const struct loss_run *run, double *sum, nst_error *err
 }
 
 struct image_size loss_map_size(const struct loss *loss, int site, struct image_size image) {
-    return loss->site_count > 0 ? model_map_size(loss->model, loss->stages[site], image) : image;
+    bool is_image = loss->site_count == 0 || loss->stages[site] < 0;
+    return is_image ? image : model_map_size(loss->model, loss->stages[site], image);
 }
 
 int loss_most_positions(const struct loss *loss, const struct image_size *sizes, int size_count) {
@@ -240,7 +244,8 @@ int loss_most_positions(const struct loss *loss, const struct image_size *sizes,
 }
 
 int loss_channels(const struct loss *loss, int site) {
-    return loss->site_count > 0 ? model_channels(loss->model, loss->stages[site]) : 3;
+    bool is_image = loss->site_count == 0 || loss->stages[site] < 0;
+    return is_image ? 3 : model_channels(loss->model, loss->stages[site]);
 }
 
 double loss_one_over(double size) {

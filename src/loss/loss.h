@@ -28,7 +28,7 @@
 #include "loss/region.h"
 #include "network/model.h"
 
-enum { LOSS_MOST_SITES = NST_MAX_LAYERS };
+enum { LOSS_MOST_SITES = NST_MAX_LAYERS + 1 }; /* layers, and the image */
 
 /* Which pictures are targets of a loss, as bits. A survey shows every style ahead of the others, to losses that need to
  * know something of all of them before they take the first. Of a film there is also the result of the frame before, moved to
@@ -43,19 +43,20 @@ struct loss_options {
     int power;             /* total variation: 1 or 2 */
     bool nine_points;      /* total variation: with the neighbors at the corners, a mean */
     bool mean;             /* total variation: a mean over the image in 0..1; else a sum over it in 0..255 */
-    double feature_scale;  /* self-similarity: features count so many times */
+    double feature_scale;  /* self-similarity: features count so many times; STROTSS: the same, 0 stands for 1 */
     int match_every;       /* nearest neighbors by layer: evaluations from one matching to the next */
     int match_dimensions;  /* nearest neighbors: features are compared in their best so many dimensions; 0: in all */
     uint64_t seed;         /* of what is chosen at random */
 };
 
 struct loss_spec {
-    const char *kind;                    /* of the table: "content" */
-    const char *layers[LOSS_MOST_SITES]; /* where it sits, */
-    int layer_count;                     /* 0: on the image */
+    const char *kind;                   /* of the table: "content" */
+    const char *layers[NST_MAX_LAYERS]; /* where it sits, */
+    int layer_count;                    /* 0: on the image */
     double weight;
     struct loss_options options;
-    bool weighs; /* positions may count differently: regions and targets may have weights */
+    bool weighs;      /* positions may count differently: regions and targets may have weights */
+    bool joins_image; /* it sits on the image besides, its last place: kinds on hypercolumns */
 };
 
 struct loss_methods;
@@ -63,8 +64,8 @@ struct loss_methods;
 struct loss {
     const struct loss_methods *methods;
     nst_context *context;
-    const struct model *model; /* NULL on the image alone */
-    int stages[LOSS_MOST_SITES], site_count;
+    const struct model *model;               /* NULL on the image alone */
+    int stages[LOSS_MOST_SITES], site_count; /* stage -1: the image */
     double weight;
     struct loss_options options;
     bool weighs;
@@ -77,9 +78,9 @@ struct loss_run {
     bool in_tiles; /* maps are those of tiles: what must outlive one lives always (loss_first, loss_last) */
     struct image_sizes extents; /* what maps are of at a time: whole images, or tiles; for reserve only */
     double factor;              /* the loss is this times a sum, once targets have ended */
-    double share;               /* of its region among all of them: the loss counts so much */
-    int partials, slot;         /* plan entry of the partial sums, and the loss's own place there */
-    void *state;                /* of its kind: plan entries */
+    double share;       /* the loss counts so much: its region's share of all of them, at a scale more or less */
+    int partials, slot; /* plan entry of the partial sums, and the loss's own place there */
+    void *state;        /* of its kind: plan entries */
 };
 
 /* A feature map, or the image, at one of the places where a loss sits. Outside of a tile's core feature maps are zero, but
@@ -127,6 +128,8 @@ struct loss_methods {
     nst_status (*reserve)(struct loss_run *run, struct plan *plan, const struct image_size *sizes, int size_count,
                           nst_error *error);
     void (*run_free)(struct loss_run *run); /* NULL: nothing but the state itself */
+    /* Bytes on the device that are in no plan, of weights and the like; NULL: next to none. */
+    uint64_t (*weight_bytes)(const struct loss *loss);
     /* NULL: nothing to do. target_begin hears where in the image the loss counts from then on, which has weights only if
      * the loss weighs; target_end sets run->factor, where `targets` are not enough; may wait. */
     nst_status (*target_begin)(struct loss_run *run, const struct region *region, nst_error *error);
@@ -171,8 +174,8 @@ void loss_run_set_partials(struct loss_run *run, int entry, int slot);
 /* The place of a stage in the loss's list; -1 if the loss does not sit there. */
 int loss_site(const struct loss *loss, int stage);
 
-/* What the methods of these names say; those that a kind does not have do nothing. The region is given with its share of
- * the loss among all regions. */
+/* What the methods of these names say; those that a kind does not have do nothing. The region is given with how much
+ * the loss counts there, such as its share among all regions. */
 nst_status loss_target_begin(struct loss_run *run, const struct region *region, double share, nst_error *error);
 nst_status loss_target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                            nst_error *error);

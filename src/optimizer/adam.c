@@ -102,11 +102,13 @@ struct adam_factors {
 
 static struct adam_factors factors_of(const struct optimizer_run *run, double steps) {
     const struct optimizer_settings *s = &run->optimizer->settings;
+    double of_mean = s->uncorrected ? 1 : 1 - pow(s->beta1, steps),
+           of_square = s->uncorrected ? 1 : 1 - pow(s->beta2, steps);
     return (struct adam_factors){
         .beta1 = (float)s->beta1,
         .beta2 = (float)s->beta2,
-        .step = (float)(run->shortening * s->learning_rate / (1 - pow(s->beta1, steps))),
-        .correction = (float)sqrt(1 - pow(s->beta2, steps)),
+        .step = (float)(run->shortening * run->rate * s->learning_rate / of_mean),
+        .correction = (float)sqrt(of_square),
         .epsilon = (float)s->epsilon,
         .low = s->bounded ? (float)s->low : -INFINITY,
         .high = s->bounded ? (float)s->high : INFINITY,

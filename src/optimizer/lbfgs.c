@@ -275,7 +275,7 @@ static double step_length(const struct optimizer_run *run, const struct gradient
     const struct lbfgs *lbfgs = run->state;
     const struct optimizer_settings *s = &run->optimizer->settings;
     double elements = (double)run->elements, rms = sqrt(squares / elements);
-    double step = s->learning_rate;
+    double step = run->rate * s->learning_rate;
     if (s->first_step_rms > 0 && lbfgs->order_count == 0) {
         step *= s->first_step_rms / (rms > 0 ? rms : 1);
     } else if (is_first) {

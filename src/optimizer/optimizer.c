@@ -81,9 +81,13 @@ nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape sha
     run->last_shape = run->shape;
     run->shape = shape;
     run->elements = optimizer_padded(optimizer_elements(shape));
-    run->shortening = 1;
+    run->shortening = run->rate = 1;
     run->has_last = false;
     return run->optimizer->method->begin(run, error);
+}
+
+void optimizer_set_rate(struct optimizer_run *run, double rate) {
+    run->rate = rate;
 }
 
 nst_status optimizer_step(struct optimizer_run *run, struct vector vector, struct vector gradient, bool *finite,

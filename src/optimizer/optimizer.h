@@ -24,6 +24,8 @@ struct optimizer_settings {
     double learning_rate; /* L-BFGS: the step along its direction, 1 as a rule; Adam: per element */
     double beta1, beta2;  /* Adam */
     double epsilon;       /* Adam */
+    bool uncorrected;     /* Adam: moments are not corrected for having begun at zero; with beta1 = 0 this is RMSprop
+                            (Tieleman and Hinton 2012) */
     bool carries;         /* Adam: beginning on a vector of another shape, it keeps its moments, resized, and goes on */
     double first_step_rms;   /* L-BFGS: RMS change of the first step; 0: min(1, 1 / |g|_1) * g, as PyTorch's */
     double largest_step_rms; /* L-BFGS: longer steps are shortened; 0: never */
@@ -61,6 +63,9 @@ void optimizer_run_free(struct optimizer_run *run);
 /* Begins on a vector of that shape. What was learned of another one is forgotten, unless the settings say that it is
  * carried over. */
 nst_status optimizer_begin(struct optimizer_run *run, struct optimizer_shape shape, nst_error *error);
+
+/* From now on, until it begins anew, the learning rate is so many times that of the settings. */
+void optimizer_set_rate(struct optimizer_run *run, double rate);
 
 /* One step from the vector, at which `gradient` was evaluated (it may be changed: projected). `*finite` tells
  * whether the gradient was; if not, nothing moved. Waits for the inner products. */

@@ -32,6 +32,7 @@ struct optimizer_run {
     void *state;                              /* the method's own */
     struct optimizer_shape shape, last_shape; /* the latter: before it began anew; no planes: there was none */
     size_t elements;                          /* of the vector, padded */
+    double rate;                              /* that the learning rate is multiplied by */
     double shortening;                        /* 1, halved by each retreat; L-BFGS doubles it again */
     bool has_last;                            /* last_vector holds a vector to go back to */
     int last_vector;                          /* plan entries */

@@ -102,7 +102,7 @@ static nst_status fail_too_large(nst_job *job, nst_error *error) {
     job_buffers_free(job->context, &job->buffers);
     int fitting_px = largest_size_that_fits(job, job->objective);
     if (fitting_px > 0) {
-        snprintf(advice, sizeof advice, "the largest size that fits is %d", fitting_px);
+        snprintf(advice, sizeof advice, "it cannot be tiled, and the largest size that fits is %d", fitting_px);
     }
     nst_status status = job_reserve(job, job->objective, job->settings.size_px, &job->buffers, error);
     snprintf(what, sizeof what, "%d px", job->settings.size_px);
@@ -156,7 +156,7 @@ nst_precision nst_job_precision(const nst_job *job) {
 }
 
 uint64_t nst_job_memory_bytes(const nst_job *job) {
-    return plan_bytes(&job->buffers.plan) + model_weight_bytes(objective_model(job->objective));
+    return plan_bytes(&job->buffers.plan) + objective_weight_bytes(job->objective);
 }
 
 /* By the speed that `nst bench` measured on this device, for iterations of one evaluation each. */
@@ -183,7 +183,7 @@ static void print_time(const nst_job *job, FILE *stream) {
 
 /* A fixed part and so many bytes for each pixel, from the plans for this size and for twice this size. */
 static void print_growth(const nst_job *job, FILE *stream) {
-    double pixels[2], bytes[2], weights = (double)model_weight_bytes(objective_model(job->objective));
+    double pixels[2], bytes[2], weights = (double)objective_weight_bytes(job->objective);
     bool complete = true;
     for (int i = 0; i < 2; ++i) {
         int size_px = (i + 1) * job->settings.size_px;

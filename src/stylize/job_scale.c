@@ -49,24 +49,6 @@ nst_status job_average(nst_job *job, nst_error *error) {
     return average_add(&job->average, evaluation_image(job->buffers.evaluation), average_image(job), count, error);
 }
 
-/* The image of a scale from that of the one before, `last` as a picture. */
-static nst_status continue_image(nst_job *job, int number, const nst_picture *last, nst_error *error) {
-    if (!averages(job)) {
-        return upload(job, last, job->scales[number].size, error);
-    }
-    struct optimizer_shape to = shape_of(job->scales[number].size);
-    cl_mem image = evaluation_image(job->buffers.evaluation);
-    const struct resample_call call = {.from = shape_of(job->scales[number - 1].size),
-                                       .to = to,
-                                       .is_cubic = true,
-                                       .high = 255,
-                                       .input = average_image(job),
-                                       .output = image};
-    nst_status status =
-        buffer_fill_zero(job->context, image, optimizer_padded(optimizer_elements(to)) * sizeof(float), error);
-    return status ? status : resample_run(job->context, &job->resample, &call, error);
-}
-
 /* ---- Styles ------------------------------------------------------------------------------------------------------ */
 
 double job_style_share(const nst_job *job, int style) {
@@ -133,7 +115,7 @@ static nst_status add_styles(nst_job *job, const struct scale *scale, enum loss_
 
 /* Replaces the content at this scale by a mixture: so much of it, and for the rest the image so far with the finest
  * level of the content's Laplacian pyramid (Kolkin et al. 2022, section 4.2). */
-static nst_status mix(const nst_job *job, const nst_picture *last, nst_picture *content, nst_error *error) {
+static nst_status mix(const nst_picture *last, float share, nst_picture *content, nst_error *error) {
     int width = content->width, height = content->height, channels = content->channels;
     nst_picture image = {0}, half = {0}, coarse = {0};
     nst_status status = picture_resize(last, width, height, RESIZE_TRIANGLE, &image, error);
@@ -141,7 +123,6 @@ static nst_status mix(const nst_job *job, const nst_picture *last, nst_picture *
                     : picture_resize(content, width / 2 > 0 ? width / 2 : 1, height / 2 > 0 ? height / 2 : 1,
                                      RESIZE_TRIANGLE, &half, error);
     status = status ? status : picture_resize(&half, width, height, RESIZE_TRIANGLE, &coarse, error);
-    float share = (float)fmin(job->settings.content_weight, 1);
     for (size_t i = 0; !status && i < (size_t)width * (size_t)height; ++i) {
         for (size_t c = 0; c < 3; ++c) {
             float *value = &content->values[i * (size_t)channels + c];
@@ -164,7 +145,7 @@ static nst_status add_content(nst_job *job, const struct scale *scale, const nst
     } else {
         status =
             picture_resize(&job->content, scale->size.width, scale->size.height, job->recipe->filter, &content, error);
-        status = status ? status : mix(job, last, &content, error);
+        status = status ? status : mix(last, (float)fmin(job->settings.content_weight, 1), &content, error);
         status = status ? status : upload(job, &content, scale->size, error);
     }
     nst_picture_free(&content);
@@ -187,13 +168,88 @@ static nst_status add_previous(nst_job *job, const struct scale *scale, nst_erro
     return status;
 }
 
+/* ---- What it begins with ------------------------------------------------------------------------------------------ */
+
+/* A picture with the content's finest detail. */
+static nst_status upload_detailed(nst_job *job, const nst_picture *picture, struct image_size size, nst_error *error) {
+    nst_picture detailed = {0};
+    nst_status status = picture_resize(&job->content, size.width, size.height, job->recipe->filter, &detailed, error);
+    status = status ? status : mix(picture, 0, &detailed, error);
+    status = status ? status : upload(job, &detailed, size, error);
+    nst_picture_free(&detailed);
+    return status;
+}
+
+/* One pixel of the color that the styles have on average, by their shares and where they can be seen. */
+static nst_status make_mean_color(const nst_job *job, nst_picture *color, nst_error *error) {
+    nst_status status = picture_create(1, 1, 3, color, error);
+    for (int s = 0; !status && s < job->style_count; ++s) {
+        const nst_picture *style = &job->styles[s];
+        size_t pixels = (size_t)style->width * (size_t)style->height, channels = (size_t)style->channels;
+        double sum[3] = {0}, seen = 0;
+        for (size_t i = 0; i < pixels; ++i) {
+            double alpha = channels == 4 ? style->values[channels * i + 3] : 1;
+            seen += alpha;
+            for (size_t c = 0; c < 3; ++c) {
+                sum[c] += alpha * style->values[channels * i + c];
+            }
+        }
+        for (size_t c = 0; c < 3; ++c) {
+            color->values[c] += (float)(job_style_share(job, s) * sum[c] / fmax(seen, 1e-6));
+        }
+    }
+    return status;
+}
+
+/* The image of a scale from that of the one before, `last` as a picture. */
+static nst_status continue_image(nst_job *job, int number, const nst_picture *last, nst_error *error) {
+    if (!averages(job) && job->recipe->starts_from_detail && number < job->scale_count - 1) {
+        return upload_detailed(job, last, job->scales[number].size, error);
+    }
+    if (!averages(job)) {
+        return upload(job, last, job->scales[number].size, error);
+    }
+    struct optimizer_shape to = shape_of(job->scales[number].size);
+    cl_mem image = evaluation_image(job->buffers.evaluation);
+    const struct resample_call call = {.from = shape_of(job->scales[number - 1].size),
+                                       .to = to,
+                                       .is_cubic = true,
+                                       .high = 255,
+                                       .input = average_image(job),
+                                       .output = image};
+    nst_status status =
+        buffer_fill_zero(job->context, image, optimizer_padded(optimizer_elements(to)) * sizeof(float), error);
+    return status ? status : resample_run(job->context, &job->resample, &call, error);
+}
+
+/* What the first scale begins with. */
+static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error *error) {
+    if (job->settings.init == NST_INIT_CONTENT && job->recipe->starts_from_detail) {
+        nst_picture color = {0};
+        nst_status status = make_mean_color(job, &color, error);
+        status = status ? status : upload_detailed(job, &color, scale->size, error);
+        nst_picture_free(&color);
+        return status;
+    }
+    if (job->settings.init != NST_INIT_RANDOM) {
+        bool is_content = job->settings.init == NST_INIT_CONTENT;
+        return upload(job, is_content ? &job->content : &job->init, scale->size, error);
+    }
+    struct transfer_noise noise = {
+        .seed = job->settings.seed, .mean = job->recipe->random_mean, .deviation = job->recipe->random_deviation};
+    return transfer_random(job->context, &noise, scale->size, evaluation_image_vector(job->buffers.evaluation), error);
+}
+
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 /* `last`: the image of the scale before, or NULL. */
 static nst_status set_targets(nst_job *job, const struct scale *scale, const nst_picture *last, nst_error *error) {
     struct evaluation *evaluation = job->buffers.evaluation;
     struct job_regions regions;
+    double factors[OBJECTIVE_MOST_TERMS];
     nst_status status = job_make_regions(job, scale->size, &regions, error);
+    recipe_scale_factors(job->recipe, &job->settings, (int)(scale - job->scales), factors);
+    evaluation_set_factors(evaluation, factors);
     status = status ? status : evaluation_begin_targets(evaluation, scale->phase, &regions.all, error);
     if (!status && regions.change) {
         status = variables_set_free(job->buffers.variables, regions.change, scale->size, error);
@@ -211,23 +267,16 @@ static nst_status set_targets(nst_job *job, const struct scale *scale, const nst
     return status ? status : evaluation_end_targets(evaluation, error);
 }
 
-/* What the first scale begins with. */
-static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error *error) {
-    if (job->settings.init != NST_INIT_RANDOM) {
-        bool is_content = job->settings.init == NST_INIT_CONTENT;
-        return upload(job, is_content ? &job->content : &job->init, scale->size, error);
-    }
-    struct transfer_noise noise = {
-        .seed = job->settings.seed, .mean = job->recipe->random_mean, .deviation = job->recipe->random_deviation};
-    return transfer_random(job->context, &noise, scale->size, evaluation_image_vector(job->buffers.evaluation), error);
-}
-
 static nst_status begin_optimizer(nst_job *job, const struct scale *scale, nst_error *error) {
     struct job_buffers *buffers = &job->buffers;
     size_t elements = optimizer_elements((struct optimizer_shape){3, scale->size.height, scale->size.width});
     nst_status status = variables_begin(buffers->variables, scale->size, error);
     if (!status) {
         status = optimizer_begin(buffers->optimizer, variables_shape(buffers->variables), error);
+    }
+    bool is_last = scale == &job->scales[job->scale_count - 1];
+    if (!status && is_last && job->recipe->last_rate > 0) {
+        optimizer_set_rate(buffers->optimizer, job->recipe->last_rate);
     }
     /* What lies behind its end stays zero from now on, as the optimizer wants it. */
     return status ? status

@@ -82,6 +82,32 @@
     .content_weight = 0.75, .style_weight = 1, .temporal_weight = 10, .style_scale = 1,                                \
     .content_layers = NEIGHBOR_CONTENT_LAYERS, .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
 
+#define HYPERCOLUMN_LAYERS                                                                                             \
+    {                                                                                                                  \
+        .count = 9, .layers = {                                                                                        \
+            {"relu1_1", 1},                                                                                            \
+            {"relu1_2", 1},                                                                                            \
+            {"relu2_1", 1},                                                                                            \
+            {"relu2_2", 1},                                                                                            \
+            {"relu3_1", 1},                                                                                            \
+            {"relu3_2", 1},                                                                                            \
+            {"relu3_3", 1},                                                                                            \
+            {"relu4_3", 1},                                                                                            \
+            {"relu5_1", 1}                                                                                             \
+        }                                                                                                              \
+    }
+/* RMSprop; 0.002, and its epsilon, are for an image in 0..1. */
+#define HYPERCOLUMN_RMSPROP                                                                                            \
+    {                                                                                                                  \
+        .settings = {                                                                                                  \
+            .kind = NST_ADAM,                                                                                          \
+            .learning_rate = 0.002 * 255,                                                                              \
+            .beta2 = 0.99,                                                                                             \
+            .epsilon = 1e-8 / 255,                                                                                     \
+            .uncorrected = true                                                                                        \
+        }                                                                                                              \
+    }
+
 #define WASSERSTEIN_LAYERS                                                                                             \
     {                                                                                                                  \
         .count = 5, .layers = { {"relu1_1", 256}, {"relu2_1", 64}, {"relu3_1", 16}, {"relu4_1", 4}, {"relu5_1", 1} }   \
@@ -245,6 +271,53 @@ static const struct recipe builtin_recipes[] = {
                      .style_layers = WASSERSTEIN_LAYERS,
                      .pooling = NST_POOLING_MAX},
     },
+    /* STROTSS, whose constants are those of the published program, but for the network: layers are the nearest to its own
+     * that the network of the repository has. */
+    {
+        .name = "strotss",
+        .summary = "what is alike in the content stays alike; features and colors move to the style's, by STROTSS",
+        .filter = RESIZE_TRIANGLE,
+        .rounding = ROUND_DOWN,
+        .enlarges_styles = true,
+        .random_mean = 127.5,
+        .random_deviation = 30,
+        .smallest_scale_px = 64,
+        .content_decay = 0.5,
+        .last_rate = 0.5,
+        .starts_from_detail = true,
+        .losses = {{.kind = "self-distance", .group = RECIPE_CONTENT, .joins_layers = true, .joins_image = true},
+                   {.kind = "earth mover", .group = RECIPE_STYLE, .joins_layers = true, .joins_image = true},
+                   {.kind = "moments", .group = RECIPE_STYLE, .joins_layers = true, .joins_image = true},
+                   {.kind = "palette", .group = RECIPE_STYLE, .is_on_image = true, .yields = true}},
+        .loss_count = 4,
+        .scales_vectors = true,
+        .style_share = 2,
+        .strength_weights = {128, 1},
+        .pyramid_levels = 5,
+        .optimizers = {[NST_AUTO] = HYPERCOLUMN_RMSPROP,
+                       [NST_LBFGS] = {.settings = {.kind = NST_LBFGS,
+                                                   .learning_rate = 1,
+                                                   .first_step_rms = 2,
+                                                   .largest_step_rms = 40,
+                                                   .first_matrix = 1},
+                                      .explosion = 5},
+                       [NST_ADAM] = NEIGHBORS_ADAM(0.51)},
+        .defaults = {.preset = "strotss",
+                     .size_px = 512,
+                     .scale_count = 0,
+                     .iterations = {250},
+                     .iteration_count = 1,
+                     .optimizer = NST_AUTO,
+                     .history = 20,
+                     .init = NST_INIT_CONTENT,
+                     .content_weight = 16,
+                     .style_weight = 1,
+                     .temporal_weight = 5,
+                     .style_scale = 1,
+                     .content_layers = HYPERCOLUMN_LAYERS,
+                     .style_layers = HYPERCOLUMN_LAYERS,
+                     .pooling = NST_POOLING_MAX},
+    },
     {.name = NULL},
 };
 
@@ -355,6 +428,7 @@ static struct objective_term *add_term(struct objective_spec *spec, const struct
                                     .phases = loss->phases};
     term->loss.options.seed = seed;
     snprintf(term->group, sizeof term->group, "%s", groups[loss->group]);
+    term->loss.joins_image = loss->joins_image;
     snprintf(term->name, sizeof term->name, "%s", loss->joins_layers ? "all layers" : groups[loss->group]);
     return term;
 }
@@ -384,14 +458,33 @@ void recipe_objective(const struct recipe *recipe, const nst_settings *settings,
                                     .centered = recipe->centered};
     for (int i = 0; i < recipe->loss_count; ++i) {
         const struct recipe_loss *loss = &recipe->losses[i];
+        int first = spec->term_count;
         if (is_left_out(recipe, settings, loss->group)) {
             continue;
         }
-        if (loss->group == RECIPE_TOTAL_VARIATION) {
-            add_term(spec, loss, settings->tv_weight, settings->seed);
+        if (loss->group == RECIPE_TOTAL_VARIATION || loss->is_on_image) {
+            add_term(spec, loss, weight_of(recipe, settings, loss->group), settings->seed);
         } else {
             add_layers(spec, recipe, loss, settings);
         }
+        for (int t = first; t < spec->term_count; ++t) {
+            spec->terms[t].source = i;
+        }
+    }
+}
+
+void recipe_scale_factors(const struct recipe *recipe, const nst_settings *settings, int scale, double *factors) {
+    struct objective_spec spec;
+    recipe_objective(recipe, settings, &spec);
+    double decay = recipe->content_decay > 0 ? pow(recipe->content_decay, scale) : 1;
+    double content = decay * settings->content_weight, sum = content + recipe->style_share * settings->style_weight;
+    for (int t = 0; t < OBJECTIVE_MOST_TERMS; ++t) {
+        factors[t] = 1;
+    }
+    for (int t = 0; t < spec.term_count; ++t) {
+        const struct recipe_loss *loss = &recipe->losses[spec.terms[t].source];
+        factors[t] = recipe->style_share > 0 && sum > 0 ? 1 / sum : 1;
+        factors[t] *= loss->group == RECIPE_CONTENT ? decay : loss->yields ? 1 / fmax(content, 1) : 1;
     }
 }
 
@@ -399,6 +492,11 @@ double recipe_feature_scale(const nst_network *network) {
     const double torchvision = (1 / 0.229 + 1 / 0.224 + 1 / 0.225) / 3 / 255;
     const float *scale = network->input.scale;
     return torchvision / (((double)scale[0] + scale[1] + scale[2]) / 3);
+}
+
+double recipe_vector_scale(const nst_network *network) {
+    const float *scale = network->input.scale;
+    return 1 / (255 * ((double)scale[0] + scale[1] + scale[2]) / 3);
 }
 
 /* Losses are squares of features. */
@@ -430,6 +528,9 @@ nst_status recipe_create_objective(nst_context *context, const nst_network *netw
     recipe_objective(recipe, settings, &spec);
     if (recipe->scales_features) {
         scale_features(network, &spec);
+    }
+    for (int i = 0; recipe->scales_vectors && i < spec.term_count; ++i) {
+        spec.terms[i].loss.options.feature_scale = recipe_vector_scale(network);
     }
     if (use) {
         spec.regions = use->regions;

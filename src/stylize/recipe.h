@@ -17,6 +17,9 @@ struct recipe_loss {
     enum recipe_group group;
     struct loss_options options;
     bool joins_layers; /* one loss on all layers of the group; else one for each */
+    bool joins_image;  /* and besides on the image itself */
+    bool is_on_image;  /* on no layer, whatever the group */
+    bool yields;       /* its weight is divided by the content weight, where that is above 1 */
     unsigned phases;   /* bit p: it counts in phase p; 0: in all */
 };
 
@@ -50,13 +53,20 @@ struct recipe {
     /* From small to large. */
     int smallest_scale_px; /* when the number of scales is chosen by the program */
     int scales_per_octave; /* 1: each is half of the next; 0 stands for 1 */
-    int phases;            /* the last scale is run through that often, in phases 0, 1, ...; 0 stands for 1 */
+    double content_decay;  /* the content weight is that many times the one of the scale before; 0 stands for 1 */
+    double last_rate;      /* the learning rate of the last scale is that many times the others'; 0 stands for 1 */
+    bool
+        starts_from_detail; /* --init content is the content's finest detail on the styles' mean color; later scales, but
+                                not the last, get that detail added to the image so far */
+    int phases;             /* the last scale is run through that often, in phases 0, 1, ...; 0 stands for 1 */
 
     /* What is minimized. */
     struct recipe_loss losses[RECIPE_MOST_LOSSES];
     int loss_count;
-    bool scales_features;       /* by recipe_feature_scale, since weights and epsilons are those for such a network */
-    bool replicates_border;     /* see objective_spec */
+    bool scales_features;   /* by recipe_feature_scale, since weights and epsilons are those for such a network */
+    bool scales_vectors;    /* by recipe_vector_scale: kinds on hypercolumns */
+    int style_share;        /* all losses are divided by the content weight and so many times the style weight; 0: no */
+    bool replicates_border; /* see objective_spec */
     bool divides_layer_weights; /* the weights of a group's layers are divided by their sum */
     double
         strength_weights[2]; /* content weights for a strength of 0 and of 1; zeros stand for 100 times the default and
@@ -96,6 +106,13 @@ nst_status recipe_create_objective(nst_context *context, const nst_network *netw
 /* What the features of a network are multiplied by to be as large as those of one for torchvision's input, as far as that
  * depends on the input's scale. */
 double recipe_feature_scale(const nst_network *network);
+
+/* The same to be as large as those of one whose input goes from 0 to 1. */
+double recipe_vector_scale(const nst_network *network);
+
+/* What the weights of terms are multiplied by at a scale, 0 for the first: those of recipe_objective, and 1 for any behind
+ * them; double [OBJECTIVE_MOST_TERMS]. */
+void recipe_scale_factors(const struct recipe *recipe, const nst_settings *settings, int scale, double *factors);
 
 /* The optimizer that the settings ask for. */
 struct optimizer_settings recipe_optimizer_settings(const struct recipe *recipe, const nst_settings *settings);

@@ -15,6 +15,39 @@ static double bowl(const double *x, size_t count, double *gradient, const void *
     return value;
 }
 
+/* RMSprop (Tieleman and Hinton 2012) in float64, with a third of the rate. */
+static void check_rmsprop(nst_context *context, const struct optimizer_settings *settings, size_t count) {
+    struct minimizer minimizer;
+    float *start = random_uniform_array(1, count, -1, 1);
+    double *gradient = allocate(count, sizeof *gradient), *square = allocate(count, sizeof *square);
+    minimizer_open(&minimizer, context, settings, start, count);
+    optimizer_set_rate(minimizer.run, 1.0 / 3);
+    for (int t = 1; t <= 25; ++t) {
+        double *x = minimizer_vector(&minimizer);
+        bowl(x, count, gradient, NULL);
+        assert_true(minimizer_step(&minimizer, gradient));
+        double *moved = minimizer_vector(&minimizer);
+        for (size_t i = 0; i < count; ++i) {
+            square[i] = settings->beta2 * square[i] + (1 - settings->beta2) * gradient[i] * gradient[i];
+            double expected = x[i] - settings->learning_rate / 3 * gradient[i] / (sqrt(square[i]) + settings->epsilon);
+            assert_true(fabs(moved[i] - expected) <= 2e-5);
+        }
+        free(x);
+        free(moved);
+    }
+    minimizer_close(&minimizer);
+    free(start);
+    free(gradient);
+    free(square);
+}
+
+static void without_corrections_it_is_rmsprop(void **state) {
+    const struct optimizer_settings settings = {
+        .kind = NST_ADAM, .learning_rate = 0.1, .beta2 = 0.99, .epsilon = 1e-8, .uncorrected = true};
+    check_rmsprop(*state, &settings, 15);
+    check_rmsprop(*state, &settings, 333);
+}
+
 /* Algorithm 1 of Kingma and Ba in float64 beside the device, from the device's own vector at each step. */
 static void check_steps(nst_context *context, const struct optimizer_settings *settings, size_t count) {
     struct minimizer minimizer;
@@ -127,6 +160,7 @@ static void a_retreat_goes_back_and_halves_the_steps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_agree_with_the_reference),
+        cmocka_unit_test(without_corrections_it_is_rmsprop),
         cmocka_unit_test(gradients_that_are_not_finite_move_nothing),
         cmocka_unit_test(a_retreat_goes_back_and_halves_the_steps),
     };
