@@ -19,8 +19,8 @@ nst_status batch_outputs_check(const char *output, nst_error *error);
  * does. From malloc. */
 nst_status batch_outputs_folder(const char *output, char **folder, nst_error *error);
 
-/* Fills in the output of every content, but for those out of folders that are themselves results of others. Errors: NST_ERROR_ARGUMENT (two contents with one output, a content that would be written over), NST_ERROR_MEMORY.
- */
+/* Fills in the output of every content, but for those out of folders that are themselves results of others. Errors:
+ * NST_ERROR_ARGUMENT (two contents with one output, a content that would be written over), NST_ERROR_MEMORY. */
 nst_status batch_outputs_find(const struct batch_options *options, struct batch_contents *contents, nst_error *error);
 
 #endif

@@ -147,7 +147,6 @@ static const struct row {
     {BATCH "-o new/ content.png", 2, .words = {"content.png and content.png", "new/content-nst.png"}},
     {BATCH "-o ./{file}", 2, .words = {"content.png would be written over"}},
     {"batch folder --style style.png " NETWORK "-o new/", 1, .words = {"none in folder", "-r"}},
-    {"batch missing.png --style style.png " NETWORK "-o new/ -q", 1, .words = {"missing.png", "o such file"}},
 
 /* Judging */
 #define JUDGE "judge content.png --content content.png --network ./small.safetensors "
