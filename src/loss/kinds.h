@@ -4,9 +4,9 @@
 
 #include "loss/loss.h"
 
-extern const struct loss_methods content_loss, earth_mover_loss, gram_loss, layer_neighbors_loss, moments_loss,
-    neighbors_loss, palette_loss, self_distance_loss, similarity_loss, temporal_loss, total_variation_loss,
-    wasserstein_loss;
+extern const struct loss_methods content_loss, deviation_loss, earth_mover_loss, gram_loss, layer_neighbors_loss,
+    moments_loss, neighbors_loss, palette_loss, self_distance_loss, similarity_loss, temporal_loss,
+    total_variation_loss, wasserstein_loss;
 
 /* The reference of a loss_methods, in a file of its own. */
 double earth_mover_reference(const struct loss_options *options, const struct loss_reference *in, double *gradient);

@@ -9,7 +9,7 @@
 static const struct loss_methods *const builtin_losses[] = {
     &content_loss,    &gram_loss,     &total_variation_loss, &wasserstein_loss, &neighbors_loss, &layer_neighbors_loss,
     &similarity_loss, &temporal_loss, &self_distance_loss,   &earth_mover_loss, &moments_loss,   &palette_loss,
-    NULL,
+    &deviation_loss,  NULL,
 };
 
 const struct loss_methods *const *loss_table(const nst_context *context) {

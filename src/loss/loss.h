@@ -38,7 +38,7 @@ enum loss_picture { LOSS_CONTENT = 1, LOSS_STYLE = 2, LOSS_SURVEY = 4, LOSS_PREV
 /* What a recipe asks of a loss; each kind reads what concerns it. */
 struct loss_options {
     bool relative;         /* the loss is divided by its target's own size; else by the number of elements */
-    double epsilon;        /* Wasserstein: added to the variances */
+    double epsilon;        /* Wasserstein, mean and deviation: added to the variances */
     bool gram_by_channels; /* Gram matrices are divided by channels * pixels; else by pixels */
     int power;             /* total variation: 1 or 2 */
     bool nine_points;      /* total variation: with the neighbors at the corners, a mean */

@@ -318,6 +318,46 @@ static const struct recipe builtin_recipes[] = {
                      .style_layers = HYPERCOLUMN_LAYERS,
                      .pooling = NST_POOLING_MAX},
     },
+    /* Scaling Painting Style Transfer, commit d39643c, whose weights are for VGG-19 as it was trained with Caffe, with an
+     * epsilon. Its Gram losses have weights of 1000 / channels^2, which is what dividing the matrices does. */
+    {
+        .name = "spst",
+        .summary = "Gram matrices, means and deviations, by the losses and schedule of Scaling Painting Style Transfer",
+        .filter = RESIZE_CUBIC,
+        .rounds_to_bytes = true,
+        .random_mean = 127.5,
+        .random_deviation = 30,
+        .smallest_scale_px = 512,
+        .losses = {{.kind = "content", .group = RECIPE_CONTENT},
+                   {.kind = "gram", .group = RECIPE_STYLE, .options = {.gram_by_channels = true}, .weight = 1e3},
+                   {.kind = "mean and deviation", .group = RECIPE_STYLE, .options = {.epsilon = 1e-4}, .weight = 1e4}},
+        .loss_count = 3,
+        .optimizers = {[NST_AUTO] = BOUNDED_LBFGS,
+                       [NST_LBFGS] = {.settings = {.kind = NST_LBFGS, .learning_rate = 1, .first_matrix = 1}},
+                       [NST_ADAM] = {.settings = {.kind = NST_ADAM,
+                                                  .learning_rate = 5,
+                                                  .beta1 = 0.9,
+                                                  .beta2 = 0.99,
+                                                  .epsilon = 1e-8,
+                                                  .bounded = true,
+                                                  .high = 255},
+                                     .explosion = 5}},
+        .defaults = {.preset = "spst",
+                     .size_px = 512,
+                     .scale_count = 0,
+                     .iterations = {600, 200, 66, 30},
+                     .iteration_count = 4,
+                     .optimizer = NST_AUTO,
+                     .history = 10,
+                     .init = NST_INIT_CONTENT,
+                     .content_weight = 1,
+                     .style_weight = 1,
+                     .temporal_weight = 1e8,
+                     .style_scale = 1,
+                     .content_layers = CONTENT_LAYERS,
+                     .style_layers = STYLE_LAYERS,
+                     .pooling = NST_POOLING_MAX},
+    },
     {.name = NULL},
 };
 
@@ -424,6 +464,7 @@ static struct objective_term *add_term(struct objective_spec *spec, const struct
                                        uint64_t seed) {
     static const char *const groups[] = {"content", "style", "tv"};
     struct objective_term *term = &spec->terms[spec->term_count++];
+    weight *= loss->weight > 0 ? loss->weight : 1;
     *term = (struct objective_term){.loss = {.kind = loss->kind, .weight = weight, .options = loss->options},
                                     .phases = loss->phases};
     term->loss.options.seed = seed;

@@ -16,6 +16,7 @@ struct recipe_loss {
     const char *kind; /* of the table of losses (loss/loss.h) */
     enum recipe_group group;
     struct loss_options options;
+    double weight;     /* it counts so many times; 0 stands for 1 */
     bool joins_layers; /* one loss on all layers of the group; else one for each */
     bool joins_image;  /* and besides on the image itself */
     bool is_on_image;  /* on no layer, whatever the group */
