@@ -14,7 +14,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct deviation {
     cl_kernel sums, blend, value, gradient;
