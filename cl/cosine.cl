@@ -9,7 +9,7 @@
  *     cosine_loss    the loss; then dots[p] becomes what multiplies t, squares[p] what multiplies f - m
  *     cosine_slope   slope = dots[p] t + squares[p] (f - m)
  *
- * m counts as constant. Where f - m has no direction (cl/stack.h) the cosine is 0, and so is the slope. Samples, targets
+ * m counts as constant here: src/loss/neighbor_search.c does the rest. Where f - m has no direction (cl/stack.h) the cosine is 0, and so is the slope. Samples, targets
  * and slopes are float [blocks][positions][BLOCK] and begin at a block of their buffer, m is float [blocks][BLOCK] and
  * may be a null pointer.
  */

@@ -138,11 +138,13 @@ __kernel IN_GROUPS void samples_mean(__global const floatB *samples, __global fl
     }
 }
 
-/* samples[c][p] -= mean[c] */
-__kernel IN_GROUPS void samples_subtract(__global floatB *samples, __global const floatB *mean, int first_block,
+/* samples[c][p] -= factor * weights[p] * mean[c]; `weights` may be a null pointer: ones. */
+__kernel IN_GROUPS void samples_subtract(__global floatB *samples, __global const floatB *mean,
+                                         __global const float *weights, int has_weights, float factor, int first_block,
                                          int blocks, int positions) {
     FOR_LINES(block, blocks, p, positions) {
-        samples[(size_t)(first_block + block) * positions + p] -= mean[first_block + block];
+        float share = has_weights ? factor * weights[p] : factor;
+        samples[(size_t)(first_block + block) * positions + p] -= share * mean[first_block + block];
     }
 }
 

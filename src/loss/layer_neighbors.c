@@ -1,10 +1,11 @@
-/* layer_neighbors.c: nearest neighbors of one layer by itself, found anew on the way (Kolkin et al. 2022, section 4.4).
+/* layer_neighbors.c: nearest neighbors of one layer by itself, found anew at each evaluation (Kolkin et al. 2022, section 4.4).
  *
  *     loss = weight * mean over positions p of 1 - cos(f(p) - m, t(p) - n)
  *
  * f(p) is the image's vector of features at a pixel of the map, t(p) the style's nearest to it by this very distance, m
- * and n are the means of both. Maps with more than 64 pixels on a side are strided, from an offset that is chosen at
- * random at each matching; between two matchings targets, offset and m stay the same.
+ * and n are the means of both; m moves with f. Maps of the styles with more than 64 pixels on a side are strided, from an
+ * offset that is chosen at random; those of the image likewise, from 64 or options.image_side on, from another offset at
+ * each evaluation.
  */
 #include "loss/kinds.h"
 #include "loss/neighbor_search.h"
@@ -34,7 +35,6 @@ struct layer_neighbors_run {
     struct style_part parts[MOST_PARTS];
     int part_count;  /* planned */
     int style_count; /* shown so far */
-    int evaluations; /* since the targets were made */
     struct random_generator generator;
     struct sample_grid grid;   /* of the style in hand, then of the last matching */
     struct neighbor_list seen; /* of the style in hand */
@@ -54,9 +54,14 @@ static void destroy(struct loss *loss) {
 
 /* ---- Grids ------------------------------------------------------------------------------------------------------- */
 
-static int stride_of(struct image_size map) {
+/* Of maps that have at most so many positions on a side, and twice as many less one. */
+static int stride_of(struct image_size map, int most_side) {
     int side = map.height > map.width ? map.height : map.width;
-    return side / MOST_SIDE > 0 ? side / MOST_SIDE : 1;
+    return side / most_side > 0 ? side / most_side : 1;
+}
+
+static int image_side(const struct loss *loss) {
+    return loss->options.image_side > 0 ? loss->options.image_side : MOST_SIDE;
 }
 
 static int offset_in(struct random_generator *generator, int stride, int side) {
@@ -65,22 +70,22 @@ static int offset_in(struct random_generator *generator, int stride, int side) {
     return offset < most ? offset : most - 1;
 }
 
-static struct sample_grid random_grid(struct random_generator *generator, struct image_size map) {
-    int stride = stride_of(map);
+static struct sample_grid random_grid(struct random_generator *generator, struct image_size map, int most_side) {
+    int stride = stride_of(map, most_side);
     return (struct sample_grid){
         .rows = sample_line_strided(map.height, stride, offset_in(generator, stride, map.height)),
         .columns = sample_line_strided(map.width, stride, offset_in(generator, stride, map.width))};
 }
 
 /* With any offset: the most that maps of up to this size have. */
-static int most_positions(const struct loss *loss, struct image_size image) {
+static int most_positions(const struct loss *loss, struct image_size image, int most_side) {
     struct image_size map = loss_map_size(loss, 0, image);
     int most = 0;
     /* A side that is a little smaller may have a smaller stride. */
     for (int smaller = 0; smaller < 2; ++smaller) {
-        int stride = stride_of(map) - smaller > 0 ? stride_of(map) - smaller : 1;
+        int stride = stride_of(map, most_side) - smaller > 0 ? stride_of(map, most_side) - smaller : 1;
         int side = map.height > map.width ? map.height : map.width;
-        double shrunk = smaller ? fmin(1, (double)(MOST_SIDE * (stride + 1) - 1) / side) : 1;
+        double shrunk = smaller ? fmin(1, (double)(most_side * (stride + 1) - 1) / side) : 1;
         int rows = ((int)(map.height * shrunk) + stride) / stride,
             columns = ((int)(map.width * shrunk) + stride) / stride;
         most = rows * columns > most ? rows * columns : most;
@@ -95,10 +100,10 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
     nst_context *context = run->loss->context;
     int blocks = sample_blocks(context, loss_channels(run->loss, 0)), stage = run->loss->stages[0];
     int step = model_stage_count(run->loss->model);
-    struct neighbor_positions most = {.image = most_positions(run->loss, sizes[0])};
+    struct neighbor_positions most = {.image = most_positions(run->loss, sizes[0], image_side(run->loss))};
     own->part_count = size_count - 1 < MOST_PARTS ? size_count - 1 : MOST_PARTS;
     for (int i = 0; i < own->part_count; ++i) {
-        int positions = most_positions(run->loss, sizes[i + 1]);
+        int positions = most_positions(run->loss, sizes[i + 1], MOST_SIDE);
         most.style = positions > most.style ? positions : most.style;
         own->parts[i].features =
             plan_add_always(plan, sample_stack_bytes(context, blocks, positions), "style %d features %d", i, stage);
@@ -110,7 +115,8 @@ static nst_status reserve(struct loss_run *run, struct plan *plan, const struct 
                                            .kernels = &neighbors->kernels,
                                            .blocks = blocks,
                                            .dimensions = run->loss->options.match_dimensions,
-                                           .weighs = run->loss->weighs};
+                                           .weighs = run->loss->weighs,
+                                           .centers = true};
     neighbor_list_reserve(&own->seen, plan, run->loss, most.style, step);
     neighbor_search_reserve(&own->search, plan, most, step);
     size_t bytes = (size_t)sample_stack_bytes(context, blocks, 1);
@@ -157,7 +163,6 @@ static nst_status weigh_grid(struct loss_run *run, nst_error *error) {
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
     struct layer_neighbors_run *own = run->state;
     own->style_count = 0;
-    own->evaluations = 0;
     own->generator = random_from_seed(run->loss->options.seed);
     own->map = loss_map_size(run->loss, 0, region->image);
     free(own->weights);
@@ -195,7 +200,7 @@ static nst_status target_add(struct loss_run *run, const struct loss_map *at, co
     }
     struct style_part *part = &own->parts[own->style_count];
     if (loss_is_first(at)) {
-        own->grid = random_grid(&own->generator, loss_whole(at));
+        own->grid = random_grid(&own->generator, loss_whole(at), MOST_SIDE);
         nst_status status = list_part(run, at, target, error);
         if (status) {
             return status;
@@ -260,24 +265,21 @@ static nst_status match(struct loss_run *run, nst_error *error) {
 static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_error *error) {
     const struct layer_neighbors *neighbors = run->loss->state;
     struct layer_neighbors_run *own = run->state;
-    int every = run->loss->options.match_every;
-    bool matches = own->evaluations % (every > 0 ? every : 1) == 0;
-    if (matches && loss_is_first(at)) {
-        own->grid = random_grid(&own->generator, loss_whole(at));
+    if (loss_is_first(at)) {
+        own->grid = random_grid(&own->generator, loss_whole(at), image_side(run->loss));
         own->search.positions = sample_grid_positions(&own->grid);
         nst_status status = weigh_grid(run, error);
         if (status) {
             return status;
         }
     }
-    own->evaluations += loss_is_last(at);
     struct sample_source source = neighbor_source(at, at->map.values, &own->grid, 1);
     struct sample_stack stack = neighbor_search_features(&own->search, 0, own->search.blocks);
     nst_status status = samples_read(run->loss->context, &neighbors->kernels.samples, &source, &stack, error);
     if (status || !loss_is_last(at)) {
         return status;
     }
-    status = matches ? match(run, error) : NST_OK;
+    status = match(run, error);
     struct cosine_layer layer = neighbor_search_layer(&own->search, 0, own->search.blocks, true);
     struct cosine_sums sums = neighbor_search_sums(&own->search);
     return status ? status : cosine_add(run->loss->context, &neighbors->kernels.cosine, &layer, &sums, true, error);
@@ -296,18 +298,9 @@ static nst_status add_gradient(struct loss_run *run, const struct loss_map *at, 
     return neighbor_search_add_gradient(&own->search, &layer, &source, loss_is_first(at), error);
 }
 
-/* The matching in hand, once there is one. Everything that samples lie in is in the device's blocks. */
 static nst_status list_state(struct loss_run *run, struct state *state, nst_error *error) {
     struct layer_neighbors_run *own = run->state;
-    nst_status status = state_value(state, "random numbers", own->generator, error);
-    status = status ? status : state_value(state, "evaluations", own->evaluations, error);
-    status = status ? status : state_value(state, "grid", own->grid, error);
-    if (status || own->evaluations == 0) {
-        return status;
-    }
-    own->search.positions = sample_grid_positions(&own->grid);
-    status = weigh_grid(run, error);
-    return status ? status : neighbor_search_list_state(&own->search, state, error);
+    return state_value(state, "random numbers", own->generator, error);
 }
 
 const struct loss_methods layer_neighbors_loss = {

@@ -44,7 +44,7 @@ struct loss_options {
     bool nine_points;      /* total variation: with the neighbors at the corners, a mean */
     bool mean;             /* total variation: a mean over the image in 0..1; else a sum over it in 0..255 */
     double feature_scale;  /* self-similarity: features count so many times; STROTSS: the same, 0 stands for 1 */
-    int match_every;       /* nearest neighbors by layer: evaluations from one matching to the next */
+    int image_side;        /* nearest neighbors by layer: most positions on a side of the image's maps; 0: 64 */
     int match_dimensions;  /* nearest neighbors: features are compared in their best so many dimensions; 0: in all */
     uint64_t seed;         /* of what is chosen at random */
 };

@@ -107,8 +107,9 @@ static nst_status measure(const struct loss_run *run, const struct sample_stack 
     nst_context *context = run->loss->context;
     const struct product_call call = {
         .extent = stack->positions, .a = stack->samples, .c = products, .scratch = buffer_of(run, own->scratch)};
+    const struct sample_center center = {.mean = mean, .factor = 1};
     nst_status status = samples_mean(context, &kernels->columns.samples, stack, mean, error);
-    status = status ? status : samples_subtract(context, &kernels->columns.samples, stack, mean, error);
+    status = status ? status : samples_subtract(context, &kernels->columns.samples, stack, &center, error);
     return status ? status : product_run(kernels->products, &call, error);
 }
 

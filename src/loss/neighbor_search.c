@@ -75,6 +75,7 @@ void neighbor_search_reserve(struct neighbor_search *search, struct plan *plan, 
     search->features = plan_add_always(plan, stack_bytes, "features to match");
     search->targets = plan_add_always(plan, stack_bytes, "nearest neighbors");
     search->image_mean = plan_add_always(plan, mean_bytes, "mean of features to match");
+    search->slope_mean = search->centers ? plan_add_always(plan, mean_bytes, "mean of slopes") : -1;
     search->style_mean = plan_add_always(plan, mean_bytes, "mean of style features");
     search->dots = plan_add_always(plan, each, "products of features");
     search->squares = plan_add_always(plan, each, "squares of features");
@@ -214,6 +215,11 @@ static nst_status find_mean(const struct neighbor_search *search, const struct s
                       error);
 }
 
+nst_status neighbor_search_center(const struct neighbor_search *search, nst_error *error) {
+    struct sample_stack all = neighbor_search_features(search, 0, search->blocks);
+    return find_mean(search, &all, neighbor_search_buffer(search, search->image_mean), error);
+}
+
 nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *error) {
     nst_context *context = search->context;
     const struct neighbor_kernels *kernels = search->kernels;
@@ -225,7 +231,7 @@ nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *erro
     /* Where nothing is found, as in a style of one color, there is no target, and no slope. */
     nst_status status = buffer_fill_zero(context, neighbor_search_buffer(search, search->targets),
                                          (size_t)sample_stack_bytes(context, search->blocks, search->positions), error);
-    status = status ? status : find_mean(search, &all, squares.mean, error);
+    status = status ? status : neighbor_search_center(search, error);
     status = status ? status : samples_squares(context, &kernels->samples, &all, &squares, error);
     status = !status && search->dimensions > 0 ? begin_subspace(search, error) : status;
     return status ? status : matching_begin(context, &kernels->matching, &best, search->positions, error);
@@ -300,12 +306,30 @@ nst_status neighbor_search_value(const struct neighbor_search *search, const str
     return cosine_loss(search->context, &search->kernels->cosine, &sums, &value, error);
 }
 
+/* The mean that was subtracted moves with the features: the slope g(p) becomes g(p) - w(p) / sum w * sum over q of g(q),
+ * w the weights of the positions. Without that, what is common to all slopes would never be satisfied: shifting all
+ * features alike changes nothing. */
+static nst_status pass_center(const struct neighbor_search *search, const struct sample_stack *slopes,
+                              nst_error *error) {
+    const struct samples *samples = &search->kernels->samples;
+    const struct region_weights *weights = &search->weights;
+    struct sample_center center = {.mean = neighbor_search_buffer(search, search->slope_mean),
+                                   .weights = region_weights_buffer(weights, search->plan),
+                                   .factor =
+                                       weights->is_weighted ? search->positions * loss_one_over(weights->total) : 1};
+    nst_status status = samples_mean(search->context, samples, slopes, center.mean, error);
+    return status ? status : samples_subtract(search->context, samples, slopes, &center, error);
+}
+
 nst_status neighbor_search_add_gradient(const struct neighbor_search *search, const struct cosine_layer *layer,
                                         const struct sample_source *gradient, bool is_first, nst_error *error) {
     struct cosine_sums sums = neighbor_search_sums(search);
     cl_mem slope = layer->samples.samples;
     nst_status status =
         is_first ? cosine_slope(search->context, &search->kernels->cosine, layer, &sums, slope, error) : NST_OK;
+    if (!status && is_first && layer->mean) {
+        status = pass_center(search, &layer->samples, error);
+    }
     return status ? status
                   : samples_add_gradient(search->context, &search->kernels->samples, gradient, &layer->samples, error);
 }

@@ -22,7 +22,7 @@ nst_status neighbor_kernels_create(nst_context *context, const struct model *mod
                                    nst_error *error);
 void neighbor_kernels_release(struct neighbor_kernels *kernels);
 
-/* One search; everything but the first six members is for neighbor_search.c. */
+/* One search; everything but the first seven members is for neighbor_search.c. */
 struct neighbor_search {
     nst_context *context;
     const struct plan *plan;
@@ -31,10 +31,12 @@ struct neighbor_search {
     int dimensions; /* in which vectors are compared, where that is less work; 0: all that they have */
     int positions;  /* of the image in hand */
     bool weighs;    /* its positions may have weights */
+    bool centers;   /* features are compared with targets as centered on their mean, not only matched so */
     int next_index;
     struct region_weights weights;
     /* Plan entries, -1 for none. */
-    int features, targets, image_mean, style_mean, dots, squares, similarity, index, candidates, panels, rows;
+    int features, targets, image_mean, slope_mean, style_mean, dots, squares, similarity, index, candidates, panels,
+        rows;
     int basis, sketch, projected_image, projected_image_mean, projected_style, projected_style_mean;
 };
 
@@ -70,6 +72,9 @@ cl_mem neighbor_list_buffer(const struct neighbor_list *list, const struct plan 
 /* Features of the image, of all layers or of those from a block on. */
 struct sample_stack neighbor_search_features(const struct neighbor_search *search, int first_block, int blocks);
 
+/* Finds the mean of the image's features, which are complete. */
+nst_status neighbor_search_center(const struct neighbor_search *search, nst_error *error);
+
 /* The features of the content are complete: centers them on their mean, and begins to match. */
 nst_status neighbor_search_begin(struct neighbor_search *search, nst_error *error);
 
@@ -85,8 +90,8 @@ nst_status neighbor_search_add(struct neighbor_search *search, const struct neig
 
 cl_mem neighbor_search_buffer(const struct neighbor_search *search, int entry);
 
-/* One layer of the search as the cosine distance sees it. `centered`: the image's features less their mean when the
- * targets were found. */
+/* One layer of the search as the cosine distance sees it. `centered`: the image's features less their mean, as
+ * neighbor_search_center or neighbor_search_begin found it. */
 struct cosine_layer neighbor_search_layer(const struct neighbor_search *search, int first_block, int blocks,
                                           bool centered);
 struct cosine_sums neighbor_search_sums(const struct neighbor_search *search);

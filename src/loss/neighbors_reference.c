@@ -216,9 +216,14 @@ double layer_neighbors_reference(const struct loss_options *options, const struc
         subtract_mean(&sets.image);
         loss = 0;
         for (int p = 0; p < sets.image.positions; ++p) {
-            const double *target = at(&sets.style, nearest(&sets.style, at(&sets.image, p)));
-            loss += cosine_distance(at(&sets.image, p), target, in->channels, sets.image.positions, sets.slope);
-            add_back(&grid, p, sets.slope, in->channels, gradient);
+            double *own = at(&sets.image, p);
+            const double *target = at(&sets.style, nearest(&sets.style, own));
+            loss += cosine_distance(own, target, in->channels, sets.image.positions, sets.slope);
+            memcpy(own, sets.slope, (size_t)in->channels * sizeof *own);
+        }
+        subtract_mean(&sets.image); /* of slopes: the transpose of the first one */
+        for (int p = 0; p < sets.image.positions; ++p) {
+            add_back(&grid, p, at(&sets.image, p), in->channels, gradient);
         }
     }
     free_sets(&sets);

@@ -156,10 +156,11 @@ nst_status samples_mean(nst_context *context, const struct samples *samples, con
 }
 
 nst_status samples_subtract(nst_context *context, const struct samples *samples, const struct sample_stack *stack,
-                            cl_mem mean, nst_error *error) {
+                            const struct sample_center *center, nst_error *error) {
     return kernel_run(context, samples->subtract, work_range(context, (size_t)stack->blocks * (size_t)stack->positions),
-                      ARGUMENTS(arg_buffer(stack->samples), arg_buffer(mean), arg_int(stack->first_block),
-                                arg_int(stack->blocks), arg_int(stack->positions)),
+                      ARGUMENTS(arg_buffer(stack->samples), arg_buffer(center->mean), arg_buffer(center->weights),
+                                arg_int(center->weights != NULL), arg_float((float)center->factor),
+                                arg_int(stack->first_block), arg_int(stack->blocks), arg_int(stack->positions)),
                       error);
 }
 

@@ -73,9 +73,15 @@ nst_status samples_add_gradient(nst_context *context, const struct samples *samp
 /* mean = mean over the positions, of each channel. */
 nst_status samples_mean(nst_context *context, const struct samples *samples, const struct sample_stack *stack,
                         cl_mem mean, nst_error *error);
-/* The stack less the mean, in place. */
+/* What is subtracted from each position: factor * mean, times weights[position] if there are weights. */
+struct sample_center {
+    cl_mem mean;    /* of all blocks of the stack's buffer */
+    cl_mem weights; /* float [positions], or NULL */
+    double factor;
+};
+/* The stack less that, in place. */
 nst_status samples_subtract(nst_context *context, const struct samples *samples, const struct sample_stack *stack,
-                            cl_mem mean, nst_error *error);
+                            const struct sample_center *center, nst_error *error);
 /* Squared lengths of the vectors at the positions. */
 struct sample_squares {
     cl_mem squares; /* float [positions] */

@@ -34,12 +34,9 @@ static struct objective_spec make_spec(const nst_network *network) {
     for (int i = 0; i < LAYERS; ++i) {
         if (network_find_layer(network, layers[i]) >= 0) {
             struct objective_term *term = &spec.terms[spec.term_count++];
-            *term = (struct objective_term){.group = "patches",
-                                            .loss = {.kind = "layer neighbors",
-                                                     .layers = {layers[i]},
-                                                     .layer_count = 1,
-                                                     .weight = 1,
-                                                     .options = {.match_every = 1}}};
+            *term = (struct objective_term){
+                .group = "patches",
+                .loss = {.kind = "layer neighbors", .layers = {layers[i]}, .layer_count = 1, .weight = 1}};
             snprintf(term->name, sizeof term->name, "%s", layers[i]);
         }
     }

@@ -52,7 +52,7 @@
     }
 #define NEIGHBORS_ADAM(rate)                                                                                           \
     {                                                                                                                  \
-        .settings = {.kind = NST_ADAM, .learning_rate = (rate), .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }        \
+        .settings = {.kind = NST_ADAM, .learning_rate = (rate), .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 / 255 }  \
     }
 /* The whole row but for its name and what it says of iterations. */
 #define NEIGHBORS(rate)                                                                                                \
@@ -65,7 +65,7 @@
                 .phases = 1 << 0},                                                                                     \
                {.kind = "layer neighbors",                                                                             \
                 .group = RECIPE_STYLE,                                                                                 \
-                .options = {.match_every = 10, .match_dimensions = 128},                                               \
+                .options = {.image_side = 32, .match_dimensions = 128},                                                \
                 .phases = 1 << 1},                                                                                     \
                {.kind = "content", .group = RECIPE_CONTENT, .options = {.relative = true}}},                           \
     .loss_count = 3, .strength_weights = {5, 0.05}, .pyramid_levels = 8,                                               \
@@ -78,9 +78,9 @@
                                   .explosion = 5},                                                                     \
                    [NST_ADAM] = NEIGHBORS_ADAM(rate)}
 #define NEIGHBORS_DEFAULTS                                                                                             \
-    .scale_count = 0, .iteration_count = 4, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT,            \
-    .content_weight = 0.75, .style_weight = 1, .temporal_weight = 10, .style_scale = 1,                                \
-    .content_layers = NEIGHBOR_CONTENT_LAYERS, .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
+    .scale_count = 0, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT, .content_weight = 0.75,          \
+    .style_weight = 1, .temporal_weight = 10, .style_scale = 1, .content_layers = NEIGHBOR_CONTENT_LAYERS,             \
+    .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
 
 #define HYPERCOLUMN_LAYERS                                                                                             \
     {                                                                                                                  \
@@ -222,8 +222,12 @@ static const struct recipe builtin_recipes[] = {
     {
         .name = "neighbors",
         .summary = "the painter's own patches, by nearest neighbors of features",
-        NEIGHBORS(0.35),
-        .defaults = {.preset = "neighbors", .size_px = 512, .iterations = {200, 200, 200, 150}, NEIGHBORS_DEFAULTS},
+        NEIGHBORS(0.51),
+        .defaults = {.preset = "neighbors",
+                     .size_px = 512,
+                     .iterations = {200, 200, 150, 80, 100},
+                     .iteration_count = 5,
+                     NEIGHBORS_DEFAULTS},
     },
     /* The same with an eighth of the iterations, and steps so much longer that the picture gets as far; see docs/design.md.
      */
@@ -231,7 +235,11 @@ static const struct recipe builtin_recipes[] = {
         .name = "draft",
         .summary = "a first picture in seconds: few and long steps of neighbors",
         NEIGHBORS(1.6),
-        .defaults = {.preset = "draft", .size_px = 256, .iterations = {22, 18, 10, 6}, NEIGHBORS_DEFAULTS},
+        .defaults = {.preset = "draft",
+                     .size_px = 256,
+                     .iterations = {22, 18, 10, 6},
+                     .iteration_count = 4,
+                     NEIGHBORS_DEFAULTS},
     },
     /* style-transfer-pytorch, commit e7e2c71, whose weights are for torchvision's VGG-19: its losses, scales and steps, of
      * which it makes three times as many. */

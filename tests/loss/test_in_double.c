@@ -116,6 +116,32 @@ static void nine_points_agree(void **state) {
     free(unit);
 }
 
+/* Nearest neighbors, from differences too small to change which are the nearest. */
+static void neighbors_have_their_slopes(void **state) {
+    enum { CHANNELS = 6, HEIGHT = 9, WIDTH = 8, COUNT = CHANNELS * HEIGHT * WIDTH };
+    static const char *const kinds[] = {"neighbors", "layer neighbors"};
+    const struct loss_options options = {0};
+    float *values = random_array(3, 3 * COUNT);
+    double *maps = to_doubles(values, 3 * COUNT), got[COUNT], unused[COUNT];
+    const struct loss_reference in = {CHANNELS, HEIGHT, WIDTH, maps, maps + COUNT, maps + 2 * COUNT};
+    for (size_t k = 0; k < COUNT_OF(kinds); ++k) {
+        const struct loss_methods *methods = loss_find(*state, kinds[k]);
+        methods->reference(&options, &in, got);
+        for (int i = 0; i < COUNT; ++i) {
+            const double step = 1e-5;
+            double center = maps[i], sums[2];
+            for (int side = 0; side < 2; ++side) {
+                maps[i] = center + (side ? step : -step);
+                sums[side] = methods->reference(&options, &in, unused);
+            }
+            maps[i] = center;
+            assert_true(fabs(got[i] - (sums[1] - sums[0]) / (2 * step)) <= 1e-8);
+        }
+    }
+    free(values);
+    free(maps);
+}
+
 static void nothing_has_no_weight(void **state) {
     (void)state;
     assert_true(loss_one_over(0.25) == 4);
@@ -124,6 +150,7 @@ static void nothing_has_no_weight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds_agree), cmocka_unit_test(nine_points_agree),
+                                       cmocka_unit_test(neighbors_have_their_slopes),
                                        cmocka_unit_test(nothing_has_no_weight)};
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

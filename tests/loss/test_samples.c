@@ -223,10 +223,25 @@ static void check_statistics(nst_context *context, const struct samples *samples
     }
     assert_squares(context, call.squares, squares, positions);
 
-    check(samples_subtract(context, samples, &stack, mean, &error), &error);
+    struct sample_center center = {.mean = mean, .factor = 1};
+    check(samples_subtract(context, samples, &stack, &center, &error), &error);
     got = download_map(context, stack.samples, size);
     assert_near("centered", got, centered, elements_of(size), 2e-6);
     free(got);
+    /* Back again, and further at every other position. */
+    for (size_t i = 0; i < elements_of(size); ++i) {
+        centered[i] += (i % positions % 2 ? 3 : 1) * means[i / positions];
+    }
+    for (size_t p = 0; p < positions; ++p) {
+        values[p] = p % 2 ? 3 : 1;
+    }
+    center.weights = upload(context, values, positions * sizeof *values);
+    center.factor = -1;
+    check(samples_subtract(context, samples, &stack, &center, &error), &error);
+    got = download_map(context, stack.samples, size);
+    assert_near("moved by weights", got, centered, elements_of(size), 2e-6);
+    free(got);
+    buffer_release(context, &center.weights);
     buffer_release(context, &stack.samples);
     buffer_release(context, &mean);
     buffer_release(context, &call.squares);

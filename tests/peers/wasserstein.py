@@ -19,7 +19,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 import torch
@@ -28,6 +27,7 @@ from torch.nn import functional
 
 import peer
 import pictures
+from clock import Clock
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = {"relu1_1": 256 / 341, "relu2_1": 64 / 341, "relu3_1": 16 / 341, "relu4_1": 4 / 341, "relu5_1": 1 / 341}
@@ -227,7 +227,7 @@ def scale_sizes(size):
 
 def paint(options):
     content, style = (Image.open(path).convert("RGB") for path in (options.content, options.style))
-    objective, start = Objective(options.network, torch.float32), time.time()
+    objective, start = Objective(options.network, torch.float32), Clock()
     sizes = scale_sizes(options.size)
     first, later = (int(count) for count in options.iterations.split(","))
     image, state = load(content, fit(content, sizes[0], True)) / 255, None
@@ -243,28 +243,13 @@ def paint(options):
             optimizer.load_state_dict(state)
         image = run_scale(objective, optimizer, image, first if px == sizes[0] else later)
         state = optimizer.state_dict()
-        print(f"{width} x {height}: {time.time() - start:.0f} s", flush=True)
+        print(f"{width} x {height}: {(Clock() - start).wall:.0f} s", flush=True)
     values = (image[0].clamp(0, 1) * 255).round().permute(1, 2, 0).to(torch.uint8).numpy()
     Image.fromarray(values).save(options.out)
     return 0
 
 
 # ---- Time ------------------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    """Processor seconds of this process and of those it has waited for, and seconds of the clock; can be subtracted."""
-
-    def __init__(self, processor=None, wall=None):
-        times = os.times()
-        self.processor = sum(times[:4]) if processor is None else processor
-        self.wall = times[4] if wall is None else wall
-
-    def __sub__(self, other):
-        return Clock(self.processor - other.processor, self.wall - other.wall)
-
-    def __truediv__(self, count):
-        return Clock(self.processor / count, self.wall / count)
 
 
 def time_torch(objective, options, px):
