@@ -112,6 +112,14 @@ nst_status buffer_copy_box(nst_context *context, cl_mem from, cl_mem to, const s
  * kernel_release. When NST_KERNEL_DIR is set, the file is read from that folder instead of the embedded copy. */
 nst_status kernel_create(nst_context *context, const char *file, const char *options, const char *name,
                          cl_kernel *kernel, nst_error *error);
+
+/* Several kernels of one file: where each is to be kept. After a failure those that there are, are to be released too. */
+struct kernel_row {
+    const char *name;
+    cl_kernel *kernel;
+};
+nst_status kernels_create(nst_context *context, const char *file, const char *options, const struct kernel_row *rows,
+                          size_t count, nst_error *error);
 void kernel_release(cl_kernel *kernel);
 
 struct kernel_argument {

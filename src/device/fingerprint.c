@@ -3,6 +3,7 @@
 
 #include "device/kernel_source.h"
 #include "device/matrix_unit.h"
+#include "support/text.h"
 
 #include <nettle/sha2.h>
 #include <string.h>
@@ -33,13 +34,11 @@ void fingerprint_kernels(const nst_context *context, char text[FINGERPRINT_LENGT
         add_text(&hash, context->tuning.rows[i].choice);
     }
     sha256_digest(&hash, sizeof digest, digest);
-    int length =
-        snprintf(text, FINGERPRINT_LENGTH,
-                 "%s, blocks of %d, %d work-items, groups of %zu, sub-groups of %d, matrix units %s, %s%s, sha256 ",
-                 context->loops_in_kernel ? "for processors" : "for GPUs", context->channel_block, context->work_items,
-                 context->work_group, context->sub_group, name_of(context->half_unit), name_of(context->single_unit),
-                 context->emulates_units ? " emulated" : "");
-    for (size_t i = 0; i < sizeof digest; ++i) {
-        length += snprintf(text + length, FINGERPRINT_LENGTH - (size_t)length, "%02x", digest[i]);
-    }
+    char digits[2 * sizeof digest + 1];
+    text_hexadecimal(digest, sizeof digest, digits);
+    snprintf(text, FINGERPRINT_LENGTH,
+             "%s, blocks of %d, %d work-items, groups of %zu, sub-groups of %d, matrix units %s, %s%s, sha256 %s",
+             context->loops_in_kernel ? "for processors" : "for GPUs", context->channel_block, context->work_items,
+             context->work_group, context->sub_group, name_of(context->half_unit), name_of(context->single_unit),
+             context->emulates_units ? " emulated" : "", digits);
 }

@@ -74,6 +74,15 @@ nst_status kernel_create(nst_context *context, const char *file, const char *opt
     return NST_OK;
 }
 
+nst_status kernels_create(nst_context *context, const char *file, const char *options, const struct kernel_row *rows,
+                          size_t count, nst_error *error) {
+    nst_status status = NST_OK;
+    for (size_t i = 0; !status && i < count; ++i) {
+        status = kernel_create(context, file, options, rows[i].name, rows[i].kernel, error);
+    }
+    return status;
+}
+
 void kernel_release(cl_kernel *kernel) {
     if (kernel && *kernel) {
         clReleaseKernel(*kernel);

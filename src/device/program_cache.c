@@ -2,6 +2,7 @@
 #include "device/program_cache.h"
 
 #include "support/file.h"
+#include "support/text.h"
 
 #include <nettle/sha2.h>
 #include <stdlib.h>
@@ -70,9 +71,7 @@ char *program_cache_folder(void) {
 
 static char *path_of(const char *folder, const struct program_cache_key *key) {
     char name[2 * sizeof key->digest + 5];
-    for (size_t i = 0; i < sizeof key->digest; ++i) {
-        snprintf(name + 2 * i, 3, "%02x", key->digest[i]);
-    }
+    text_hexadecimal(key->digest, sizeof key->digest, name);
     strcpy(name + 2 * sizeof key->digest, ".bin");
     return join(folder, name);
 }

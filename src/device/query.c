@@ -2,6 +2,7 @@
 #include "device/query.h"
 
 #include "device/traits.h"
+#include "support/text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -100,9 +101,7 @@ static void find_bus_address(struct asked *asked, char *address, size_t size) {
         snprintf(address, size, "%04x:%02x:%02x.%x", bus[0], bus[1], bus[2], bus[3]);
     } else if (device_has(asked, "cl_khr_device_uuid") && ask(asked, DEVICE_UUID, sizeof uuid, uuid, NULL) &&
                size > 2 * sizeof uuid) {
-        for (size_t i = 0; i < sizeof uuid; ++i) {
-            snprintf(address + 2 * i, 3, "%02x", uuid[i]);
-        }
+        text_hexadecimal(uuid, sizeof uuid, address);
     }
 }
 

@@ -21,17 +21,10 @@ struct tile_run {
 
 nst_status tile_kernels_create(nst_context *context, bool half_maps, struct tile_kernels *kernels, nst_error *error) {
     const char *option = feature_map_option(half_maps);
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } rows[] = {{"clear_halo", &kernels->clear_halo},
-                {"mask_core", &kernels->mask_core},
-                {"add_tile_gradient", &kernels->add_gradient}};
-    nst_status status = NST_OK;
-    for (size_t i = 0; !status && i < sizeof rows / sizeof *rows; ++i) {
-        status = kernel_create(context, "job.cl", option, rows[i].name, rows[i].kernel, error);
-    }
-    return status;
+    const struct kernel_row rows[] = {{"clear_halo", &kernels->clear_halo},
+                                      {"mask_core", &kernels->mask_core},
+                                      {"add_tile_gradient", &kernels->add_gradient}};
+    return kernels_create(context, "job.cl", option, rows, sizeof rows / sizeof *rows, error);
 }
 
 void tile_kernels_release(struct tile_kernels *kernels) {

@@ -29,19 +29,12 @@ struct optical_flow {
 };
 
 static nst_status create_kernels(struct optical_flow *flow, nst_error *error) {
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"flow_reduce", &flow->reduce},
-                   {"flow_expand", &flow->expand},
-                   {"flow_linearize", &flow->linearize},
-                   {"flow_primal", &flow->primal},
-                   {"flow_dual", &flow->dual}};
-    nst_status status = NST_OK;
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(flow->context, "optical_flow.cl", "", kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    const struct kernel_row kernels[] = {{"flow_reduce", &flow->reduce},
+                                         {"flow_expand", &flow->expand},
+                                         {"flow_linearize", &flow->linearize},
+                                         {"flow_primal", &flow->primal},
+                                         {"flow_dual", &flow->dual}};
+    return kernels_create(flow->context, "optical_flow.cl", "", kernels, sizeof kernels / sizeof *kernels, error);
 }
 
 static nst_status reserve(struct optical_flow *flow, int height, int width, nst_error *error) {

@@ -15,6 +15,12 @@ uint32_t exif_number(const struct exif *exif, size_t offset, int bytes) {
     return value;
 }
 
+void exif_put_number(const struct exif *exif, unsigned char *to, uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; i++) {
+        to[i] = (unsigned char)(value >> (8 * (exif->big_endian ? bytes - 1 - i : i)));
+    }
+}
+
 bool exif_holds(const struct exif *exif, size_t offset, size_t bytes) {
     return offset <= exif->bytes && bytes <= exif->bytes - offset;
 }
@@ -113,8 +119,8 @@ static void set_number(unsigned char *data, const struct exif *exif, size_t dire
     int bytes = 0;
     size_t entry = exif_find_entry(exif, directory, tag);
     size_t at = entry ? find_value(exif, entry, &bytes) : 0;
-    for (int i = 0; at && i < bytes; i++) {
-        data[at + (size_t)i] = (unsigned char)(value >> (8 * (exif->big_endian ? bytes - 1 - i : i)));
+    if (at) {
+        exif_put_number(exif, data + at, value, bytes);
     }
 }
 

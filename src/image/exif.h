@@ -37,6 +37,8 @@ bool exif_holds(const struct exif *exif, size_t offset, size_t bytes);
 
 /* A number of 1, 2 or 4 bytes; the caller has checked that it lies within the data. */
 uint32_t exif_number(const struct exif *exif, size_t offset, int bytes);
+/* Writes such a number, in the order of bytes that `exif` has. */
+void exif_put_number(const struct exif *exif, unsigned char *to, uint32_t value, int bytes);
 
 /* Where the first directory lies, and the entry with that tag in a directory; 0 for none. */
 size_t exif_first_directory(const struct exif *exif);

@@ -68,9 +68,7 @@ static size_t add_room(struct copy *copy, size_t bytes) {
 }
 
 static void put_number(struct copy *copy, size_t at, uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) {
-        copy->data[at + (size_t)i] = (unsigned char)(value >> (8 * (copy->from->big_endian ? bytes - 1 - i : i)));
-    }
+    exif_put_number(copy->from, copy->data + at, value, bytes);
 }
 
 static size_t copy_directory(struct copy *copy, size_t directory, int depth);

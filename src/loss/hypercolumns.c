@@ -91,24 +91,19 @@ static int stage_of(const struct loss *loss, int site) {
 nst_status hypercolumn_kernels_create(const struct loss *loss, struct hypercolumn_kernels *kernels, nst_error *error) {
     *kernels = (struct hypercolumn_kernels){.sites = loss->site_count > 0 ? loss->site_count : 1};
     bool half_maps = loss->model && model_has_half_maps(loss->model);
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } all[] = {{"hypercolumns_read", &kernels->read},
-               {"hypercolumns_read_image", &kernels->read_image},
-               {"hypercolumns_gradient", &kernels->gradient},
-               {"hypercolumns_gradient_image", &kernels->gradient_image}};
+    const struct kernel_row all[] = {{"hypercolumns_read", &kernels->read},
+                                     {"hypercolumns_read_image", &kernels->read_image},
+                                     {"hypercolumns_gradient", &kernels->gradient},
+                                     {"hypercolumns_gradient_image", &kernels->gradient_image}};
     for (int site = 0; site < kernels->sites; ++site) {
         kernels->first_block[site] = kernels->blocks;
         kernels->blocks += sample_blocks(loss->context, loss_channels(loss, site));
         kernels->channels += loss_channels(loss, site);
     }
     nst_status status = samples_create(loss->context, half_maps, &kernels->samples, error);
-    for (size_t i = 0; !status && i < sizeof all / sizeof *all; ++i) {
-        status = kernel_create(loss->context, "hypercolumns.cl", feature_map_option(half_maps), all[i].name,
-                               all[i].kernel, error);
-    }
-    return status;
+    return status ? status
+                  : kernels_create(loss->context, "hypercolumns.cl", feature_map_option(half_maps), all,
+                                   sizeof all / sizeof *all, error);
 }
 
 void hypercolumn_kernels_release(struct hypercolumn_kernels *kernels) {

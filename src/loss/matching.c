@@ -39,20 +39,13 @@ nst_status matching_create(nst_context *context, struct matching *matching, nst_
     } else {
         snprintf(options, sizeof options, "-D TILE=%d -D SIDE=%d", TILE, SIDE);
     }
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"matching_product", &matching->product},
-                   {"matching_begin", &matching->begin},
-                   {"matching_merge", &matching->merge},
-                   {"matching_gather", &matching->gather},
-                   {"matching_pack", &matching->pack}};
+    const struct kernel_row kernels[] = {{"matching_product", &matching->product},
+                                         {"matching_begin", &matching->begin},
+                                         {"matching_merge", &matching->merge},
+                                         {"matching_gather", &matching->gather},
+                                         {"matching_pack", &matching->pack}};
     size_t count = sizeof kernels / sizeof *kernels - (context->loops_in_kernel ? 0 : 1);
-    nst_status status = NST_OK;
-    for (size_t i = 0; i < count && !status; ++i) {
-        status = kernel_create(context, "matching.cl", options, kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    return kernels_create(context, "matching.cl", options, kernels, count, error);
 }
 
 void matching_release(struct matching *matching) {

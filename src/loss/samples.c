@@ -26,22 +26,15 @@ uint64_t sample_stack_bytes(const nst_context *context, int blocks, int position
 
 nst_status samples_create(nst_context *context, bool half_maps, struct samples *samples, nst_error *error) {
     *samples = (struct samples){0};
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"samples_read", &samples->read},
-                   {"samples_read_tile", &samples->read_tile},
-                   {"samples_read_listed", &samples->read_listed},
-                   {"samples_gradient", &samples->gradient},
-                   {"samples_mean", &samples->mean},
-                   {"samples_subtract", &samples->subtract},
-                   {"samples_squares", &samples->squares}};
-    nst_status status = NST_OK;
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels && !status; ++i) {
-        status = kernel_create(context, "samples.cl", feature_map_option(half_maps), kernels[i].name, kernels[i].kernel,
-                               error);
-    }
-    return status;
+    const struct kernel_row kernels[] = {{"samples_read", &samples->read},
+                                         {"samples_read_tile", &samples->read_tile},
+                                         {"samples_read_listed", &samples->read_listed},
+                                         {"samples_gradient", &samples->gradient},
+                                         {"samples_mean", &samples->mean},
+                                         {"samples_subtract", &samples->subtract},
+                                         {"samples_squares", &samples->squares}};
+    return kernels_create(context, "samples.cl", feature_map_option(half_maps), kernels,
+                          sizeof kernels / sizeof *kernels, error);
 }
 
 void samples_release(struct samples *samples) {

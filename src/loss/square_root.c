@@ -9,18 +9,12 @@ nst_status square_root_create(nst_context *context, int count, struct square_roo
         return status;
     }
     root->side = product_layout(root->product, count).rows;
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"matrix_squares", &root->squares},
-                   {"root_begin", &root->begin},
-                   {"root_turn", &root->turn},
-                   {"factor_lines", &root->factor},
-                   {"transpose_matrix", &root->transpose}};
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(context, "square_root.cl", "", kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    const struct kernel_row kernels[] = {{"matrix_squares", &root->squares},
+                                         {"root_begin", &root->begin},
+                                         {"root_turn", &root->turn},
+                                         {"factor_lines", &root->factor},
+                                         {"transpose_matrix", &root->transpose}};
+    return kernels_create(context, "square_root.cl", "", kernels, sizeof kernels / sizeof *kernels, error);
 }
 
 void square_root_release(struct square_root *root) {

@@ -14,10 +14,8 @@ struct subspace {
 nst_status subspace_create(nst_context *context, struct subspace *subspace, nst_error *error);
 void subspace_release(struct subspace *subspace);
 
-enum { SUBSPACE_STEP = 16 }; /* dimensions are a multiple of this */
-
 /* For vectors of so many blocks: the basis, float [blocks * B][dimensions], and scratch memory for finding it, of the
- * same size. */
+ * same size. Dimensions are a multiple of 16. */
 uint64_t subspace_basis_bytes(const nst_context *context, int blocks, int dimensions);
 
 struct subspace_buffers {

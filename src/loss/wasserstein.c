@@ -56,20 +56,15 @@ static nst_status create_kernels(struct loss *loss, nst_error *error) {
     struct wasserstein *own = loss->state;
     nst_context *context = loss->context;
     const char *option = feature_map_option(model_has_half_maps(loss->model));
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"map_mean", &own->mean},
-                   {"covariance", &own->covariance},
-                   {"diagonal", &own->diagonal},
-                   {"wasserstein_value", &own->value},
-                   {"wasserstein_slope", &own->slope}};
+    const struct kernel_row kernels[] = {{"map_mean", &own->mean},
+                                         {"covariance", &own->covariance},
+                                         {"diagonal", &own->diagonal},
+                                         {"wasserstein_value", &own->value},
+                                         {"wasserstein_slope", &own->slope}};
     nst_status status = kernel_create(context, "job.cl", option, "gram_blend", &own->blend, error);
     status = status ? status : kernel_create(context, "job.cl", option, "accumulate", &own->accumulate, error);
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(context, "wasserstein.cl", option, kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    return status ? status
+                  : kernels_create(context, "wasserstein.cl", option, kernels, sizeof kernels / sizeof *kernels, error);
 }
 
 static nst_status create_weighted_kernels(struct loss *loss, nst_error *error) {

@@ -37,18 +37,14 @@ struct lbfgs {
 
 static nst_status lbfgs_create(struct optimizer *optimizer, nst_error *error) {
     struct lbfgs_kernels *own = optimizer->state;
-    struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {
+    const struct kernel_row kernels[] = {
         {"lbfgs_norms", &own->norms},     {"lbfgs_pair", &own->pair}, {"lbfgs_products", &own->products},
         {"lbfgs_combine", &own->combine}, {"lbfgs_move", &own->move},
     };
     nst_status status = lbfgs_metric_create(optimizer->context, optimizer->settings.correlation, &own->metric, error);
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(optimizer->context, "lbfgs.cl", "", kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    return status
+               ? status
+               : kernels_create(optimizer->context, "lbfgs.cl", "", kernels, sizeof kernels / sizeof *kernels, error);
 }
 
 static void lbfgs_destroy(struct optimizer *optimizer) {

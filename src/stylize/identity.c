@@ -1,6 +1,8 @@
 /* identity.c: what the result of a job depends on; see identity.h. */
 #include "stylize/identity.h"
 
+#include "support/text.h"
+
 #include <inttypes.h>
 #include <nettle/sha2.h>
 #include <stdarg.h>
@@ -26,9 +28,7 @@ static void hash_bytes(const void *data, size_t bytes, char *text) {
     sha256_init(&hash);
     sha256_update(&hash, bytes, data);
     sha256_digest(&hash, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; ++i) {
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    }
+    text_hexadecimal(digest, sizeof digest, text);
 }
 
 static void describe_picture(const nst_picture *picture, char text[FINGERPRINT_LENGTH]) {

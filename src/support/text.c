@@ -135,3 +135,13 @@ const char *text_bytes(uint64_t bytes, char *buffer, size_t size) {
     }
     return buffer;
 }
+
+void text_hexadecimal(const void *data, size_t bytes, char *text) {
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = data;
+    for (size_t i = 0; i < bytes; ++i) {
+        text[2 * i] = digits[from[i] >> 4];
+        text[2 * i + 1] = digits[from[i] & 15];
+    }
+    text[2 * bytes] = '\0';
+}

@@ -1,4 +1,4 @@
-/* text.h: names and numbers as people type them. */
+/* text.h: names and numbers as people type and read them. */
 #ifndef SUPPORT_TEXT_H
 #define SUPPORT_TEXT_H
 
@@ -15,5 +15,8 @@ bool text_to_real(const char *text, double *value);
 
 /* "1.5 GiB", "320 KiB", "12 bytes": into `buffer`, which is returned. */
 const char *text_bytes(uint64_t bytes, char *buffer, size_t size);
+
+/* Bytes as hexadecimal digits, two for each: `text` has room for 2 * bytes + 1 characters. */
+void text_hexadecimal(const void *data, size_t bytes, char *text);
 
 #endif

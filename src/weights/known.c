@@ -1,6 +1,7 @@
 /* known.c: networks known by name or by the sha256 of their file. See known.h. */
 #include "weights/known.h"
 #include "support/error.h"
+#include "support/text.h"
 #include <nettle/sha2.h>
 #include <string.h>
 
@@ -59,8 +60,6 @@ nst_status known_sha256(const struct tensor_list *list, char sha256[65], nst_err
         done += bytes;
     }
     sha256_digest(&context, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
-    }
+    text_hexadecimal(digest, sizeof digest, sha256);
     return NST_OK;
 }

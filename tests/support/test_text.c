@@ -142,9 +142,20 @@ static void bytes(void **state) {
     assert_string_equal(text_bytes(320 * 1024, text, 4), "320");
 }
 
+static void bytes_are_two_digits_each(void **state) {
+    (void)state;
+    static const unsigned char bytes[] = {0x00, 0x9a, 0xff, 0x10};
+    char text[2 * sizeof bytes + 1] = "untouched";
+    text_hexadecimal(bytes, sizeof bytes, text);
+    assert_string_equal(text, "009aff10");
+    text_hexadecimal(bytes, 0, text);
+    assert_string_equal(text, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest_suggests_near_names_only),
+        cmocka_unit_test(bytes_are_two_digits_each),
         cmocka_unit_test(nearest_looks_at_64_characters),
         cmocka_unit_test(integers),
         cmocka_unit_test(reals),
