@@ -41,8 +41,12 @@ static nst_status fail_number(const struct option *option, const char *text, nst
 }
 
 /* One number in the option's range. */
+static bool is_zero_word(const struct option *option, const char *text) {
+    return option->zero && strcmp(text, option->zero) == 0;
+}
+
 static bool read_integer(const struct option *option, const char *text, long long *value) {
-    if (option->zero && strcmp(text, option->zero) == 0) {
+    if (is_zero_word(option, text)) {
         *value = 0;
         return true;
     }
@@ -50,23 +54,27 @@ static bool read_integer(const struct option *option, const char *text, long lon
 }
 
 static bool read_real(const struct option *option, const char *text, double *value) {
-    if (option->zero && strcmp(text, option->zero) == 0) {
+    if (is_zero_word(option, text)) {
         *value = 0;
         return true;
     }
     return text_to_real(text, value) && *value >= option->minimum && *value <= option->maximum;
 }
 
-static const struct {
-    const char *name;
-    double seconds;
-} time_units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}};
+struct unit {
+    const char *name; /* NULL behind the last */
+    double size;
+};
+static const struct unit time_units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {0}};
+static const struct unit byte_units[] = {{"", 1},         {"KiB", 0x1p10}, {"MiB", 0x1p20},
+                                         {"GiB", 0x1p30}, {"TiB", 0x1p40}, {0}};
 
-static bool read_duration(const struct option *option, const char *text, double *seconds) {
+/* A number and a unit, or the option's word for none, which is 0. */
+static bool read_quantity(const struct option *option, const struct unit *units, const char *text, double *value) {
     char number[ITEM_LENGTH];
     size_t length = strspn(text, "0123456789.");
-    if (option->zero && strcmp(text, option->zero) == 0) {
-        *seconds = 0;
+    *value = 0;
+    if (is_zero_word(option, text)) {
         return true;
     }
     if (length == 0 || length >= sizeof number) {
@@ -74,40 +82,21 @@ static bool read_duration(const struct option *option, const char *text, double 
     }
     memcpy(number, text, length);
     number[length] = '\0';
-    for (size_t i = 0; i < sizeof time_units / sizeof time_units[0]; i++) {
-        if (strcmp(text + length, time_units[i].name) == 0) {
-            bool is_number = text_to_real(number, seconds);
-            *seconds *= time_units[i].seconds;
-            return is_number && *seconds >= option->minimum && *seconds <= option->maximum;
+    for (; units->name; ++units) {
+        if (strcmp(text + length, units->name) == 0) {
+            bool is_number = text_to_real(number, value);
+            *value *= units->size;
+            return is_number && *value >= option->minimum && *value <= option->maximum;
         }
     }
     return false;
 }
 
 static bool read_bytes(const struct option *option, const char *text, uint64_t *bytes) {
-    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
-    char number[ITEM_LENGTH];
-    size_t length = strspn(text, "0123456789.");
-    double value = 0, unit = 1;
-    *bytes = 0;
-    if (option->zero && strcmp(text, option->zero) == 0) {
-        return true;
-    }
-    if (length == 0 || length >= sizeof number) {
-        return false;
-    }
-    memcpy(number, text, length);
-    number[length] = '\0';
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(text + length, units[i]) == 0) {
-            bool is_number = text_to_real(number, &value);
-            value *= unit;
-            *bytes = is_number && value >= option->minimum && value <= option->maximum ? (uint64_t)value : 0;
-            return *bytes > 0;
-        }
-        unit *= 1024;
-    }
-    return false;
+    double value;
+    bool is_right = read_quantity(option, byte_units, text, &value);
+    *bytes = is_right ? (uint64_t)value : 0;
+    return is_right && (*bytes > 0 || is_zero_word(option, text)); /* half a byte is none */
 }
 
 static nst_status fail_bytes(const struct option *option, const char *text, nst_error *error) {
@@ -276,7 +265,7 @@ static nst_status store(const struct option *option, const char *text, void *val
     case OPTION_REAL:
         return read_real(option, text, (double *)field) ? NST_OK : fail_number(option, text, error);
     case OPTION_DURATION:
-        return read_duration(option, text, (double *)field) ? NST_OK : fail_duration(option, text, error);
+        return read_quantity(option, time_units, text, (double *)field) ? NST_OK : fail_duration(option, text, error);
     case OPTION_BYTES:
         return read_bytes(option, text, (uint64_t *)field) ? NST_OK : fail_bytes(option, text, error);
     case OPTION_CHOICE:
