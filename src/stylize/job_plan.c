@@ -90,7 +90,7 @@ static nst_status plan_in_precision(nst_job *job, const nst_network *network, ns
 
 /* Words the error for a job that fits in no form. */
 static nst_status fail_too_large(nst_job *job, nst_error *error) {
-    char what[64], advice[80] = "choose another device";
+    char what[64], advice[80] = "it cannot be tiled: give more with --memory, or choose another device";
     const struct plan *plan = &job->buffers.plan;
     if (plan->slot_count > 0) {
         snprintf(what, sizeof what, "%d px, even in tiles of %d,", job->settings.size_px, job->form.core_px);

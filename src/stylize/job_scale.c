@@ -248,7 +248,7 @@ static nst_status set_targets(nst_job *job, const struct scale *scale, const nst
     struct job_regions regions;
     double factors[OBJECTIVE_MOST_TERMS];
     nst_status status = job_make_regions(job, scale->size, &regions, error);
-    recipe_scale_factors(job->recipe, &job->settings, (int)(scale - job->scales), factors);
+    recipe_scale_factors(job->recipe, &job->settings, scale->size_px, factors);
     evaluation_set_factors(evaluation, factors);
     status = status ? status : evaluation_begin_targets(evaluation, scale->phase, &regions.all, error);
     if (!status && regions.change) {

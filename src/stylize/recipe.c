@@ -290,7 +290,7 @@ static const struct recipe builtin_recipes[] = {
         .random_mean = 127.5,
         .random_deviation = 30,
         .smallest_scale_px = 64,
-        .content_decay = 0.5,
+        .content_by_size = true,
         .last_rate = 0.5,
         .starts_from_detail = true,
         .losses = {{.kind = "self-distance", .group = RECIPE_CONTENT, .joins_layers = true, .joins_image = true},

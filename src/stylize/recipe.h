@@ -54,12 +54,12 @@ struct recipe {
     /* From small to large. */
     int smallest_scale_px; /* when the number of scales is chosen by the program */
     int scales_per_octave; /* 1: each is half of the next; 0 stands for 1 */
-    double content_decay;  /* the content weight is that many times the one of the scale before; 0 stands for 1 */
+    bool content_by_size;  /* the content weight is meant for smallest_scale_px: half of it at twice that, and so on */
     double last_rate;      /* the learning rate of the last scale is that many times the others'; 0 stands for 1 */
-    bool
-        starts_from_detail; /* --init content is the content's finest detail on the styles' mean color; later scales, but
-                                not the last, get that detail added to the image so far */
-    int phases;             /* the last scale is run through that often, in phases 0, 1, ...; 0 stands for 1 */
+    /* --init content is the content's finest detail on the styles' mean color; later scales, but not the last, get that
+     * detail added to the image so far. */
+    bool starts_from_detail;
+    int phases; /* the last scale is run through that often, in phases 0, 1, ...; 0 stands for 1 */
 
     /* What is minimized. */
     struct recipe_loss losses[RECIPE_MOST_LOSSES];
@@ -111,9 +111,9 @@ double recipe_feature_scale(const nst_network *network);
 /* The same to be as large as those of one whose input goes from 0 to 1. */
 double recipe_vector_scale(const nst_network *network);
 
-/* What the weights of terms are multiplied by at a scale, 0 for the first: those of recipe_objective, and 1 for any behind
- * them; double [OBJECTIVE_MOST_TERMS]. */
-void recipe_scale_factors(const struct recipe *recipe, const nst_settings *settings, int scale, double *factors);
+/* What the weights of terms are multiplied by at a scale of that size: those of recipe_objective, and 1 for any behind them;
+ * double [OBJECTIVE_MOST_TERMS]. */
+void recipe_scale_factors(const struct recipe *recipe, const nst_settings *settings, int size_px, double *factors);
 
 /* The optimizer that the settings ask for. */
 struct optimizer_settings recipe_optimizer_settings(const struct recipe *recipe, const nst_settings *settings);

@@ -87,18 +87,18 @@ void recipe_objective(const struct recipe *recipe, const nst_settings *settings,
     }
 }
 
-void recipe_scale_factors(const struct recipe *recipe, const nst_settings *settings, int scale, double *factors) {
+void recipe_scale_factors(const struct recipe *recipe, const nst_settings *settings, int size_px, double *factors) {
     struct objective_spec spec;
     recipe_objective(recipe, settings, &spec);
-    double decay = recipe->content_decay > 0 ? pow(recipe->content_decay, scale) : 1;
-    double content = decay * settings->content_weight, sum = content + recipe->style_share * settings->style_weight;
+    double by_size = recipe->content_by_size ? (double)recipe->smallest_scale_px / size_px : 1;
+    double content = by_size * settings->content_weight, sum = content + recipe->style_share * settings->style_weight;
     for (int t = 0; t < OBJECTIVE_MOST_TERMS; ++t) {
         factors[t] = 1;
     }
     for (int t = 0; t < spec.term_count; ++t) {
         const struct recipe_loss *loss = &recipe->losses[spec.terms[t].source];
         factors[t] = recipe->style_share > 0 && sum > 0 ? 1 / sum : 1;
-        factors[t] *= loss->group == RECIPE_CONTENT ? decay : loss->yields ? 1 / fmax(content, 1) : 1;
+        factors[t] *= loss->group == RECIPE_CONTENT ? by_size : loss->yields ? 1 / fmax(content, 1) : 1;
     }
 }
 

@@ -246,6 +246,30 @@ static void weights_are_not_negative(void **state) {
     assert_int_equal(check_settings(&settings), NST_ERROR_ARGUMENT);
 }
 
+/* Of strotss: the losses are divided by content weight + 2, that of the content is 16 at 64 pixels, and the colors' share is
+ * 1 / content weight while that is above 1. */
+static void weights_follow_the_size(void **state) {
+    (void)state;
+    nst_settings settings;
+    const struct recipe *recipe;
+    assert_int_equal(nst_settings_init(&settings, "strotss", NULL), NST_OK);
+    assert_int_equal(recipe_find(recipe_table(NULL), "strotss", &recipe, NULL), NST_OK);
+    for (int px = 64; px <= 2048; px *= 2) {
+        double factors[OBJECTIVE_MOST_TERMS], content = 16.0 * 64 / px;
+        recipe_scale_factors(recipe, &settings, px, factors);
+        assert_true(fabs(16 * factors[0] - content / (content + 2)) < 1e-12);
+        assert_true(fabs(factors[1] - 1 / (content + 2)) < 1e-12);
+        assert_true(factors[2] == factors[1]);
+        assert_true(fabs(factors[3] - factors[1] / (content > 1 ? content : 1)) < 1e-12);
+    }
+    assert_int_equal(recipe_find(recipe_table(NULL), "gram", &recipe, NULL), NST_OK);
+    double factors[OBJECTIVE_MOST_TERMS];
+    recipe_scale_factors(recipe, &recipe->defaults, 512, factors);
+    for (int t = 0; t < OBJECTIVE_MOST_TERMS; ++t) {
+        assert_true(factors[t] == 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_is_normalized_and_bounded_in_scales),
@@ -254,6 +278,7 @@ int main(void) {
         cmocka_unit_test(strength_sets_the_content_weight),
         cmocka_unit_test(contents_that_are_mixed_have_losses_above_1_only),
         cmocka_unit_test(a_draft_is_a_short_neighbors),
+        cmocka_unit_test(weights_follow_the_size),
         cmocka_unit_test(an_unknown_preset_suggests_the_nearest),
         cmocka_unit_test(presets_can_be_listed),
         cmocka_unit_test(numbers_have_limits),
