@@ -27,18 +27,11 @@ struct deviation_run {
 static nst_status create(struct loss *loss, nst_error *error) {
     struct deviation *own = loss->state;
     const char *option = feature_map_option(model_has_half_maps(loss->model));
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"deviation_sums", &own->sums},
-                   {"deviation_blend", &own->blend},
-                   {"deviation_value", &own->value},
-                   {"deviation_gradient", &own->gradient}};
-    nst_status status = NST_OK;
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(loss->context, "deviation.cl", option, kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    const struct kernel_row kernels[] = {{"deviation_sums", &own->sums},
+                                         {"deviation_blend", &own->blend},
+                                         {"deviation_value", &own->value},
+                                         {"deviation_gradient", &own->gradient}};
+    return kernels_create(loss->context, "deviation.cl", option, kernels, sizeof kernels / sizeof *kernels, error);
 }
 
 static void destroy(struct loss *loss) {

@@ -46,24 +46,19 @@ static int slots_of(const struct loss *loss) {
 static nst_status create(struct loss *loss, nst_error *error) {
     struct self_distance *own = loss->state;
     nst_context *context = loss->context;
-    const struct {
-        const char *name;
-        cl_kernel *kernel;
-    } kernels[] = {{"self_distance_turn", &own->turn},
-                   {"self_distance_sums", &own->sums},
-                   {"self_distance_compare", &own->compare},
-                   {"self_distance_weights", &own->weights},
-                   {"self_distance_slope", &own->slope}};
+    const struct kernel_row kernels[] = {{"self_distance_turn", &own->turn},
+                                         {"self_distance_sums", &own->sums},
+                                         {"self_distance_compare", &own->compare},
+                                         {"self_distance_weights", &own->weights},
+                                         {"self_distance_slope", &own->slope}};
     const struct product_shape products = {.kind = PRODUCT_GRAM, .rows = SIDE};
     const struct convolution_shape shape = {
         .in_channels = SIDE, .out_channels = SIDE, .kernel_size = 1, .padding_mode = PADDING_ZERO};
     nst_status status = hypercolumn_kernels_create(loss, &own->columns, error);
     status = status ? status : product_create(context, &products, NULL, &own->products, error);
     status = status ? status : convolution_create(context, &shape, NULL, NULL, &own->gradient, error);
-    for (size_t i = 0; !status && i < sizeof kernels / sizeof *kernels; ++i) {
-        status = kernel_create(context, "self_distance.cl", "", kernels[i].name, kernels[i].kernel, error);
-    }
-    return status;
+    return status ? status
+                  : kernels_create(context, "self_distance.cl", "", kernels, sizeof kernels / sizeof *kernels, error);
 }
 
 static void destroy(struct loss *loss) {
