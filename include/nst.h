@@ -315,6 +315,7 @@ typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_RANDOM, NST_INIT_PICTURE } ns
 #define NST_MAX_SIZE_PX     32767
 #define NST_MAX_ITERATIONS  1000000 /* of a scale; all 0: the job is what it begins with, at its last scale */
 #define NST_MAX_HISTORY     1000
+#define NST_MAX_DEVICES     16 /* of a job */
 #define NST_MIN_STYLE_SCALE 0.05
 #define NST_MAX_STYLE_SCALE 20.0
 
@@ -432,6 +433,26 @@ typedef struct nst_job_pictures {
 nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
                           const nst_job_pictures *pictures, nst_job **job, nst_error *error);
 void nst_job_destroy(nst_job *job);
+
+/* Devices that work on one picture, each on a band of its rows. The first one leads: it has image and optimizer. */
+typedef struct nst_devices {
+    nst_context *const *contexts; /* count of them; they must outlive the job */
+    int count;                    /* 1 to NST_MAX_DEVICES */
+    /* NULL: bands are dealt out by the speeds that the devices have, and again when one turns out slower. Or what nst_job_deal
+     * told, or just how many parts each has: "3,1" */
+    const char *deal;
+} nst_devices;
+
+/* The same job on several devices. Gradients are those of one device but for rounding, and the same dealing gives the same
+ * bytes. A device that fails in an iteration is left out, which the note of nst_progress tells: the others go on from the
+ * last good image; with another leader the optimizer begins anew there. Errors besides: NST_ERROR_ARGUMENT (a dealing that
+ * is none, a preset with losses that cannot be divided), NST_ERROR_MEMORY (of any device). */
+nst_status nst_job_create_on(const nst_devices *devices, const nst_network *network, const nst_settings *settings,
+                             const nst_job_pictures *pictures, nst_job **job, nst_error *error);
+
+/* How the picture was dealt out so far: "8,8/41:9,7" is 8 bands for each of two devices, and 9 and 7 from the 41st
+ * evaluation on. NULL where there is one device, or without memory. Owned by the job, until the next call. */
+const char *nst_job_deal(nst_job *job);
 
 /* Puts a job for other pictures, with the same context, network and settings, in the place of one that is not needed any
  * more: the same job that nst_job_create would make, in less time, since what is alike stays on the device. After a

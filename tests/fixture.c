@@ -38,6 +38,20 @@ void check(nst_status status, const nst_error *error) {
     }
 }
 
+nst_context *open_half(int number, char *spec) {
+    nst_context *context, *half;
+    nst_error error;
+    check(nst_context_create(NULL, &context, &error), &error);
+    const nst_device_info *info = nst_context_device(context);
+    snprintf(spec, 32, "%d:%d#%d/2", info->platform_index, info->device_index, number);
+    if (nst_context_create(&(nst_context_options){.device = spec}, &half, &error)) {
+        snprintf(spec, 32, "%d:%d", info->platform_index, info->device_index);
+        check(nst_context_create(&(nst_context_options){.device = spec}, &half, &error), &error);
+    }
+    nst_context_destroy(context);
+    return half;
+}
+
 /* ---- Data ------------------------------------------------------------------------------------------------------ */
 
 void *allocate(size_t count, size_t bytes) {

@@ -39,6 +39,10 @@ size_t map_size_count(void);
 int fixture_open(void **state);
 int fixture_close(void **state);
 
+/* The half of that device of this number, 1 or 2; where it cannot be divided, the device once more. Fails where it cannot be
+ * opened; to be destroyed. `spec` (32 bytes) says what was opened. */
+nst_context *open_half(int number, char *spec);
+
 /* Fails with the error's message unless `status` is NST_OK. */
 void check(nst_status status, const nst_error *error);
 

@@ -7,14 +7,23 @@
 #include "device/select.h"
 #include "support/error.h"
 
-static nst_status add(struct device_names *names, int platform_index, int device_index, nst_error *error) {
+static nst_status add_part(struct device_names *names, const struct device_part *part, nst_error *error) {
     if (names->count == DEVICE_NAMES_MOST) {
         return fail(error, NST_ERROR_ARGUMENT, "expected at most %d devices, found more", DEVICE_NAMES_MOST);
     }
     char *name = names->names[names->count];
-    snprintf(name, sizeof names->names[0], "%d:%d", platform_index, device_index);
+    int length =
+        snprintf(name, sizeof names->names[0], "%d:%d", part->platform_index % 1000000, part->device_index % 1000000);
+    if (part->count > 1) {
+        snprintf(name + length, sizeof names->names[0] - (size_t)length, "#%d/%d", part->number % 100,
+                 part->count % 100);
+    }
     names->pointers[names->count++] = name;
     return NST_OK;
+}
+
+static nst_status add(struct device_names *names, int platform_index, int device_index, nst_error *error) {
+    return add_part(names, &(struct device_part){platform_index, device_index, 1, 1}, error);
 }
 
 static nst_status fail_none(const nst_device_list *list, nst_error *error) {
@@ -35,10 +44,10 @@ static nst_status add_all(const nst_device_list *list, struct device_names *name
 
 /* One spec, with `list` filled when it is needed first. */
 static nst_status add_one(const char *spec, nst_device_list *list, struct device_names *names, nst_error *error) {
-    int platform_index, device_index;
+    struct device_part part;
     size_t index;
-    if (select_parse_position(spec, &platform_index, &device_index)) {
-        return add(names, platform_index, device_index, error);
+    if (select_parse_part(spec, &part)) {
+        return add_part(names, &part, error);
     }
     nst_status status = list->devices ? NST_OK : nst_device_list_create(list, error);
     if (status) {
@@ -78,4 +87,20 @@ nst_status device_names_find(const char *specs, struct device_names *names, nst_
     }
     nst_device_list_free(&list);
     return status;
+}
+
+nst_status device_names_check(const struct device_names *names, nst_error *error) {
+    for (int i = 0; i < names->count; i++) {
+        for (int k = 0; k < i; k++) {
+            struct device_part one, other;
+            select_parse_part(names->names[i], &one);
+            select_parse_part(names->names[k], &other);
+            bool is_same = one.platform_index == other.platform_index && one.device_index == other.device_index;
+            if (is_same && (one.count != other.count || one.number == other.number)) {
+                return fail(error, NST_ERROR_ARGUMENT, "--device: expected each device once, found %s and %s",
+                            names->names[k], names->names[i]);
+            }
+        }
+    }
+    return NST_OK;
 }

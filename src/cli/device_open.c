@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/device_list.h"
 #include "device/list.h"
 #include "device/probe.h"
 #include "device/select.h"
+#include "support/error.h"
 
 /* Opens P:D and checks it; one that fails is closed. */
 static nst_status create_checked(const char *place, bool no_cache, nst_context **context, bool *computes_wrongly,
@@ -58,12 +60,12 @@ static nst_status open_from_list(nst_device_list *list, const char *spec, bool n
 }
 
 nst_status device_open(const char *device, bool no_cache, bool quiet, nst_context **context, nst_error *error) {
-    int platform_index, device_index;
+    struct device_part part;
     bool computes_wrongly;
     nst_device_list list;
     const char *spec = device && *device ? device : getenv("NST_DEVICE");
     spec = spec && *spec ? spec : "auto";
-    if (select_parse_position(spec, &platform_index, &device_index)) {
+    if (select_parse_part(spec, &part)) {
         return create_checked(spec, no_cache, context, &computes_wrongly, error);
     }
     /* The drivers are asked in a child process: one that crashes takes nothing with it. */
@@ -82,5 +84,35 @@ nst_status device_open(const char *device, bool no_cache, bool quiet, nst_contex
     status =
         list.count ? open_from_list(&list, spec, no_cache, quiet, context, error) : list_fail_empty(&list, spec, error);
     nst_device_list_free(&list);
+    return status;
+}
+
+nst_status device_open_list(const char *devices, bool no_cache, bool quiet, nst_context **contexts, int *count,
+                            nst_error *error) {
+    const char *specs = devices && *devices ? devices : getenv("NST_DEVICE");
+    struct device_names names;
+    bool is_all = specs && strcmp(specs, "all") == 0, computes_wrongly;
+    *count = 0;
+    if (!specs || !(is_all || strchr(specs, ','))) {
+        nst_status status = device_open(devices, no_cache, quiet, &contexts[0], error);
+        *count = !status;
+        return status;
+    }
+    nst_status status = device_names_find(specs, &names, error);
+    status = status ? status : device_names_check(&names, error);
+    if (!status && names.count > NST_MAX_DEVICES) {
+        status = fail(error, NST_ERROR_ARGUMENT, "--device: expected at most %d devices, found %d", NST_MAX_DEVICES,
+                      names.count);
+    }
+    for (int i = 0; !status && i < names.count; i++) {
+        status = create_checked(names.names[i], no_cache, &contexts[*count], &computes_wrongly, error);
+        *count += !status;
+        if (status && is_all && (*count > 0 || i + 1 < names.count)) {
+            status = NST_OK;
+            if (!quiet) {
+                fprintf(stderr, "nst: %s is left out: %s\n", names.names[i], error->message);
+            }
+        }
+    }
     return status;
 }

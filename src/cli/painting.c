@@ -67,7 +67,8 @@ static nst_status create_record(struct painting *painting, nst_error *error) {
     const struct picture_provenance provenance = {.arguments = painting->command,
                                                   .options = session->options,
                                                   .network = session->network,
-                                                  .context = session->context,
+                                                  .contexts = session->contexts,
+                                                  .context_count = session->context_count,
                                                   .precision = nst_job_precision(session->job)};
     return record_create(&provenance, &painting->record, error);
 }
@@ -81,9 +82,10 @@ nst_status painting_begin(struct painting *painting, nst_error *error) {
                                  .init = options->settings.init == NST_INIT_PICTURE ? &session->init : NULL,
                                  .mask = options->mask ? &session->mask : NULL,
                                  .style_masks = options->style_mask_count ? session->style_masks : NULL};
+    const nst_devices devices = {.contexts = session->contexts, .count = session->context_count, .deal = options->deal};
     nst_status status = session->job ? nst_job_renew(&session->job, session->network, &pictures, error)
-                                     : nst_job_create(session->context, session->network, &options->settings, &pictures,
-                                                      &session->job, error);
+                                     : nst_job_create_on(&devices, session->network, &options->settings, &pictures,
+                                                         &session->job, error);
     nst_picture_free(&painting->picture); /* the job has its own copy */
     if (status) {
         return status;
@@ -105,21 +107,26 @@ nst_picture_format painting_format(const struct painting *painting) {
                                 .text_count = painting->record.count};
 }
 
-/* The numbers of iterations that the time came to are recorded, since they make the picture again. */
-static nst_status record_schedule(struct painting *painting, nst_error *error) {
-    if (painting->session->options->seconds <= 0) {
+/* The numbers of iterations that the time came to are recorded, and how the picture was dealt out to several devices, since
+ * they make the picture again. */
+static nst_status record_course(struct painting *painting, nst_error *error) {
+    struct session *session = painting->session;
+    struct stylize_options course = *session->options;
+    if (course.seconds <= 0 && session->context_count == 1) {
         return NST_OK;
     }
-    struct stylize_options scheduled = *painting->session->options;
-    painting->schedule_count = nst_job_schedule(painting->session->job, painting->schedule);
-    scheduled.settings.iteration_count = painting->schedule_count;
-    memcpy(scheduled.settings.iterations, painting->schedule, sizeof painting->schedule);
-    return record_update_settings(&painting->record, &scheduled, error);
+    if (course.seconds > 0) {
+        painting->schedule_count = nst_job_schedule(session->job, painting->schedule);
+        course.settings.iteration_count = painting->schedule_count;
+        memcpy(course.settings.iterations, painting->schedule, sizeof painting->schedule);
+    }
+    course.deal = nst_job_deal(session->job);
+    return record_update_settings(&painting->record, &course, error);
 }
 
 /* The picture as it is; free with nst_picture_free. */
 static nst_status take_picture(struct painting *painting, nst_picture *picture, nst_error *error) {
-    nst_status status = record_schedule(painting, error);
+    nst_status status = record_course(painting, error);
     return status ? status : nst_job_picture(painting->session->job, picture, error);
 }
 
@@ -211,7 +218,7 @@ void painting_print_summary(const struct painting *painting) {
     }
     fprintf(stream, "%s: %d x %d pixels, %d iterations, %s on %s\n",
             painting->output ? painting->output : "standard output", painting->result.width, painting->result.height,
-            painting->iterations, duration, nst_context_device(session->context)->name);
+            painting->iterations, duration, nst_context_device(session->contexts[0])->name);
     for (int i = 0; i < painting->schedule_count; i++) {
         fprintf(stream, "%s%d%s", i ? "," : "the same again: --iterations ", painting->schedule[i],
                 i == painting->schedule_count - 1 ? "\n" : "");

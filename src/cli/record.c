@@ -136,16 +136,26 @@ static char *format_text(const char *format, ...) {
     return strdup(buffer);
 }
 
+/* Those of several devices one after another. */
+static char *device_text(const struct picture_provenance *provenance) {
+    char all[1024] = "";
+    size_t used = 0;
+    for (int i = 0; i < provenance->context_count && used < sizeof all; i++) {
+        const nst_device_info *device = nst_context_device(provenance->contexts[i]);
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s (%s), %s, driver %s", i ? "; " : "", device->name,
+                                 device->platform, device->opencl_version, device->driver);
+    }
+    return strdup(all);
+}
+
 nst_status record_create(const struct picture_provenance *provenance, struct picture_record *record, nst_error *error) {
     const struct arguments *arguments = provenance->arguments;
     const nst_network *network = provenance->network;
-    const nst_device_info *device = nst_context_device(provenance->context);
     *record = (struct picture_record){0};
     add(record, "Software", format_text("nst %s", NST_VERSION));
     add(record, "Command line", record_command_line(arguments->argc, arguments->argv));
     add(record, "Network", format_text("%s, sha256 %s", nst_network_name(network), nst_network_sha256(network)));
-    add(record, "Device",
-        format_text("%s (%s), %s, driver %s", device->name, device->platform, device->opencl_version, device->driver));
+    add(record, "Device", device_text(provenance));
     add(record, "Precision", format_text("%s", provenance->precision == NST_PRECISION_HALF ? "half" : "single"));
     add(record, "Seed", format_text("%" PRIu64, provenance->options->settings.seed));
     add(record, settings_keyword, record_settings(stylize_table, provenance->options));

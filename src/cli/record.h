@@ -18,7 +18,8 @@ struct picture_provenance {
     const struct arguments *arguments;
     const struct stylize_options *options;
     const nst_network *network;
-    const nst_context *context;
+    nst_context *const *contexts; /* of the devices */
+    int context_count;
     nst_precision precision; /* of the job */
 };
 

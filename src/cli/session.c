@@ -40,11 +40,12 @@ void session_free_pictures(struct session *session) {
 
 /* ---- Device and network ------------------------------------------------------------------------------------------ */
 
-static nst_status open_device(struct session *session, nst_error *error) {
+static nst_status open_devices(struct session *session, nst_error *error) {
     const struct stylize_options *options = session->options;
-    nst_status status = device_open(options->device, options->no_cache, options->quiet, &session->context, error);
-    if (!status && options->verbose) {
-        const nst_device_info *device = nst_context_device(session->context);
+    nst_status status = device_open_list(options->device, options->no_cache, options->quiet, session->contexts,
+                                         &session->context_count, error);
+    for (int i = 0; !status && options->verbose && i < session->context_count; i++) {
+        const nst_device_info *device = nst_context_device(session->contexts[i]);
         progress_clear(&session->display);
         fprintf(stderr, "device  %d:%d %s, %s, driver %s\n", device->platform_index, device->device_index, device->name,
                 device->opencl_version, device->driver);
@@ -65,7 +66,7 @@ static nst_status open_network(struct session *session, nst_error *error) {
 }
 
 nst_status session_open(struct session *session, nst_error *error) {
-    nst_status status = open_device(session, error);
+    nst_status status = open_devices(session, error);
     return status ? status : open_network(session, error);
 }
 
@@ -91,5 +92,7 @@ void session_end(struct session *session) {
     session_free_pictures(session);
     nst_job_destroy(session->job);
     nst_network_destroy(session->network);
-    nst_context_destroy(session->context);
+    for (int i = 0; i < session->context_count; i++) {
+        nst_context_destroy(session->contexts[i]);
+    }
 }

@@ -17,7 +17,8 @@ struct session {
     int style_count;
     nst_picture init, mask;
 
-    nst_context *context;
+    nst_context *contexts[NST_MAX_DEVICES]; /* the first one leads */
+    int context_count;
     nst_network *network; /* NULL once it is only needed on the device */
     nst_job *job;         /* of the picture in hand, or of the one before; NULL before the first */
 
@@ -33,7 +34,7 @@ void session_free_pictures(struct session *session);
 /* Begins to tell a person how far it is, unless `quiet` or events on standard error take the place of that. */
 void session_begin_display(struct session *session, bool quiet);
 
-/* Opens device and network. Errors: those of device_open and network_choice_open. */
+/* Opens devices and network. Errors: those of device_open_list and network_choice_open. */
 nst_status session_open(struct session *session, nst_error *error);
 
 /* Prints a note, if there is one, unless quiet or it is what was told last of its kind, from 0 to SESSION_NOTES - 1. */

@@ -102,7 +102,10 @@ static const struct option options[] = {
     {"input-convention", 0, "NAME", NULL, OPTION_TEXT, FIELD(input_convention), .choices = convention_choices,
      .recorded = true, .help = "caffe or torchvision, for a file that does not tell"},
     {"device", 'd', "SPEC", NULL, OPTION_TEXT, FIELD(device),
-     .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name"},
+     .help = "auto, gpu, cpu, accelerator, P:D as in 'nst devices', or a name; several, with commas, or all: together on "
+             "one picture"},
+    {"deal", 0, "N,N,...", NULL, OPTION_TEXT, FIELD(deal), .recorded = true,
+     .help = "parts of the picture that each of several devices gets [by their speeds]"},
     {"precision", 0, "KIND", NULL, OPTION_CHOICE, FIELD(settings.precision), .choices = precision_choices,
      .recorded = true, .help = "numbers in memory: single, half (16 bits), or auto: half where single does not fit"},
     {"memory", 0, "BYTES", NULL, OPTION_BYTES, FIELD(settings.memory_bytes), .minimum = 1, .maximum = 9007199254740991,

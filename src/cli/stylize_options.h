@@ -23,7 +23,8 @@ struct stylize_options {
     const char *checkpoint;  /* NULL: none is written */
     double checkpoint_every; /* seconds; 0: see cli/checkpoints.h */
     const char *network, *input_convention;
-    const char *device;   /* NULL: NST_DEVICE, then auto */
+    const char *device;   /* one, or several; NULL: NST_DEVICE, then auto */
+    const char *deal;     /* see nst_devices; NULL: by speed */
     double seconds;       /* for the whole command; 0: as many as its iterations take */
     const char *progress; /* for progress_events_begin */
     bool no_cache, plan, quiet, verbose;

@@ -26,6 +26,8 @@ struct context_tables {
 
 struct nst_context {
     nst_device_info info;
+    struct device_part part; /* of the device; info says what is different of a part */
+    bool has_part;           /* `device` is one, to be released */
     cl_platform_id platform;
     cl_device_id device;
     cl_context context;

@@ -41,10 +41,15 @@ static nst_status judge_choice(const nst_device_list *list, const char *spec, co
 static nst_status find_device(const nst_context_options *options, nst_context *context, nst_error *error) {
     const char *spec = requested_device(options);
     /* A broken driver elsewhere must not stand in the way of P:D. */
-    int platform_index, device_index;
-    bool by_position = select_parse_position(spec, &platform_index, &device_index);
+    struct device_part *part = &context->part;
+    char place[32];
+    bool by_position = select_parse_part(spec, part);
+    if (by_position) {
+        snprintf(place, sizeof place, "%d:%d", part->platform_index, part->device_index);
+        spec = place;
+    }
     nst_device_list list;
-    nst_status status = list_query(by_position ? platform_index : -1, &list, error);
+    nst_status status = list_query(by_position ? part->platform_index : -1, &list, error);
     if (status) {
         return status;
     }

@@ -74,6 +74,18 @@ bool select_parse_position(const char *spec, int *platform_index, int *device_in
     return parse_index(&spec, device_index) && !*spec;
 }
 
+bool select_parse_part(const char *spec, struct device_part *part) {
+    *part = (struct device_part){.number = 1, .count = 1};
+    if (select_parse_position(spec, &part->platform_index, &part->device_index)) {
+        return true;
+    }
+    bool is_place = parse_index(&spec, &part->platform_index) && *spec++ == ':' &&
+                    parse_index(&spec, &part->device_index) && *spec++ == '#';
+    bool is_part =
+        is_place && parse_index(&spec, &part->number) && *spec++ == '/' && parse_index(&spec, &part->count) && !*spec;
+    return is_part && part->number >= 1 && part->number <= part->count && part->count <= DEVICE_PARTS_MOST;
+}
+
 /* A device that was asked for by place or name. */
 static nst_status require_usable(const nst_device_info *device, nst_error *error) {
     if (!device->usable) {

@@ -7,6 +7,15 @@
 /* True if `spec` is P:D, two whole numbers. */
 bool select_parse_position(const char *spec, int *platform_index, int *device_index);
 
+/* A device, or one of several parts of it with as many compute units each: "0:1#2/4" is the second of four of 0:1. */
+struct device_part {
+    int platform_index, device_index;
+    int number, count; /* from 1; count 1: the whole */
+};
+enum { DEVICE_PARTS_MOST = 64 };
+/* True if `spec` is P:D or P:D#K/N. */
+bool select_parse_part(const char *spec, struct device_part *part);
+
 /* Chooses among `devices` by `spec`:
  *     auto                   the usable device of the highest rank (traits_rank), the first among equals; if it has a
  *                            measured speed, the fastest of all that have one; none that failed its check

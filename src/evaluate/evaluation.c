@@ -1,6 +1,7 @@
 /* evaluation.c: network and losses run together; see evaluation.h. What an evaluation takes is in evaluation_plan.c. */
 #include "evaluate/evaluation_internal.h"
 
+#include "evaluate/team.h"
 #include "optimizer/optimizer.h"
 
 struct vector evaluation_image_vector(const struct evaluation *evaluation) {
@@ -21,9 +22,15 @@ cl_mem evaluation_gradient(const struct evaluation *evaluation) {
 
 /* ---- One tile, or the whole image -------------------------------------------------------------------------------- */
 
+/* Of a picture, and of what of the image is this evaluation's. */
 static nst_status tiling_of(const struct evaluation *evaluation, struct image_size size, struct tiling *tiling,
                             nst_error *error) {
     return tiling_make(objective_model(evaluation->objective), size, evaluation->form.core_px, tiling, error);
+}
+static nst_status tiling_of_share(const struct evaluation *evaluation, struct tiling *tiling, nst_error *error) {
+    return !evaluation->form.in_bands ? tiling_of(evaluation, evaluation->size, tiling, error)
+                                      : tiling_make_band(objective_model(evaluation->objective), evaluation->size,
+                                                         evaluation->band, evaluation->form.core_px, tiling, error);
 }
 
 /* Runs the network on one tile of the image, which is in hand from then on. */
@@ -75,14 +82,14 @@ static const struct loss_map *map_at(const struct evaluation *evaluation, struct
     return &place->at;
 }
 
-static bool counts(const struct evaluation *evaluation, const struct part *part) {
+bool part_counts(const struct evaluation *evaluation, const struct part *part) {
     return objective_term_counts(evaluation->objective, part->term, evaluation->phase);
 }
 
 static nst_status for_each_place(struct evaluation *evaluation, const struct part *part, struct image_size size,
                                  at_place *act, void *user, nst_error *error) {
     const struct loss *loss = part->run->loss;
-    int sites = !counts(evaluation, part) ? 0 : loss->site_count > 0 ? loss->site_count : 1;
+    int sites = !part_counts(evaluation, part) ? 0 : loss->site_count > 0 ? loss->site_count : 1;
     nst_status status = NST_OK;
     for (int site = 0; !status && site < sites; ++site) {
         struct place place = place_of(evaluation, loss, site, size, evaluation->copy);
@@ -99,18 +106,17 @@ struct action {
 };
 
 /* A pass over all tiles. */
-static nst_status over_tiles(struct evaluation *evaluation, struct image_size size, const struct action *action,
+static nst_status over_tiles(struct evaluation *evaluation, const struct tiling *tiling, const struct action *action,
                              nst_error *error) {
-    struct tiling tiling;
-    nst_status status = tiling_of(evaluation, size, &tiling, error);
-    for (int i = 0; !status && i < tiling_count(&tiling); ++i) {
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < tiling_count(tiling); ++i) {
         evaluation->is_first = i == 0;
-        evaluation->is_last = i == tiling_count(&tiling) - 1;
-        status = forward(evaluation, &tiling, i, error);
+        evaluation->is_last = i == tiling_count(tiling) - 1;
+        status = forward(evaluation, tiling, i, error);
         for (int p = 0; !status && p < evaluation->part_count; ++p) {
             const struct part *part = &evaluation->parts[p];
             if (action->region < 0 || part->region == action->region) {
-                status = for_each_place(evaluation, part, size, action->act, action->user, error);
+                status = for_each_place(evaluation, part, tiling->picture, action->act, action->user, error);
             }
         }
     }
@@ -148,8 +154,8 @@ void evaluation_set_factors(struct evaluation *evaluation, const double *factors
     }
 }
 
-nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, const struct evaluation_regions *regions,
-                                    nst_error *error) {
+nst_status own_begin_targets(struct evaluation *evaluation, int phase, const struct evaluation_regions *regions,
+                             nst_error *error) {
     double shares[NST_MAX_STYLES];
     nst_status status = NST_OK;
     evaluation->phase = phase;
@@ -162,7 +168,7 @@ nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, co
             region.image = regions->image;
             region.weights = !has_style ? regions->content : regions->styles ? regions->styles[part->region] : NULL;
         }
-        if (counts(evaluation, part)) {
+        if (part_counts(evaluation, part)) {
             double share = evaluation->factors[part->term] * (has_style ? shares[part->region] : 1);
             status = loss_target_begin(part->run, &region, share, error);
         }
@@ -174,7 +180,7 @@ bool evaluation_wants(const struct evaluation *evaluation, enum loss_picture pic
     bool wants = false;
     for (int i = 0; i < evaluation->part_count; ++i) {
         unsigned pictures = evaluation->parts[i].run->loss->methods->pictures;
-        wants = wants || (counts(evaluation, &evaluation->parts[i]) && (pictures & (unsigned)picture));
+        wants = wants || (part_counts(evaluation, &evaluation->parts[i]) && (pictures & (unsigned)picture));
     }
     return wants;
 }
@@ -183,24 +189,40 @@ static nst_status add_at(struct loss_run *run, const struct loss_map *at, void *
     return loss_target_add(run, at, target, error);
 }
 
-nst_status evaluation_add_target(struct evaluation *evaluation, const struct loss_target *target,
-                                 struct image_size size, nst_error *error) {
+nst_status own_add_target(struct evaluation *evaluation, const struct loss_target *target, struct image_size size,
+                          nst_error *error) {
     struct loss_target copy = *target;
     bool is_content = target->picture == LOSS_CONTENT;
     if (is_content) {
         evaluation->size = size;
     }
     const struct action action = {add_at, &copy, is_content ? -1 : target->region};
-    return over_tiles(evaluation, size, &action, error);
+    struct tiling tiling;
+    nst_status status = tiling_of(evaluation, size, &tiling, error);
+    return status ? status : over_tiles(evaluation, &tiling, &action, error);
 }
 
-nst_status evaluation_end_targets(struct evaluation *evaluation, nst_error *error) {
+nst_status own_end_targets(struct evaluation *evaluation, nst_error *error) {
     nst_status status = NST_OK;
     for (int i = 0; !status && i < evaluation->part_count; ++i) {
         const struct part *part = &evaluation->parts[i];
-        status = counts(evaluation, part) ? loss_target_end(part->run, error) : NST_OK;
+        status = part_counts(evaluation, part) ? loss_target_end(part->run, error) : NST_OK;
     }
     return status;
+}
+
+nst_status evaluation_begin_targets(struct evaluation *evaluation, int phase, const struct evaluation_regions *regions,
+                                    nst_error *error) {
+    return evaluation->team ? team_begin_targets(evaluation->team, phase, regions, error)
+                            : own_begin_targets(evaluation, phase, regions, error);
+}
+nst_status evaluation_add_target(struct evaluation *evaluation, const struct loss_target *target,
+                                 struct image_size size, nst_error *error) {
+    return evaluation->team ? team_add_target(evaluation->team, target, size, error)
+                            : own_add_target(evaluation, target, size, error);
+}
+nst_status evaluation_end_targets(struct evaluation *evaluation, nst_error *error) {
+    return evaluation->team ? team_end_targets(evaluation->team, error) : own_end_targets(evaluation, error);
 }
 
 void evaluation_copy_factors(struct evaluation *evaluation, const struct evaluation *other) {
@@ -228,7 +250,7 @@ static nst_status add_losses(struct evaluation *evaluation, bool of_sums, bool o
     nst_status status = read_numbers(evaluation, error);
     for (int i = 0; !status && i < evaluation->part_count; ++i) {
         const struct part *part = &evaluation->parts[i];
-        if ((is_sum(part->run) ? of_sums : of_others) && counts(evaluation, part)) {
+        if ((is_sum(part->run) ? of_sums : of_others) && part_counts(evaluation, part)) {
             const float *numbers = evaluation->numbers + (size_t)i * (size_t)partials;
             evaluation->losses[part->term].loss += reduction_sum(numbers, partials);
         }
@@ -241,7 +263,7 @@ static nst_status values(struct evaluation *evaluation, bool of_sums, nst_error 
     nst_status status = NST_OK;
     for (int i = 0; !status && i < evaluation->part_count; ++i) {
         const struct part *part = &evaluation->parts[i];
-        if (counts(evaluation, part) && is_sum(part->run) == of_sums) {
+        if (part_counts(evaluation, part) && is_sum(part->run) == of_sums) {
             struct place place = place_of(evaluation, part->run->loss, 0, evaluation->size, -1);
             status = loss_value(part->run, map_at(evaluation, &place), error);
         }
@@ -276,7 +298,7 @@ static nst_status add_gradients(struct evaluation *evaluation, int stage, cl_mem
         const struct part *part = &evaluation->parts[i];
         const struct loss *loss = part->run->loss;
         int site = loss->site_count == 0 ? (stage < 0 ? 0 : -1) : loss_site(loss, stage);
-        if (site >= 0 && counts(evaluation, part)) {
+        if (site >= 0 && part_counts(evaluation, part)) {
             int copy = stage < 0 ? -1 : evaluation->stage_copies[stage];
             struct place place = place_of(evaluation, loss, site, evaluation->size, copy);
             status = loss_add_gradient(part->run, map_at(evaluation, &place), gradient, error);
@@ -328,24 +350,45 @@ static nst_status backward_in_tiles(struct evaluation *evaluation, const struct 
     return status;
 }
 
-nst_status evaluation_run(struct evaluation *evaluation, enum evaluation_kind kind, nst_error *error) {
+nst_status own_gather(struct evaluation *evaluation, enum evaluation_kind kind, nst_error *error) {
     struct tiling tiling;
-    bool in_tiles = evaluation->tiles != NULL, wants_gradient = kind == EVALUATE_GRADIENT;
-    const struct action action = {in_tiles && !wants_gradient ? gather_and_add_at : gather_at, evaluation, -1};
+    bool adds = evaluation->tiles && kind == EVALUATE_LOSSES;
+    const struct action action = {adds ? gather_and_add_at : gather_at, evaluation, -1};
     for (int i = 0; i < objective_term_count(evaluation->objective); ++i) {
         evaluation->losses[i].loss = 0;
     }
-    nst_status status = tiling_of(evaluation, evaluation->size, &tiling, error);
-    status = status ? status : over_tiles(evaluation, evaluation->size, &action, error);
+    nst_status status = tiling_of_share(evaluation, &tiling, error);
+    return status ? status : over_tiles(evaluation, &tiling, &action, error);
+}
+
+nst_status own_values(struct evaluation *evaluation, bool adds, nst_error *error) {
+    nst_status status = values(evaluation, false, error);
+    return status || !adds ? status : add_losses(evaluation, false, true, error);
+}
+
+nst_status own_differentiate(struct evaluation *evaluation, nst_error *error) {
+    struct tiling tiling;
+    nst_status status = tiling_of_share(evaluation, &tiling, error);
+    return status ? status : backward_in_tiles(evaluation, &tiling, error);
+}
+
+/* Nothing waits but for the losses at the end. */
+static nst_status run_alone(struct evaluation *evaluation, enum evaluation_kind kind, nst_error *error) {
+    bool in_tiles = evaluation->tiles != NULL, wants_gradient = kind == EVALUATE_GRADIENT;
+    nst_status status = own_gather(evaluation, kind, error);
     status = status ? status : values(evaluation, false, error);
     if (!status && !in_tiles && !wants_gradient) {
         status = values(evaluation, true, error);
     }
     if (!status && wants_gradient) {
-        status = in_tiles ? backward_in_tiles(evaluation, &tiling, error)
+        status = in_tiles ? own_differentiate(evaluation, error)
                           : backward(evaluation, evaluation_gradient(evaluation), error);
     }
     return status ? status : add_losses(evaluation, !in_tiles, true, error);
+}
+
+nst_status evaluation_run(struct evaluation *evaluation, enum evaluation_kind kind, nst_error *error) {
+    return evaluation->team ? team_run(evaluation->team, kind, error) : run_alone(evaluation, kind, error);
 }
 
 const nst_layer_loss *evaluation_losses(const struct evaluation *evaluation, int *count) {
@@ -366,7 +409,7 @@ nst_status evaluation_list_state(struct evaluation *evaluation, struct state *st
     nst_status status =
         vector_list_state(state, "image", evaluation_image_vector(evaluation), optimizer_padded(3 * pixels), error);
     for (int i = 0; !status && i < evaluation->part_count; ++i) {
-        if (counts(evaluation, &evaluation->parts[i])) {
+        if (part_counts(evaluation, &evaluation->parts[i])) {
             status = loss_list_state(evaluation->parts[i].run, state, error);
         }
     }

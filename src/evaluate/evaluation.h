@@ -33,8 +33,9 @@ nst_status evaluation_reserve(const struct objective *objective, struct plan *pl
 
 /* How much of an image is on the device. */
 struct evaluation_form {
-    int core_px;  /* of tiles, up to so many pixels on each side; 0: the image is whole */
-    bool on_host; /* in tiles: image and gradient lie in the host's memory, and move with their tiles */
+    int core_px;   /* of tiles, up to so many pixels on each side; 0: the image is whole */
+    bool on_host;  /* in tiles: image and gradient lie in the host's memory, and move with their tiles */
+    bool in_bands; /* in tiles: of any band of the image, as a member of a team (team.h) has them */
 };
 /* The same in any form. Errors besides: NST_ERROR_ARGUMENT (a loss that does not take tiles), NST_ERROR_NETWORK (nor a
  * kind of layer). */

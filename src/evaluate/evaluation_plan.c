@@ -1,6 +1,7 @@
 /* evaluation_plan.c: what an evaluation takes, as entries of a plan; see evaluation.h. */
 #include "evaluate/evaluation_internal.h"
 
+#include "evaluate/team.h"
 #include "optimizer/optimizer.h"
 #include "support/error.h"
 
@@ -118,26 +119,72 @@ static bool contains(const struct image_sizes *sizes, struct image_size size) {
     return found;
 }
 
-/* The different sizes of regions that the pictures are divided into, from malloc: of the first, second and last two tiles
- * of rows and columns, since those between are alike. */
-static nst_status list_regions(const struct evaluation *evaluation, const struct image_sizes *pictures,
-                               struct image_size **list, int *count, nst_error *error) {
-    const struct model *model = objective_model(evaluation->objective);
-    size_t bytes = 16 * (size_t)pictures->count * sizeof **list;
-    nst_status status = (*list = malloc(bytes)) ? NST_OK : fail_memory(error, bytes, "the sizes of tiles");
-    *count = 0;
-    for (int i = 0; !status && i < 16 * pictures->count; ++i) {
-        struct tiling tiling;
-        status = tiling_make(model, pictures->sizes[i / 16], evaluation->form.core_px, &tiling, error);
-        const int rows[] = {0, 1, tiling.rows - 2, tiling.rows - 1};
-        const int columns[] = {0, 1, tiling.columns - 2, tiling.columns - 1};
+/* Different sizes, from malloc. */
+struct size_list {
+    struct image_size *sizes;
+    int count, capacity;
+};
+
+static nst_status add_size(struct size_list *list, struct image_size size, nst_error *error) {
+    if (contains(&(struct image_sizes){list->sizes, list->count}, size)) {
+        return NST_OK;
+    }
+    if (list->count == list->capacity) {
+        int capacity = 2 * list->capacity + 16;
+        struct image_size *sizes = realloc(list->sizes, (size_t)capacity * sizeof *sizes);
+        if (!sizes) {
+            return fail_memory(error, (size_t)capacity * sizeof *sizes, "the sizes of tiles");
+        }
+        list->sizes = sizes;
+        list->capacity = capacity;
+    }
+    list->sizes[list->count++] = size;
+    return NST_OK;
+}
+
+/* Of the first, second and last two tiles of rows and columns, since those between are alike. */
+static nst_status add_regions(struct size_list *list, const struct tiling *tiling, nst_error *error) {
+    const int rows[] = {0, 1, tiling->rows - 2, tiling->rows - 1};
+    const int columns[] = {0, 1, tiling->columns - 2, tiling->columns - 1};
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < 16; ++i) {
         int row = rows[i / 4 % 4], column = columns[i % 4];
-        if (!status && row >= 0 && row < tiling.rows && column >= 0 && column < tiling.columns) {
-            struct tile tile = tiling_tile(&tiling, row * tiling.columns + column);
-            struct image_size size = {tile.region.height, tile.region.width};
-            if (!contains(&(struct image_sizes){*list, *count}, size)) {
-                (*list)[(*count)++] = size;
-            }
+        if (row >= 0 && row < tiling->rows && column >= 0 && column < tiling->columns) {
+            struct tile tile = tiling_tile(tiling, row * tiling->columns + column);
+            status = add_size(list, (struct image_size){tile.region.height, tile.region.width}, error);
+        }
+    }
+    return status;
+}
+
+/* Of every band of the picture. */
+static nst_status add_bands(struct size_list *list, const struct evaluation *evaluation, const struct tiling *whole,
+                            nst_error *error) {
+    const struct model *model = objective_model(evaluation->objective);
+    int height = whole->picture.height, core_px = evaluation->form.core_px;
+    nst_status status = NST_OK;
+    for (int begin = 0; !status && begin < height; begin += whole->unit) {
+        for (int end = begin + whole->unit; !status && end < height + whole->unit; end += whole->unit) {
+            struct span band = {begin, end < height ? end : height};
+            struct tiling tiling;
+            status = tiling_make_band(model, whole->picture, band, core_px, &tiling, error);
+            status = status ? status : add_regions(list, &tiling, error);
+        }
+    }
+    return status;
+}
+
+/* The sizes of regions that the pictures are divided into, or, in a team, the first one's bands. */
+static nst_status list_regions(const struct evaluation *evaluation, const struct image_sizes *pictures,
+                               struct size_list *list, nst_error *error) {
+    nst_status status = NST_OK;
+    for (int i = 0; !status && i < pictures->count; ++i) {
+        struct tiling tiling;
+        status = tiling_make(objective_model(evaluation->objective), pictures->sizes[i], evaluation->form.core_px,
+                             &tiling, error);
+        status = status ? status : add_regions(list, &tiling, error);
+        if (!status && i == 0 && evaluation->form.in_bands) {
+            status = add_bands(list, evaluation, &tiling, error);
         }
     }
     return status;
@@ -168,14 +215,14 @@ nst_status evaluation_reserve_in_tiles(const struct objective *objective, struct
     evaluation->image = vector_add(plan, form->on_host, image_elements(sizes->sizes, sizes->count), "image");
     evaluation->gradient = vector_add(plan, form->on_host, image_elements(sizes->sizes, 1), "gradient of the image");
     struct extents extents = {.pictures = sizes, .maps = *sizes};
-    struct image_size *regions = NULL;
+    struct size_list regions = {0};
     nst_status status = NST_OK;
     if (form->core_px > 0) {
-        status = list_regions(evaluation, sizes, &regions, &extents.maps.count, error);
-        extents.maps.sizes = regions;
+        status = list_regions(evaluation, sizes, &regions, error);
+        extents.maps = (struct image_sizes){regions.sizes, regions.count};
     }
     status = status ? status : reserve(evaluation, plan, &extents, error);
-    free(regions);
+    free(regions.sizes);
     if (status) {
         evaluation_free(evaluation);
         return status;
@@ -197,6 +244,7 @@ void evaluation_free(struct evaluation *evaluation) {
     for (int i = 0; i < evaluation->part_count; ++i) {
         loss_run_free(evaluation->parts[i].run);
     }
+    team_free(evaluation->team);
     tile_run_free(evaluation->tiles);
     model_run_free(evaluation->model);
     free(evaluation->parts);

@@ -24,9 +24,9 @@ static int core_along(int side, int core_px, int unit) {
     return round_up((side + tiles_along(side, core) - 1) / tiles_along(side, core), unit);
 }
 
-nst_status tiling_make(const struct model *model, struct image_size picture, int core_px, struct tiling *tiling,
-                       nst_error *error) {
-    *tiling = (struct tiling){.picture = picture, .core = picture, .rows = 1, .columns = 1};
+nst_status tiling_make_band(const struct model *model, struct image_size picture, struct span band, int core_px,
+                            struct tiling *tiling, nst_error *error) {
+    *tiling = (struct tiling){.picture = picture, .core = picture, .band = band, .rows = 1, .columns = 1};
     if (core_px == 0) {
         return NST_OK;
     }
@@ -43,25 +43,31 @@ nst_status tiling_make(const struct model *model, struct image_size picture, int
     tiling->halo = (struct model_reach){.before = round_up(most(reach.before, 1), stride),
                                         .after = round_up(most(reach.after, 1), stride),
                                         .stride = stride};
+    tiling->unit = unit;
     tiling->least_region = round_up(model_smallest_side(model), stride);
-    tiling->core =
-        (struct image_size){core_along(picture.height, core_px, unit), core_along(picture.width, core_px, unit)};
-    tiling->rows = tiles_along(picture.height, tiling->core.height);
+    int rows = band.end - band.begin;
+    if (rows == 0) {
+        tiling->rows = 0;
+        return NST_OK;
+    }
+    tiling->core = (struct image_size){core_along(rows, core_px, unit), core_along(picture.width, core_px, unit)};
+    tiling->rows = tiles_along(rows, tiling->core.height);
     tiling->columns = tiles_along(picture.width, tiling->core.width);
     return NST_OK;
+}
+
+nst_status tiling_make(const struct model *model, struct image_size picture, int core_px, struct tiling *tiling,
+                       nst_error *error) {
+    return tiling_make_band(model, picture, (struct span){0, picture.height}, core_px, tiling, error);
 }
 
 int tiling_count(const struct tiling *tiling) {
     return tiling->rows * tiling->columns;
 }
 
-/* A part of a line. */
-struct span {
-    int begin, end;
-};
-
-static struct span core_span(int number, int core, int side) {
-    return (struct span){number * core, least(number * core + core, side)};
+static struct span core_span(int number, int core, struct span band) {
+    int begin = band.begin + number * core;
+    return (struct span){begin, least(begin + core, band.end)};
 }
 
 /* A last core may be so small that its region would be too. */
@@ -79,8 +85,9 @@ static struct rectangle rectangle_of(struct span rows, struct span columns) {
 }
 
 struct tile tiling_tile(const struct tiling *tiling, int number) {
-    struct span rows = core_span(number / tiling->columns, tiling->core.height, tiling->picture.height);
-    struct span columns = core_span(number % tiling->columns, tiling->core.width, tiling->picture.width);
+    struct span rows = core_span(number / tiling->columns, tiling->core.height, tiling->band);
+    struct span columns =
+        core_span(number % tiling->columns, tiling->core.width, (struct span){0, tiling->picture.width});
     return (struct tile){.core = rectangle_of(rows, columns),
                          .region = rectangle_of(region_span(rows, tiling, tiling->picture.height),
                                                 region_span(columns, tiling, tiling->picture.width))};
@@ -106,7 +113,8 @@ struct tile_map tiling_map(const struct tiling *tiling, const struct tile *tile,
     int stride = 1;
     if (stage >= 0) {
         whole = model_map_size(model, stage, picture);
-        stride = tiling_count(tiling) > 1 ? model_stride(model, stage) : 1;
+        bool is_all = tile->core.height == picture.height && tile->core.width == picture.width;
+        stride = is_all ? 1 : model_stride(model, stage);
     }
     const struct rectangle *core = &tile->core, *region = &tile->region;
     struct span rows = map_span(core->y, core->y + core->height, picture.height, whole.height, stride);

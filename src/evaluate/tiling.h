@@ -7,6 +7,8 @@
  * feature's gradient flows back through what it sees, which lies in the region.
  *
  * Regions begin at multiples of the network's stride, so that poolings fall alike; cores begin at multiples of 64 pixels.
+ *
+ * A band of the picture's rows can be divided alone: several devices share a picture by bands (evaluate/team.h).
  */
 #ifndef EVALUATE_TILING_H
 #define EVALUATE_TILING_H
@@ -15,10 +17,17 @@
 
 enum { TILING_GRID_PX = 64, TILING_LEAST_CORE_PX = 256 };
 
+/* A part of a line, up to what lies behind its end. */
+struct span {
+    int begin, end;
+};
+
 struct tiling {
     struct image_size picture,
         core;                /* core: of all tiles but the last ones of rows and columns, which may be smaller */
     struct model_reach halo; /* in whole strides */
+    struct span band;        /* what is divided; all rows, unless tiling_make_band was asked for others */
+    int unit;                /* cores and bands begin at multiples of so many pixels */
     int least_region;        /* side of a region, which the network takes; a multiple of its stride */
     int rows, columns;
 };
@@ -31,6 +40,10 @@ struct tile {
  * does not say what it sees). */
 nst_status tiling_make(const struct model *model, struct image_size picture, int core_px, struct tiling *tiling,
                        nst_error *error);
+/* The same of a band of the picture that begins at a multiple of the tiling's unit, and ends at one or with the picture; an
+ * empty one has no tiles. */
+nst_status tiling_make_band(const struct model *model, struct image_size picture, struct span band, int core_px,
+                            struct tiling *tiling, nst_error *error);
 
 int tiling_count(const struct tiling *tiling);
 /* The tiles of a row lie one after another. */

@@ -107,6 +107,15 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     return gather_weighted(run, at, &own->image, error);
 }
 
+/* The same numbers whatever the channels of a block. */
+static int sums(const struct loss_run *run, struct loss_sum list[LOSS_MOST_SUMS]) {
+    const struct deviation_run *own = run->state;
+    size_t channels = (size_t)loss_channels(run->loss, 0);
+    list[0] = (struct loss_sum){own->sums, 0, channels};
+    list[1] = (struct loss_sum){own->sums, vector_pair_bytes(run->loss) / 2 / sizeof(float), channels};
+    return 2;
+}
+
 /* ---- Targets ------------------------------------------------------------------------------------------------------- */
 
 static nst_status target_begin(struct loss_run *run, const struct region *region, nst_error *error) {
@@ -250,6 +259,7 @@ const struct loss_methods deviation_loss = {
     .target_add = target_add,
     .target_end = target_end,
     .gather = gather,
+    .sums = sums,
     .value = value,
     .add_gradient = add_gradient,
     .reference = reference,

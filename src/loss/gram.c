@@ -186,6 +186,12 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     return gather_weighted(run, at, &own->image, error);
 }
 
+static int sums(const struct loss_run *run, struct loss_sum list[LOSS_MOST_SUMS]) {
+    const struct gram_run *own = run->state;
+    list[0] = (struct loss_sum){own->sum, 0, matrix_elements(run->loss)};
+    return 1;
+}
+
 static nst_status target_add(struct loss_run *run, const struct loss_map *at, const struct loss_target *target,
                              nst_error *error) {
     const struct gram *gram = run->loss->state;
@@ -337,6 +343,7 @@ const struct loss_methods gram_loss = {
     .target_add = target_add,
     .target_end = target_end,
     .gather = gather,
+    .sums = sums,
     .value = value,
     .add_gradient = add_gradient,
     .reference = reference,

@@ -138,6 +138,15 @@ void loss_run_set_partials(struct loss_run *run, int entry, int slot) {
     run->slot = slot;
 }
 
+bool loss_is_divisible(const struct loss *loss) {
+    const struct loss_methods *methods = loss->methods;
+    return methods->takes_tiles && (methods->sums || methods->value_with_gradient);
+}
+
+int loss_sums(const struct loss_run *run, struct loss_sum sums[LOSS_MOST_SUMS]) {
+    return run->loss->methods->sums ? run->loss->methods->sums(run, sums) : 0;
+}
+
 int loss_site(const struct loss *loss, int stage) {
     for (int i = 0; i < loss->site_count; ++i) {
         if (loss->stages[i] == stage) {

@@ -61,6 +61,15 @@ struct loss_spec {
 
 struct loss_methods;
 
+/* Statistics that are sums over places: those of parts of a map, each gathered by itself with the sizes of the whole, add up
+ * to those of the whole. */
+struct loss_sum {
+    int entry;     /* of the plan; a buffer of floats, */
+    size_t offset; /* of which so many are skipped */
+    size_t count;
+};
+enum { LOSS_MOST_SUMS = 2 };
+
 struct loss {
     const struct loss_methods *methods;
     nst_context *context;
@@ -137,6 +146,9 @@ struct loss_methods {
                              nst_error *error);
     nst_status (*target_end)(struct loss_run *run, nst_error *error);
     nst_status (*gather)(struct loss_run *run, const struct loss_map *at, nst_error *error);
+    /* What gather leaves in tiles, as sums: how many. With them the tiles may be gathered by several devices. NULL: it leaves
+     * nothing, where the value comes with the gradient; or else what cannot be added up so. */
+    int (*sums)(const struct loss_run *run, struct loss_sum sums[LOSS_MOST_SUMS]);
     nst_status (*value)(struct loss_run *run, const struct loss_map *at, nst_error *error);
     /* Added to `gradient`; where that is the map itself (model_gradient_in_place), the map is replaced. */
     nst_status (*add_gradient)(struct loss_run *run, const struct loss_map *at, cl_mem gradient, nst_error *error);
@@ -170,6 +182,10 @@ nst_status loss_reserve_in_tiles(const struct loss *loss, struct plan *plan, con
                                  const struct image_sizes *tiles, struct loss_run **run, nst_error *error);
 void loss_run_free(struct loss_run *run);
 void loss_run_set_partials(struct loss_run *run, int entry, int slot);
+
+/* Whether tiles of a map may be gathered by several devices; and the sums to be added up then, between gather and value. */
+bool loss_is_divisible(const struct loss *loss);
+int loss_sums(const struct loss_run *run, struct loss_sum sums[LOSS_MOST_SUMS]);
 
 /* The place of a stage in the loss's list; -1 if the loss does not sit there. */
 int loss_site(const struct loss *loss, int stage);

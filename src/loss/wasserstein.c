@@ -310,6 +310,14 @@ static nst_status gather(struct loss_run *run, const struct loss_map *at, nst_er
     return gather_weighted(run, at, &own->image, error);
 }
 
+/* The mean of a part is a sum over it, divided by the positions of the whole. */
+static int sums(const struct loss_run *run, struct loss_sum list[LOSS_MOST_SUMS]) {
+    const struct wasserstein_run *own = run->state;
+    list[0] = (struct loss_sum){own->moments, 0, moments_elements(run->loss)};
+    list[1] = (struct loss_sum){own->mean, 0, (size_t)loss_channels(run->loss, 0)};
+    return 2;
+}
+
 /* The launch for a kernel with FOR_LINES over a matrix. */
 static struct work_size over_matrix(const struct loss *loss) {
     size_t channels = (size_t)loss_channels(loss, 0);
@@ -539,6 +547,7 @@ const struct loss_methods wasserstein_loss = {
     .target_add = target_add,
     .target_end = target_end,
     .gather = gather,
+    .sums = sums,
     .value = value,
     .add_gradient = add_gradient,
     .reference = wasserstein_reference,

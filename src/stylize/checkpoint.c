@@ -174,7 +174,9 @@ static nst_status list_parts(nst_job *job, struct state *state, nst_error *error
     state->owner = "optimizer";
     status = status ? status : optimizer_list_state(job->buffers.optimizer, state, error);
     state->owner = "average";
-    return status ? status : job_list_average(job, state, error);
+    status = status ? status : job_list_average(job, state, error);
+    state->owner = "devices";
+    return status ? status : job_list_devices(job, state, error);
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */

@@ -68,6 +68,9 @@ static void describe_settings(const nst_settings *s, char text[FINGERPRINT_LENGT
 static void identify(const nst_job *job, struct identity *identity) {
     snprintf(add_identity(identity, "program"), FINGERPRINT_LENGTH, "nst %s", NST_VERSION);
     fingerprint_device(job->context, add_identity(identity, "device"));
+    for (int i = 0; i < job->devices.helper_count; ++i) {
+        fingerprint_device(job->devices.helpers[i].context, add_identity(identity, "device number %d", i + 2));
+    }
     fingerprint_kernels(job->context, add_identity(identity, "kernels"));
     snprintf(add_identity(identity, "network"), FINGERPRINT_LENGTH, "%s", job->network);
     describe_settings(&job->settings, add_identity(identity, "settings"));

@@ -6,7 +6,7 @@
 #include "device/fingerprint.h"
 #include "stylize/job.h"
 
-enum { IDENTITY_MOST = 12 + 2 * NST_MAX_STYLES, IDENTITY_NAME_LENGTH = 32 };
+enum { IDENTITY_MOST = 12 + 2 * NST_MAX_STYLES + NST_MAX_DEVICES, IDENTITY_NAME_LENGTH = 32 };
 
 /* Each with a name, such as "content", by which a message can call it. */
 struct identity {

@@ -42,6 +42,29 @@ static nst_status copy_pictures(nst_job *job, const nst_job_pictures *pictures, 
     return status ? status : job_copy_previous(job, pictures, error);
 }
 
+nst_status job_create_parts(nst_job *job, nst_error *error) {
+    nst_context *context = job->context;
+    struct optimizer_settings chosen = recipe_optimizer_settings(job->recipe, &job->settings);
+    nst_status status = optimizer_create(context, &chosen, &job->optimizer, error);
+    if (!status) {
+        status = variables_create(context, job->recipe->pyramid_levels, job_has_masks(job), &job->variables, error);
+    }
+    if (!status && job->recipe->average_decay > 0) {
+        status = average_create(context, job->recipe->average_decay, &job->average, error);
+        status = status ? status : resample_create(context, &job->resample, error);
+    }
+    return status;
+}
+
+void job_free_parts(nst_job *job) {
+    optimizer_destroy(job->optimizer);
+    variables_destroy(job->variables);
+    job->optimizer = NULL;
+    job->variables = NULL;
+    average_release(&job->average);
+    resample_release(&job->resample);
+}
+
 static nst_status create_job(nst_context *context, const nst_settings *settings, const nst_job_pictures *pictures,
                              nst_job **result, nst_error *error) {
     *result = NULL;
@@ -61,17 +84,7 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
     clock_gettime(CLOCK_MONOTONIC, &job->begin);
     status = copy_pictures(job, pictures, error);
     status = status ? status : job_prepare_colors(job, error);
-    if (!status) {
-        struct optimizer_settings chosen = recipe_optimizer_settings(recipe, settings);
-        status = optimizer_create(context, &chosen, &job->optimizer, error);
-    }
-    if (!status) {
-        status = variables_create(context, recipe->pyramid_levels, job_has_masks(job), &job->variables, error);
-    }
-    if (!status && recipe->average_decay > 0) {
-        status = average_create(context, recipe->average_decay, &job->average, error);
-        status = status ? status : resample_create(context, &job->resample, error);
-    }
+    status = status ? status : job_create_parts(job, error);
     if (status) {
         nst_job_destroy(job);
         return status;
@@ -80,20 +93,28 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
     return NST_OK;
 }
 
-nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
-                          const nst_job_pictures *pictures, nst_job **job, nst_error *error) {
-    nst_status status = create_job(context, settings, pictures, job, error);
+nst_status nst_job_create_on(const nst_devices *devices, const nst_network *network, const nst_settings *settings,
+                             const nst_job_pictures *pictures, nst_job **job, nst_error *error) {
+    nst_status status = create_job(devices->contexts[0], settings, pictures, job, error);
     if (status) {
         return status;
     }
     snprintf((*job)->network, sizeof(*job)->network, "%s, sha256 %s", nst_network_name(network),
              nst_network_sha256(network));
-    status = job_plan_and_allocate(*job, network, error);
+    status = job_take_devices(*job, devices, error);
+    status = status ? status : job_plan_and_allocate(*job, network, error);
+    status = status ? status : job_add_helpers(*job, network, error);
     if (status) {
         nst_job_destroy(*job);
         *job = NULL;
     }
     return status;
+}
+
+nst_status nst_job_create(nst_context *context, const nst_network *network, const nst_settings *settings,
+                          const nst_job_pictures *pictures, nst_job **job, nst_error *error) {
+    const nst_devices devices = {.contexts = &context, .count = 1};
+    return nst_job_create_on(&devices, network, settings, pictures, job, error);
 }
 
 nst_status job_create_on(struct objective *objective, const nst_settings *settings, const nst_job_pictures *pictures,
@@ -115,6 +136,9 @@ nst_status job_create_on(struct objective *objective, const nst_settings *settin
 nst_status nst_job_renew(nst_job **job, const nst_network *network, const nst_job_pictures *pictures,
                          nst_error *error) {
     nst_job *before = *job, *renewed;
+    if (before->devices.given > 1) {
+        return job_renew_on_devices(job, network, pictures, error);
+    }
     nst_status status = create_job(before->context, &before->asked, pictures, &renewed, error);
     if (status) {
         return status;
@@ -133,10 +157,8 @@ void nst_job_destroy(nst_job *job) {
         return;
     }
     job_buffers_free(job->context, &job->buffers);
-    optimizer_destroy(job->optimizer);
-    variables_destroy(job->variables);
-    average_release(&job->average);
-    resample_release(&job->resample);
+    job_free_devices(job);
+    job_free_parts(job);
     if (!job->shares_objective) {
         objective_destroy(job->objective);
     }
@@ -214,6 +236,7 @@ static nst_status retreat(nst_job *job, const char *why, nst_error *error) {
 
 static nst_status iterate(nst_job *job, nst_error *error) {
     struct evaluation *evaluation = job->buffers.evaluation;
+    job_deal(job);
     nst_status status = evaluation_run(evaluation, EVALUATE_GRADIENT, error);
     if (status) {
         return status;
@@ -221,6 +244,10 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     job->evaluation_count++;
     job->iteration++;
     job->note[0] = '\0';
+    status = job_note_deal(job, error);
+    if (status) {
+        return status;
+    }
     double loss = evaluation_total(job->buffers.evaluation);
     if (is_bad(job, loss)) {
         return retreat(job, isfinite(loss) ? "the loss exploded" : "the loss is not finite", error);
@@ -239,6 +266,24 @@ static nst_status iterate(nst_job *job, nst_error *error) {
     job->retreats = 0;
     status = status ? status : variables_to_image(variables, error);
     return status ? status : job_average(job, error);
+}
+
+/* Where the device that leads fails, another one goes on from the image that the iteration began with. */
+static nst_status iterate_on_what_works(nst_job *job, nst_error *error) {
+    int iteration = job->iteration, evaluations = job->evaluation_count;
+    nst_error failure = {0};
+    job->devices.note[0] = '\0';
+    nst_status status = iterate(job, &failure);
+    while (status == NST_ERROR_OPENCL && job->retreats <= MOST_RETREATS && job_may_move(job)) {
+        job->iteration = iteration;
+        job->evaluation_count = evaluations;
+        status = job_move(job, failure.message, &failure);
+        status = status ? status : iterate(job, &failure);
+    }
+    if (status && error) {
+        *error = failure;
+    }
+    return status;
 }
 
 static bool is_finished(const nst_job *job) {
@@ -293,7 +338,9 @@ static void fill_progress(const nst_job *job, nst_progress *progress) {
         .seconds = job_seconds(job),
         .seconds_per_iteration = per_iteration,
         .seconds_left = estimate_seconds_left(job, per_iteration),
-        .note = job->note[0] ? job->note : NULL,
+        .note = job->devices.note[0] ? job->devices.note
+                : job->note[0]       ? job->note
+                                     : NULL,
         .finished = is_finished(job),
     };
     progress->layers = evaluation_losses(job->buffers.evaluation, &progress->layer_count);
@@ -308,7 +355,7 @@ nst_status nst_job_step(nst_job *job, nst_progress *progress, nst_error *error) 
         finished = !status && is_finished(job);
     }
     if (!status && !finished) {
-        status = iterate(job, error);
+        status = iterate_on_what_works(job, error);
         job_pace_measure(job);
         job_fit_schedule(job);
     }

@@ -1,7 +1,7 @@
 /* job.h: a job as its files share it: job.c runs it, job_sizes.c chooses sizes, job_plan.c says what it
  * takes, job_scale.c begins each scale, job_colors.c changes the colors of its pictures and of its result,
  * job_regions.c says where its losses count, job_previous.c holds what a film had before,
- * job_schedule.c fits it to a time. */
+ * job_schedule.c fits it to a time, job_devices.c spreads it over several devices. */
 #ifndef STYLIZE_JOB_H
 #define STYLIZE_JOB_H
 
@@ -11,6 +11,7 @@
 #include "optimizer/average.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/resample.h"
+#include "stylize/deal_steps.h"
 #include "stylize/recipe.h"
 #include "stylize/scales.h"
 
@@ -36,8 +37,31 @@ struct job_pace {
 
 struct identity;
 
+/* A device that works on a part of the picture, besides the job's own, which leads. */
+struct job_helper {
+    nst_context *context;
+    int number; /* among the devices that were given, from 0 */
+    struct objective *objective;
+    struct evaluation_form form;
+    struct plan plan;
+    struct evaluation *evaluation;
+    bool is_lost; /* it failed */
+};
+
+struct job_devices {
+    int given;  /* how many there were; 0: the job has one, and nothing here counts */
+    int leader; /* the number of the job's own */
+    struct job_helper helpers[NST_MAX_DEVICES - 1];
+    int helper_count;
+    struct deal_steps asked, made; /* asked: without steps where dealings come from speeds */
+    const int *parts;              /* of `asked`, that the team has; NULL: none */
+    char *text;                    /* see nst_job_deal */
+    char note[480];                /* of a device that was left out */
+};
+
 struct nst_job {
     nst_context *context;
+    struct job_devices devices;
     nst_settings settings;
     const struct recipe *recipe;
     nst_picture content, init;
@@ -112,6 +136,42 @@ nst_status job_reserve(const nst_job *job, const struct objective *objective, in
                        nst_error *error);
 void job_buffers_free(nst_context *context, struct job_buffers *buffers);
 
+/* The sizes that a job of that size has pictures of: that of the result, and those of the styles. How many. */
+int job_picture_sizes(const nst_job *job, int size_px, struct image_size sizes[EVALUATION_MOST_SIZES]);
+
+/* The next smaller size of tiles than that; 0 if there is none. And one that no picture exceeds. */
+int job_smaller_core(int core_px);
+enum { JOB_WHOLE_PX = NST_MAX_SIZE_PX + 1 };
+
+/* What a job has on its device besides objective and buffers: optimizer, variables, average. */
+nst_status job_create_parts(nst_job *job, nst_error *error);
+void job_free_parts(nst_job *job);
+
+/* ---- Several devices: job_devices.c ------------------------------------------------------------------------------- */
+
+/* Before the job is planned; and once it is. Errors: see nst_job_create_on. */
+nst_status job_take_devices(nst_job *job, const nst_devices *devices, nst_error *error);
+nst_status job_check_devices(const nst_job *job, nst_error *error);
+nst_status job_add_helpers(nst_job *job, const nst_network *network, nst_error *error);
+void job_free_devices(nst_job *job);
+/* nst_job_renew on the devices that still work. */
+nst_status job_renew_on_devices(nst_job **job, const nst_network *network, const nst_job_pictures *pictures,
+                                nst_error *error);
+
+/* Before and after each evaluation: what was asked for; what was dealt, and who was lost. */
+void job_deal(nst_job *job);
+nst_status job_note_deal(nst_job *job, nst_error *error);
+
+/* Whether another device could go on where the leader failed; and lets it, from the last image that was evaluated. `why`
+ * is told as the note. Errors: those of the other device. */
+bool job_may_move(const nst_job *job);
+nst_status job_move(nst_job *job, const char *why, nst_error *error);
+
+/* The dealings so far, among what a checkpoint holds. */
+nst_status job_list_devices(nst_job *job, struct state *state, nst_error *error);
+
+void job_print_devices(const nst_job *job, FILE *stream);
+
 /* ---- Scales: job_scale.c ------------------------------------------------------------------------------------------ */
 
 /* Makes the targets of that scale, puts the image there and begins the variables and the optimizer. job->scale is still
@@ -121,6 +181,9 @@ nst_status job_begin_scale(nst_job *job, int number, nst_error *error);
 /* Makes the targets of that scale from job->last, and begins variables and optimizer on whatever the image is: for a job
  * that is resumed. */
 nst_status job_prepare_scale(nst_job *job, int number, nst_error *error);
+
+/* Makes the targets of the scale in hand again, and begins everything else anew at an image on the host. */
+nst_status job_restart_scale(nst_job *job, const float *image, nst_error *error);
 
 /* The average of images, if the recipe has one, among what a checkpoint holds. */
 nst_status job_list_average(nst_job *job, struct state *state, nst_error *error);

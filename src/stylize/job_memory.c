@@ -12,6 +12,15 @@
 static const int cores_px[] = {4096, 3072, 2048, 1536, 1024, 768, 512, 384, TILING_LEAST_CORE_PX};
 enum { CORES = sizeof cores_px / sizeof *cores_px };
 
+int job_smaller_core(int core_px) {
+    for (int c = 0; c < CORES; ++c) {
+        if (cores_px[c] < core_px) {
+            return cores_px[c];
+        }
+    }
+    return 0;
+}
+
 /* Ways to keep the optimizer's state, each with tiles down to a size: first as it was asked for, then with less. */
 static const struct way {
     int history; /* of L-BFGS, at most */
@@ -115,7 +124,8 @@ nst_status job_allocate_in_tiles(nst_job *job, bool *found, nst_error *error) {
         for (int c = 0; !*found && c < CORES && may_go_on(status); ++c) {
             bool fits = false;
             if (cores_px[c] >= ways[w].least_px) {
-                struct evaluation_form form = {.core_px = cores_px[c], .on_host = ways[w].on_host};
+                struct evaluation_form form = {
+                    .core_px = cores_px[c], .on_host = ways[w].on_host, .in_bands = job->form.in_bands};
                 job_buffers_free(job->context, &job->buffers);
                 status = try_form(job, form, &fits, error);
                 *found = fits && !status;
@@ -144,7 +154,7 @@ double job_tile_overhead(const nst_job *job, struct image_size size) {
 void job_print_tiles(const nst_job *job, FILE *stream) {
     struct image_size size = job->scales[job->scale_count - 1].size;
     struct tiling tiling;
-    if (job->form.core_px == 0 ||
+    if (job->form.core_px == 0 || job->form.in_bands ||
         tiling_make(objective_model(job->objective), size, job->form.core_px, &tiling, NULL)) {
         return;
     }

@@ -3,14 +3,20 @@
 
 #include "support/error.h"
 
-nst_status job_reserve(const nst_job *job, const struct objective *objective, int size_px, struct job_buffers *buffers,
-                       nst_error *error) {
-    *buffers = (struct job_buffers){0};
-    struct image_size sizes[4 * NST_MAX_STYLES + 1] = {scales_size(job->recipe, &job->content, size_px)};
+int job_picture_sizes(const nst_job *job, int size_px, struct image_size sizes[EVALUATION_MOST_SIZES]) {
     int turns = job_style_turns(job), count = 1 + turns * job->style_count;
+    sizes[0] = scales_size(job->recipe, &job->content, size_px);
     for (int i = 0; i < turns * job->style_count; ++i) {
         sizes[i + 1] = job_style_size(job, i / turns, i % turns, size_px);
     }
+    return count;
+}
+
+nst_status job_reserve(const nst_job *job, const struct objective *objective, int size_px, struct job_buffers *buffers,
+                       nst_error *error) {
+    *buffers = (struct job_buffers){0};
+    struct image_size sizes[EVALUATION_MOST_SIZES];
+    int count = job_picture_sizes(job, size_px, sizes);
     struct plan *plan = &buffers->plan;
     plan->limit_bytes = job_memory_limit(job);
     nst_status status = evaluation_reserve_in_tiles(objective, plan, &(struct image_sizes){sizes, count}, &job->form,
@@ -85,6 +91,7 @@ static nst_status plan_in_precision(nst_job *job, const nst_network *network, ns
     job->use = use_of(job);
     nst_status status =
         recipe_create_objective(job->context, network, &job->settings, &job->use, &job->objective, error);
+    status = status ? status : job_check_devices(job, error);
     return status ? status : plan_job(job, error);
 }
 
@@ -207,6 +214,7 @@ void nst_job_print_plan(const nst_job *job, FILE *stream) {
     fprintf(stream, "\nfeature maps, and filters where the engine gains by it, in %s\n\n",
             job->settings.precision == NST_PRECISION_HALF ? "16 bits" : "single precision");
     job_print_tiles(job, stream);
+    job_print_devices(job, stream);
     plan_print(&job->buffers.plan, stream);
     if (job->form.core_px == 0) {
         print_growth(job, stream);

@@ -284,6 +284,12 @@ static nst_status begin_optimizer(nst_job *job, const struct scale *scale, nst_e
                                      optimizer_padded(elements), error);
 }
 
+static nst_status begin_average(nst_job *job, const struct scale *scale, nst_error *error) {
+    return !averages(job) ? NST_OK
+                          : average_begin(&job->average, evaluation_image(job->buffers.evaluation), average_image(job),
+                                          optimizer_elements(shape_of(scale->size)), error);
+}
+
 nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
     const struct scale *scale = &job->scales[number];
     bool is_first = number == 0;
@@ -298,11 +304,18 @@ nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
         status = is_first ? upload_init(job, scale, error) : continue_image(job, number, &job->last, error);
     }
     status = status ? status : begin_optimizer(job, scale, error);
-    if (status || !averages(job)) {
-        return status;
-    }
-    return average_begin(&job->average, evaluation_image(job->buffers.evaluation), average_image(job),
-                         optimizer_elements(shape_of(scale->size)), error);
+    return status ? status : begin_average(job, scale, error);
+}
+
+nst_status job_restart_scale(nst_job *job, const float *image, nst_error *error) {
+    const struct scale *scale = &job->scales[job->scale];
+    struct vector vector = evaluation_image_vector(job->buffers.evaluation);
+    size_t count = optimizer_elements(shape_of(scale->size));
+    nst_status status = set_targets(job, scale, job->last.values ? &job->last : NULL, error);
+    status = status ? status : vector_fill_zero(job->context, vector, optimizer_padded(count), error);
+    status = status ? status : vector_write(job->context, vector, image, count, error);
+    status = status ? status : begin_optimizer(job, scale, error);
+    return status ? status : begin_average(job, scale, error);
 }
 
 nst_status job_prepare_scale(nst_job *job, int number, nst_error *error) {

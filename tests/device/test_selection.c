@@ -197,6 +197,20 @@ static void positions(void **state) {
     }
 }
 
+static void parts_of_devices(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"0:0#",     "0:0#1", "0:0#0/2", "0:0#3/2",  "0:0#1/",  "0:0#1/2x",
+                                        "0:0#1/65", "0#1/2", "0:0 1/2", "0:0#-1/2", "0:0#1/0", "all"};
+    struct device_part part;
+    assert_true(select_parse_part("12:34", &part) && part.platform_index == 12 && part.device_index == 34);
+    assert_true(part.number == 1 && part.count == 1);
+    assert_true(select_parse_part("1:2#3/4", &part) && part.platform_index == 1 && part.device_index == 2);
+    assert_true(part.number == 3 && part.count == 4);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+        assert_false(select_parse_part(wrong[i], &part));
+    }
+}
+
 static void types_that_platforms_report(void **state) {
     (void)state;
     assert_int_equal(traits_type("Oclgrind", CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_CPU), NST_DEVICE_CPU);
@@ -244,6 +258,7 @@ int main(void) {
         cmocka_unit_test(an_alias_counts_once),
         cmocka_unit_test(long_lists_and_names_fit),
         cmocka_unit_test(positions),
+        cmocka_unit_test(parts_of_devices),
         cmocka_unit_test(types_that_platforms_report),
         cmocka_unit_test(dispatches_do_what_takes_a_tenth_of_a_second),
         cmocka_unit_test(aliases_and_default_of_a_list),

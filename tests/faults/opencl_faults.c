@@ -6,6 +6,7 @@
 #include <CL/cl.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +56,11 @@ static void note_function(struct opencl_faults *faults, const char *name) {
     faults->functions[i].last_call = faults->calls;
 }
 
-/* Counts the call; true if it is to fail. */
-static bool begins_to_fail(const char *name) {
-    if (depth++ > 0) {
-        return false;
-    }
+/* Several threads may call, each on its own device. */
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
+
+/* Counts a call of the program's own; true if it is to fail. */
+static bool counts_to_failure(const char *name) {
     struct opencl_faults *faults = opencl_faults();
     faults->calls++;
     note_function(faults, name);
@@ -73,9 +74,44 @@ static bool begins_to_fail(const char *name) {
     return true;
 }
 
+static bool begins_to_fail(const char *name) {
+    if (depth++ > 0) {
+        return false;
+    }
+    pthread_mutex_lock(&counting);
+    bool fails = counts_to_failure(name);
+    pthread_mutex_unlock(&counting);
+    return fails;
+}
+
+/* Whether a command of that queue is to fail; it takes its time first. */
+static bool queue_fails(void *queue) {
+    struct opencl_faults *faults = opencl_faults();
+    if (depth > 1 || !queue || queue != faults->queue_object) {
+        return false;
+    }
+    if (--faults->queue_commands >= 0) {
+        return false;
+    }
+    if (faults->delay_us > 0) {
+        usleep((useconds_t)faults->delay_us);
+    }
+    return faults->code != 0 && faults->failing_call == 0;
+}
+
 static void count_object(enum opencl_object kind, int change) {
     if (depth == 0) {
+        pthread_mutex_lock(&counting);
         opencl_faults()->live[kind] += change;
+        pthread_mutex_unlock(&counting);
+    }
+}
+
+static void count_new(enum opencl_object kind, void *object) {
+    struct opencl_faults *faults = opencl_faults();
+    count_object(kind, 1);
+    if (depth == 0 && kind == FAULTS_QUEUE && ++faults->queue_count == faults->queue) {
+        faults->queue_object = object;
     }
 }
 
@@ -106,7 +142,7 @@ static void find_next(const char *name, void *function) {
     EXPORT cl_int CL_API_CALL name parameters {                                                                        \
         cl_int(CL_API_CALL *next) parameters;                                                                          \
         find_next(#name, &next);                                                                                       \
-        cl_int code = begins_to_fail(#name) ? opencl_faults()->code : next arguments;                                  \
+        cl_int code = begins_to_fail(#name) || queue_fails(queue) ? opencl_faults()->code : next arguments;            \
         --depth;                                                                                                       \
         if (code == CL_SUCCESS && event) {                                                                             \
             count_object(FAULTS_EVENT, 1);                                                                             \
@@ -127,7 +163,7 @@ static void find_next(const char *name, void *function) {
         }                                                                                                              \
         --depth;                                                                                                       \
         if (object) {                                                                                                  \
-            count_object(kind, 1);                                                                                     \
+            count_new(kind, object);                                                                                   \
         }                                                                                                              \
         return object;                                                                                                 \
     }

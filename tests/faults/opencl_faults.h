@@ -27,9 +27,15 @@ struct opencl_faults {
     int failing_call, code;
     bool and_all_later;
 
+    /* Commands of one queue, that made as number `queue` since then, from 1 (0: of none): after the first `queue_commands`
+     * all fail with `code`, if it is not 0, and each takes so much longer. */
+    int queue, queue_commands, delay_us;
+    void *queue_object; /* once it is there */
+
     /* What happened; set to zero before a run. */
     int calls;
     char failed_function[48];
+    int queue_count;               /* made */
     int live[FAULTS_OBJECT_KINDS]; /* created and not released */
     int function_count;
     struct {
