@@ -78,7 +78,7 @@
                                   .explosion = 5},                                                                     \
                    [NST_ADAM] = NEIGHBORS_ADAM(rate)}
 #define NEIGHBORS_DEFAULTS                                                                                             \
-    .scale_count = 0, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT, .content_weight = 0.75,          \
+    .scale_count = 0, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT, .content_weight = 0.7,           \
     .style_weight = 1, .temporal_weight = 10, .style_scale = 1, .content_layers = NEIGHBOR_CONTENT_LAYERS,             \
     .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
 
@@ -225,7 +225,7 @@ static const struct recipe builtin_recipes[] = {
         NEIGHBORS(0.51),
         .defaults = {.preset = "neighbors",
                      .size_px = 512,
-                     .iterations = {200, 200, 150, 80, 100},
+                     .iterations = {200, 200, 150, 60, 120},
                      .iteration_count = 5,
                      NEIGHBORS_DEFAULTS},
     },

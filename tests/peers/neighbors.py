@@ -1,6 +1,6 @@
 """Nearest neighbors (Kolkin et al. 2022, optimized form) as a plain PyTorch program of our own.
 
-    neighbors.py paint NETWORK.safetensors CONTENT STYLE OUT.png [--size 512] [--iterations 200,200,150,80,100] [--match-every 1]
+    neighbors.py paint NETWORK.safetensors CONTENT STYLE OUT.png [--size 512] [--iterations 200,200,150,60,120] [--match-every 1]
         the whole schedule in float32, so many steps for each scale from 64 px on, and for the phase in which each layer is
         matched by itself; prints seconds
     neighbors.py time NST NETWORK.safetensors CONTENT STYLE [--size 512] [--iterations ...] [--match-every 1] [--steps 20]
@@ -25,7 +25,7 @@ import peer
 from clock import Clock
 
 LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2", "relu3_3", "relu4_1", "relu4_2", "relu4_3")
-LEVELS, MOST_SIDE, CONTENT_SHARE, COLUMNS = 8, 64, 0.75, 1024
+LEVELS, MOST_SIDE, CONTENT_SHARE, COLUMNS = 8, 64, 0.7, 1024
 
 # ---- Pictures --------------------------------------------------------------------------------------------------------
 
@@ -246,7 +246,7 @@ def main():
         for name in ("network", "content", "style"):
             command.add_argument(name)
         command.add_argument("--size", type=int, default=512)
-        command.add_argument("--iterations", default="200,200,150,80,100")
+        command.add_argument("--iterations", default="200,200,150,60,120")
         command.add_argument("--match-every", type=int, default=1)
         command.add_argument("--rate", type=float, default=0.002)
     painting.add_argument("out")
