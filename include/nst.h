@@ -345,7 +345,7 @@ typedef struct nst_settings {
     uint64_t seed;
     double content_weight, style_weight, tv_weight;
     double temporal_weight; /* of the difference to the previous picture, where there is one */
-    double style_scale; /* size of the style pictures relative to the result, in the range above */
+    double style_scale;     /* size of the style pictures relative to the result, in the range above */
     double style_blend[NST_MAX_STYLES];
     int style_blend_count; /* 0: equal */
     nst_layer_list content_layers, style_layers;

@@ -59,8 +59,8 @@ static void the_step_of_neighbors_can_be_changed(void **state) {
     struct optimizer_settings chosen = recipe_optimizer_settings(recipe, &settings);
     assert_int_equal(chosen.kind, NST_ADAM);
     assert_int_equal(chosen.history, 7);
-    assert_true(fabs(chosen.learning_rate - 0.35) < 1e-12);
-    assert_true(chosen.beta1 == 0.9 && chosen.beta2 == 0.999 && chosen.epsilon == 1e-8);
+    assert_true(fabs(chosen.learning_rate - 0.51) < 1e-12);
+    assert_true(chosen.beta1 == 0.9 && chosen.beta2 == 0.999 && chosen.epsilon == 1e-8 / 255);
     settings.learning_rate = 3;
     assert_true(recipe_optimizer_settings(recipe, &settings).learning_rate == 3);
 }
