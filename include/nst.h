@@ -170,6 +170,11 @@ nst_status nst_picture_check_format(const char *path, const nst_picture_format *
  * NST_ERROR_FILE. */
 nst_status nst_picture_check_writable(const char *path, const nst_picture_format *format, nst_error *error);
 
+/* A picture at another size, by Lanczos's filter of three lobes, antialiased; alpha is kept. Free with nst_picture_free.
+ * Errors: NST_ERROR_MEMORY. */
+nst_status nst_picture_resize(const nst_picture *picture, int width, int height, nst_picture *resized,
+                              nst_error *error);
+
 void nst_picture_free(nst_picture *picture);
 
 /* ---- Devices --------------------------------------------------------------------------------------------------- */
@@ -423,7 +428,8 @@ typedef struct nst_job_pictures {
     const nst_picture *style_masks;
     /* NULL, or what the result should look like, as the temporal loss says (Ruder et al. 2016): of a film, the result of
      * the frame before, moved to where its things are now (nst_flow_warp), and where it can be relied on, white or gray
-     * (nst_flow_reliability); NULL: everywhere. Both have the proportions of the content. */
+     * (nst_flow_reliability); NULL: everywhere. Both have the proportions of the content. The job begins with it, whatever
+     * the settings say, and where it is not reliable with the content in its colors. */
     const nst_picture *previous, *reliable;
 } nst_job_pictures;
 
@@ -470,6 +476,9 @@ nst_status nst_job_run(nst_job *job, nst_progress_callback *callback, void *user
 /* The picture as it is now, at the size of the scale in hand, with colors changed as asked for, then the content
  * where masks say so, then its alpha. Free with nst_picture_free. */
 nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error);
+
+/* The same before colors, masks and alpha: what a next frame of a film begins with. */
+nst_status nst_job_painting(nst_job *job, nst_picture *painting, nst_error *error);
 
 /* How many iterations each scale has, of the number that is returned. Where the settings give a time, that is what it comes
  * to on this device, and settled once the job has ended: settings with these numbers and without the time make the same

@@ -15,8 +15,8 @@ struct command {
     int (*run)(const struct arguments *arguments);                                  /* returns the exit status */
 };
 
-extern const struct command command_stylize, command_batch, command_resume, command_judge, command_devices,
-    command_weights, command_bench, command_selftest, command_tune;
+extern const struct command command_stylize, command_batch, command_film, command_resume, command_judge,
+    command_devices, command_weights, command_bench, command_selftest, command_tune;
 
 enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

@@ -11,9 +11,9 @@
 #include "support/text.h"
 
 /* The first one is meant when none is named. */
-static const struct command *const commands[] = {&command_stylize, &command_batch,    &command_resume,
-                                                 &command_judge,   &command_devices,  &command_weights,
-                                                 &command_bench,   &command_selftest, &command_tune};
+static const struct command *const commands[] = {&command_stylize,  &command_batch,   &command_film,    &command_resume,
+                                                 &command_judge,    &command_devices, &command_weights, &command_bench,
+                                                 &command_selftest, &command_tune};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static const struct command *find_command(const char *name) {

@@ -80,6 +80,8 @@ nst_status painting_begin(struct painting *painting, nst_error *error) {
                                  .styles = session->styles,
                                  .style_count = session->style_count,
                                  .init = options->settings.init == NST_INIT_PICTURE ? &session->init : NULL,
+                                 .previous = session->previous,
+                                 .reliable = session->reliable,
                                  .mask = options->mask ? &session->mask : NULL,
                                  .style_masks = options->style_mask_count ? session->style_masks : NULL};
     const nst_devices devices = {.contexts = session->contexts, .count = session->context_count, .deal = options->deal};

@@ -16,6 +16,7 @@ struct session {
     nst_picture styles[NST_MAX_STYLES], style_masks[NST_MAX_STYLES];
     int style_count;
     nst_picture init, mask;
+    const nst_picture *previous, *reliable; /* of a film: see nst_job_pictures; NULL: none */
 
     nst_context *contexts[NST_MAX_DEVICES]; /* the first one leads */
     int context_count;

@@ -126,7 +126,7 @@ static const struct option options[] = {
 const struct option_table stylize_table = {.options = options, .count = sizeof options / sizeof options[0]};
 
 /* The preset that the settings name. */
-static nst_preset preset_of(const nst_settings *settings) {
+nst_preset stylize_preset(const nst_settings *settings) {
     nst_preset preset;
     int i = 0;
     while (nst_preset_at(i, &preset) && strcmp(preset.name, settings->preset) != 0) {
@@ -142,7 +142,7 @@ nst_status stylize_defaults(void *values, const char *preset_name, nst_error *er
     if (status) {
         return status;
     }
-    nst_preset preset = preset_of(&defaults->settings);
+    nst_preset preset = stylize_preset(&defaults->settings);
     defaults->preset = preset.name;
     defaults->network = preset.network ? preset.network : WEIGHTS_DEFAULT_NAME;
     defaults->init = defaults->settings.init == NST_INIT_RANDOM ? "random" : "content";
@@ -258,10 +258,10 @@ static nst_status check_together(const struct arguments *arguments, const struct
                     options->style_mask_count);
     }
     if (arguments_text(arguments, "iterations") && settings->iteration_count > 1 && settings->scale_count &&
-        settings->iteration_count != settings->scale_count + preset_of(settings).phases - 1) {
+        settings->iteration_count != settings->scale_count + stylize_preset(settings).phases - 1) {
         return fail(error, NST_ERROR_ARGUMENT,
                     "--iterations: expected one number or one for each of the %d scales, found %d",
-                    settings->scale_count + preset_of(settings).phases - 1, settings->iteration_count);
+                    settings->scale_count + stylize_preset(settings).phases - 1, settings->iteration_count);
     }
     if (arguments_text(arguments, "colors") && settings->original_colors) {
         return fail(error, NST_ERROR_ARGUMENT,
@@ -312,10 +312,10 @@ nst_status stylize_options_complete(const struct arguments *arguments, struct st
         options->settings.colors = NST_COLORS_STYLE; /* not those of the preset */
     }
     /* What "default" stands for is recorded, since it may change. */
-    options->preset = preset_of(&options->settings).name;
+    options->preset = stylize_preset(&options->settings).name;
     /* A number of iterations for each scale, and for each further run through the last one, says how many scales there
      * are. */
-    int repeats = preset_of(&options->settings).phases - 1;
+    int repeats = stylize_preset(&options->settings).phases - 1;
     if (arguments_text(arguments, "iterations") && !arguments_text(arguments, "scales") &&
         options->settings.iteration_count > 1 + repeats) {
         options->settings.scale_count = options->settings.iteration_count - repeats;

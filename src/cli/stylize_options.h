@@ -39,6 +39,9 @@ nst_status stylize_defaults(void *options, const char *preset, nst_error *error)
  * stands, then everything else; operands are the content and the styles. Errors: NST_ERROR_ARGUMENT. */
 nst_status stylize_options_read(const struct arguments *arguments, struct stylize_options *options, nst_error *error);
 
+/* The preset that the settings name. */
+nst_preset stylize_preset(const nst_settings *settings);
+
 /* The last part of it, for options that are stored, with their styles: what follows from some, and the checks. */
 nst_status stylize_options_complete(const struct arguments *arguments, struct stylize_options *options,
                                     nst_error *error);

@@ -273,3 +273,9 @@ nst_status picture_resize(const nst_picture *source, int width, int height, enum
     clamp_values(result);
     return NST_OK;
 }
+
+nst_status nst_picture_resize(const nst_picture *picture, int width, int height, nst_picture *resized,
+                              nst_error *error) {
+    *resized = (nst_picture){0};
+    return picture_resize(picture, width, height, RESIZE_LANCZOS3, resized, error);
+}

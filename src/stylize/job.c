@@ -399,12 +399,16 @@ static nst_status add_alpha(const nst_job *job, nst_picture *picture, nst_error 
     return status;
 }
 
-nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error) {
-    *picture = (nst_picture){0};
+nst_status nst_job_painting(nst_job *job, nst_picture *painting, nst_error *error) {
+    *painting = (nst_picture){0};
     if (job->scale < 0) {
         return fail(error, NST_ERROR_ARGUMENT, "the job has not begun: there is no picture yet");
     }
-    nst_status status = job_download(job, picture, error);
+    return job_download(job, painting, error);
+}
+
+nst_status nst_job_picture(nst_job *job, nst_picture *picture, nst_error *error) {
+    nst_status status = nst_job_painting(job, picture, error);
     status = status ? status : job_color(job, picture, error);
     status = status ? status : job_apply_masks(job, picture, error);
     if (!status && job->content.channels == 4) {

@@ -245,6 +245,10 @@ nst_status job_copy_previous(nst_job *job, const nst_job_pictures *pictures, nst
 /* Where it is reliable at a size, float [height][width] from malloc; NULL: everywhere. Errors: NST_ERROR_MEMORY. */
 nst_status job_reliable_weights(const nst_job *job, struct image_size size, float **weights, nst_error *error);
 
+/* What a job with a previous picture begins with, at a size: that picture, and, where it is not reliable, the content with
+ * the mean and covariance of its colors. Errors: NST_ERROR_MEMORY. */
+nst_status job_begin_previous(const nst_job *job, struct image_size size, nst_picture *picture, nst_error *error);
+
 /* ---- Sizes: job_sizes.c ------------------------------------------------------------------------------------------- */
 
 /* Chooses the scales, and how large styles are at least, by what the network of job->objective can take. Errors:

@@ -38,3 +38,42 @@ nst_status job_reliable_weights(const nst_job *job, struct image_size size, floa
     nst_picture_free(&resized);
     return status;
 }
+
+/* picture = picture + share * (other - picture), the share from another picture's first channel; all of three channels. */
+static void mix(nst_picture *picture, const nst_picture *other, const nst_picture *share) {
+    for (size_t i = 0; i < (size_t)picture->width * (size_t)picture->height; ++i) {
+        for (size_t c = 0; c < 3; ++c) {
+            float *value = &picture->values[3 * i + c];
+            *value += share->values[3 * i] * (other->values[3 * i + c] - *value);
+        }
+    }
+}
+
+/* Without alpha. */
+static nst_status resize(const nst_picture *source, struct image_size size, nst_picture *resized, nst_error *error) {
+    nst_picture opaque = {0};
+    nst_status status = picture_with_alpha(source, NULL, &opaque, error);
+    status = status ? status : picture_resize(&opaque, size.width, size.height, RESIZE_LANCZOS3, resized, error);
+    nst_picture_free(&opaque);
+    return status;
+}
+
+nst_status job_begin_previous(const nst_job *job, struct image_size size, nst_picture *picture, nst_error *error) {
+    nst_picture previous = {0}, reliable = {0};
+    nst_status status = resize(&job->previous, size, &previous, error);
+    if (!status && !job->reliable.values) {
+        *picture = previous;
+        return NST_OK;
+    }
+    status = status ? status : resize(&job->content, size, picture, error);
+    status = status ? status : resize(&job->reliable, size, &reliable, error);
+    if (!status) {
+        struct color_moments wanted = color_moments_of(&previous), found = color_moments_of(picture);
+        struct color_map map = color_map_between(&found, &wanted);
+        picture_map_colors(picture, &map);
+        mix(picture, &previous, &reliable);
+    }
+    nst_picture_free(&previous);
+    nst_picture_free(&reliable);
+    return status;
+}

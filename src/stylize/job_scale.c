@@ -224,6 +224,9 @@ static nst_status continue_image(nst_job *job, int number, const nst_picture *la
 
 /* What the first scale begins with. */
 static nst_status upload_init(nst_job *job, const struct scale *scale, nst_error *error) {
+    if (job->last.values) {
+        return upload(job, &job->last, scale->size, error);
+    }
     if (job->settings.init == NST_INIT_CONTENT && job->recipe->starts_from_detail) {
         nst_picture color = {0};
         nst_status status = make_mean_color(job, &color, error);
@@ -295,9 +298,8 @@ nst_status job_begin_scale(nst_job *job, int number, nst_error *error) {
     bool is_first = number == 0;
     nst_picture_free(&job->last);
     nst_status status = is_first ? NST_OK : job_download(job, &job->last, error);
-    if (is_first && job->previous.values) { /* it goes on from there */
-        status = picture_resize(&job->previous, scale->size.width, scale->size.height, job->recipe->filter, &job->last,
-                                error);
+    if (is_first && job->previous.values) {
+        status = job_begin_previous(job, scale->size, &job->last, error);
     }
     status = status ? status : set_targets(job, scale, job->last.values ? &job->last : NULL, error);
     if (!status) {
