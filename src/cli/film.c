@@ -269,12 +269,12 @@ static nst_status prepare(struct film *film, nst_error *error) {
     status = status ? status : progress_events_begin(&session->events, options->progress, error);
     status = status ? status : begin_frames(film, error);
     status = status ? status : session_read_pictures(session, error);
-    status = status ? status : film_results_begin(&film->options, &film->results, error);
     session_begin_display(session, status || options->quiet);
     session->display.brief = true;
     progress_events_phase(&session->events, "preparing", NULL, NULL);
     progress_message(&session->display, "preparing: kernels are compiled the first time");
-    return status ? status : session_open(session, error);
+    status = status ? status : session_open(session, error);
+    return status ? status : film_results_begin(&film->options, &film->results, error);
 }
 
 static void print_summary(const struct film *film) {

@@ -68,7 +68,9 @@ static nst_status check_names(const struct arguments *arguments, const struct fi
     bool from_frames = frame_names_are_meant(content), to_frames = frame_names_are_meant(output);
     nst_status status = from_frames ? frame_names_check(content, "film", error) : NST_OK;
     if (!status && to_frames) {
+        const nst_picture_format format = {.kind = options->common.format, .depth_bits = options->common.depth_bits};
         status = frame_names_check(output, "-o", error);
+        status = status ? status : nst_picture_check_format(output, &format, error);
     }
     for (int i = 0; !status && i < options->flow_count; i++) {
         status = frame_names_check(options->flows[i], "--flow", error);

@@ -109,7 +109,6 @@ static nst_status begin_frames(const struct film_options *options, struct film_r
     const char *output = options->common.output, *slash = strrchr(output, '/');
     const nst_picture_format format = {.kind = options->common.format, .depth_bits = options->common.depth_bits};
     nst_status status = join(output, "", &results->pattern, error);
-    status = status ? status : nst_picture_check_format(output, &format, error);
     if (!status && slash && slash > output) {
         char *folder = strndup(output, (size_t)(slash - output));
         status = folder ? file_make_folders(folder, error) : fail_memory(error, strlen(output), "a file name");

@@ -15,8 +15,7 @@ struct film_results {
 };
 
 /* Makes the folder. One beside a film says what its frames were made with: others are refused. Free with
- * film_results_free. Errors: NST_ERROR_FILE, NST_ERROR_ARGUMENT (a kind of pictures that is not written), and those of
- * film_write_check. */
+ * film_results_free. Errors: NST_ERROR_FILE, NST_ERROR_ARGUMENT (other options), and those of film_write_check. */
 nst_status film_results_begin(const struct film_options *options, struct film_results *results, nst_error *error);
 void film_results_free(struct film_results *results);
 

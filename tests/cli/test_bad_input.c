@@ -154,6 +154,32 @@ static const struct row {
     {BATCH "-o ./{file}", 2, .words = {"content.png would be written over"}},
     {"batch folder --style style.png " NETWORK "-o new/", 1, .words = {"none in folder", "-r"}},
 
+/* Films: what is wrong with a frame or with ffmpeg is in test_film.c */
+#define FILM "film frames/%d.png style.png " NETWORK
+    {"film", 2, .words = {"film or numbered frames", "none", "nst help film"}},
+    {"film frames/%d.png -o new/%d.png", 2, .words = {"style picture", "only one"}},
+    {FILM, 2, .words = {"-o FILM"}},
+    {"film - style.png -o new/%d.png", 2, .words = {"standard input"}},
+    {FILM "-o -", 2, .words = {"standard input or output"}},
+    {FILM "-o folder", 2, .words = {"folder"}},
+    {FILM "-o frames/%d.png", 2, .words = {"another name"}},
+    {FILM "-o new/%d.gif", 2, .words = {".gif", ".png"}},
+    {FILM "-o new/%x.png", 2, .words = {"-o", "%04d", "'new/%x.png'"}},
+    {FILM "-o new/%d/%d.png", 2, .words = {"-o", "%04d"}},
+    {"film frames/%0d.png style.png -o new/%d.png", 2, .words = {"film:", "%04d"}},
+    {FILM "-o new/%d.png --flow flow.flo", 2, .words = {"--flow", "%04d"}},
+    {FILM "-o new/%d.png --flow %d --flow %d --flow %d", 2, .words = {"--flow"}},
+    {FILM "-o new/%d.png --frame-rate 25", 2, .words = {"--frame-rate", "become a film"}},
+    {FILM "-o new.mp4 --frame-rate 25/0", 2, .words = {"--frame-rate", "'25/0'"}},
+    {FILM "-o new.mp4 --format png", 2, .words = {"--format"}},
+    {FILM "-o new/%d.png --time 9s", 2, .words = {"--time", "film does not have it"}},
+    {FILM "-o new/%d.png --checkpoint c", 2, .words = {"--checkpoint", "film does not have it"}},
+    {FILM "-o new/%d.png --next-iterations 1,2", 2, .words = {"--next-iterations", "one number"}},
+    {FILM "-o new/%d.png --temporal-weight -1", 2, .words = {"--temporal-weight", "'-1'"}},
+    {FILM "-o new/%d.png", 1, .words = {"frames/", "o such file"}},
+    {"film folder/%d.png style.png " NETWORK "-o new/%d.png", 1, .words = {"folder/%d.png", "found none"}},
+    {"film missing.mp4 style.png " NETWORK "-o new/%d.png", 1, .words = {"missing.mp4", "o such file"}},
+
 /* Judging */
 #define JUDGE "judge content.png --content content.png --network ./small.safetensors "
     {JUDGE, 2, .words = {"judge", "--style"}},

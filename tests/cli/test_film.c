@@ -94,8 +94,9 @@ static double flicker(const struct pan *pan, const char *pattern) {
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
 
 static int create(void **state) {
-    if (fixtures_create(state) != 0)
+    if (fixtures_create(state) != 0) {
         return -1;
+    }
     write_pan(&small_pan, "frames");
     return 0;
 }
@@ -107,17 +108,19 @@ static void remove_results(void) {
 /* Runs a command and fails unless it ends so, with these words on standard output. */
 static const struct outcome *run(const char *line, int status, const char *words) {
     const struct outcome *outcome = program_run(line, NULL);
-    if (outcome->status != status || !strstr(outcome->out, words))
+    if (outcome->status != status || !strstr(outcome->out, words)) {
         fail_msg("nst %s\nended with %d, not %d, or does not say '%s':\n%s%s", line, outcome->status, status, words,
                  outcome->out, outcome->err);
+    }
     return outcome;
 }
 
 static void run_refused(const char *line, int status, const char *words) {
     const struct outcome *outcome = run(line, status, "");
     assert_one_error_line(line, outcome->err);
-    if (!strstr(outcome->err, words))
+    if (!strstr(outcome->err, words)) {
         fail_msg("nst %s\ndoes not say '%s':\n%s", line, words, outcome->err);
+    }
 }
 
 static bool is_same_file(const char *path, const char *other) {
@@ -173,8 +176,9 @@ static void check_going_on(const char *line) {
         char path[32], other[32];
         snprintf(path, sizeof path, "out/%04d.png", number);
         snprintf(other, sizeof other, "independent/%04d.png", number);
-        if (!is_same_file(path, other))
+        if (!is_same_file(path, other)) {
             fail_msg("%s differs from that of an unbroken run", path);
+        }
     }
     assert_int_equal(system("test $(ls out | wc -l) = 5"), 0); /* nothing else stays */
 }
@@ -267,8 +271,9 @@ static void flows_are_read(void **state) {
 static void films_go_through_ffmpeg(void **state) {
     (void)state;
     remove_results();
-    if (system("ffmpeg -version > /dev/null 2>&1") != 0)
+    if (system("ffmpeg -version > /dev/null 2>&1") != 0) {
         skip();
+    }
     run(FILM "-i 2 -o pan.mkv --frame-rate 10", 0, "pan.mkv: 5 frames painted");
     assert_int_equal(access("pan.mkv.frames", F_OK), -1);
     assert_int_equal(system("ffprobe -v error -show_streams pan.mkv | grep -q r_frame_rate=10/1"), 0);
