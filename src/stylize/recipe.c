@@ -79,7 +79,7 @@
                    [NST_ADAM] = NEIGHBORS_ADAM(rate)}
 #define NEIGHBORS_DEFAULTS                                                                                             \
     .scale_count = 0, .optimizer = NST_AUTO, .history = 20, .init = NST_INIT_CONTENT, .content_weight = 0.7,           \
-    .style_weight = 1, .temporal_weight = 10, .style_scale = 1, .content_layers = NEIGHBOR_CONTENT_LAYERS,             \
+    .style_weight = 1, .temporal_weight = 100, .style_scale = 1, .content_layers = NEIGHBOR_CONTENT_LAYERS,            \
     .style_layers = NEIGHBOR_LAYERS, .pooling = NST_POOLING_MAX
 
 #define HYPERCOLUMN_LAYERS                                                                                             \
@@ -273,7 +273,7 @@ static const struct recipe builtin_recipes[] = {
                      .content_weight = 0.015,
                      .style_weight = 1,
                      .tv_weight = 2,
-                     .temporal_weight = 10,
+                     .temporal_weight = 100,
                      .style_scale = 1,
                      .content_layers = CONTENT_LAYERS,
                      .style_layers = WASSERSTEIN_LAYERS,
