@@ -108,7 +108,7 @@ static nst_status find_motion(struct film *film, const nst_picture *frame, struc
         const struct film_frame_pair pair = {
             .before = &film->before, .now = frame, .painting = &painting, .flow_files = {files[0], files[1]}};
         progress_message(&film->session.display, "finding what moves");
-        status = film_motion_find(film->session.context, &pair, motion, error);
+        status = film_motion_find(film->session.contexts[0], &pair, motion, error);
     }
     nst_picture_free(&painting);
     free(files[0]);
