@@ -4,6 +4,7 @@
 #include "bench/parts.h"
 #include "device/findings.h"
 #include "device/select.h"
+#include "support/clock.h"
 #include "support/error.h"
 
 #include <math.h>

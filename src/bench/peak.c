@@ -3,6 +3,7 @@
 #include "bench/parts.h"
 
 #include "device/traits.h"
+#include "support/clock.h"
 
 #include <math.h>
 

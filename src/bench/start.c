@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700 /* nftw, mkdtemp */
 #include "bench/parts.h"
 #include "support/child.h"
+#include "support/clock.h"
 
 #include <math.h>
 

@@ -4,9 +4,9 @@
 
 #include "device/context.h"
 #include "evaluate/evaluation.h"
-#include "measure/timing.h"
 #include "optimizer/optimizer.h"
 #include "stylize/recipe.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "support/random.h"
 

@@ -8,12 +8,12 @@
 #include "cli/batch_contents.h"
 #include "cli/batch_options.h"
 #include "cli/batch_outputs.h"
-#include "cli/clock.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/painting.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "support/file.h"
 
@@ -190,7 +190,7 @@ static void paint(struct batch *batch, struct work *work) {
     progress_events_picture(&session->events, painting->content, work->number, batch->due);
     snprintf(session->display.picture, sizeof session->display.picture, "%d/%d ", work->number, batch->due);
     painting_tell_note(painting);
-    painting->started = clock_seconds();
+    painting->started = seconds_now();
     nst_status status = prepare_output(painting, error);
     status = status ? status : painting_begin(painting, error);
     if (!status) {
@@ -296,7 +296,7 @@ static nst_status run(struct batch *batch, nst_error *error) {
 
 static void print_summary(const struct batch *batch, int left) {
     char duration[32];
-    progress_duration(clock_seconds() - batch->session.started, duration, sizeof duration);
+    progress_duration(seconds_now() - batch->session.started, duration, sizeof duration);
     printf("%d painted, %d skipped%s, %d failed", batch->painted, batch->skipped,
            batch->skipped > 0 ? " (there already; --force paints them again)" : "", batch->failed);
     if (left > 0) {
@@ -336,7 +336,7 @@ static int batch_run(const struct arguments *arguments) {
         return command_error(&error);
     }
     batch->arguments = arguments;
-    batch->session = (struct session){.options = &batch->options.common, .started = clock_seconds()};
+    batch->session = (struct session){.options = &batch->options.common, .started = seconds_now()};
     nst_status status = run(batch, &error);
     int exit_status = finish(batch, status, &error);
     session_end(&batch->session);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "support/text.h"
 
@@ -39,17 +39,17 @@ nst_status checkpoints_write(struct checkpoints *checkpoints, nst_job *job, int 
     nst_checkpoint_format format = {.texts = checkpoints->texts,
                                     .text_count = checkpoints->text_count,
                                     .keeps_previous = checkpoints->keeps_previous};
-    double begin = clock_seconds();
+    double begin = seconds_now();
     snprintf(checkpoints->evaluations, sizeof checkpoints->evaluations, "%d", evaluations);
     nst_status status = nst_job_save(job, checkpoints->path, &format, error);
-    double end = clock_seconds(), automatic = fmax(CHECKPOINT_SECONDS, (end - begin) / CHECKPOINT_SHARE);
+    double end = seconds_now(), automatic = fmax(CHECKPOINT_SECONDS, (end - begin) / CHECKPOINT_SHARE);
     checkpoints->due_at = end + (checkpoints->every_seconds > 0 ? checkpoints->every_seconds : automatic);
     checkpoints->keeps_previous = checkpoints->keeps_previous || !status;
     return status;
 }
 
 bool checkpoints_visit(struct checkpoints *checkpoints, nst_job *job, int evaluations) {
-    if (!checkpoints->path || clock_seconds() < checkpoints->due_at) {
+    if (!checkpoints->path || seconds_now() < checkpoints->due_at) {
         return false;
     }
     bool failed_before = checkpoints->error.status != NST_OK;

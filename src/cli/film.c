@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/clock.h"
 #include "cli/command.h"
 #include "cli/film_motion.h"
 #include "cli/film_options.h"
@@ -13,6 +12,7 @@
 #include "cli/frame_names.h"
 #include "cli/interrupt.h"
 #include "cli/painting.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "support/file.h"
 
@@ -169,7 +169,7 @@ static nst_status paint(struct film *film, struct painting *painting, nst_error 
     struct film_motion motion = {.is_cut = false};
     nst_picture frame = {0};
     struct session *session = &film->session;
-    painting->started = clock_seconds();
+    painting->started = seconds_now();
     snprintf(session->display.picture, sizeof session->display.picture, "%d/%d ", film->number, film->last);
     progress_events_picture(&session->events, painting->content, film->number - film->first + 1,
                             film->last - film->first + 1);
@@ -279,7 +279,7 @@ static nst_status prepare(struct film *film, nst_error *error) {
 
 static void print_summary(const struct film *film) {
     char duration[32];
-    progress_duration(clock_seconds() - film->session.started, duration, sizeof duration);
+    progress_duration(seconds_now() - film->session.started, duration, sizeof duration);
     printf("%s: %d frames painted, %d there already, %d new scene%s, in %s\n", film->options.common.output,
            film->painted, film->kept, film->scenes, film->scenes == 1 ? "" : "s", duration);
     if (film->interrupted) {
@@ -312,7 +312,7 @@ static int film_run(const struct arguments *arguments) {
         return command_error(&error);
     }
     film->arguments = arguments;
-    film->session = (struct session){.options = &film->options.common, .started = clock_seconds()};
+    film->session = (struct session){.options = &film->options.common, .started = seconds_now()};
     nst_status status = prepare(film, &error);
     if (!status) {
         interrupt_catch();

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/clock.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "support/text.h"
 
@@ -206,7 +206,7 @@ nst_status painting_write(struct painting *painting, nst_error *error) {
     const nst_picture_format format = painting_format(painting);
     nst_status status = painting->output ? nst_picture_write(&painting->result, painting->output, &format, error)
                                          : nst_picture_write_stream(&painting->result, stdout, &format, error);
-    painting->seconds = clock_seconds() - painting->started;
+    painting->seconds = seconds_now() - painting->started;
     return status;
 }
 

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
 #include "cli/json.h"
 #include "cli/options.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "support/text.h"
 
@@ -28,7 +28,7 @@ static int read_descriptor(const char *kind) {
 
 nst_status progress_events_begin(struct progress_events *events, const char *kind, nst_error *error) {
     char quoted[64];
-    *events = (struct progress_events){.started = clock_seconds(), .shown_after = -1, .scale = -1};
+    *events = (struct progress_events){.started = seconds_now(), .shown_after = -1, .scale = -1};
     if (!kind || strcmp(kind, "auto") == 0) {
         return NST_OK;
     }
@@ -86,7 +86,7 @@ void progress_events_tell(struct progress_events *events, const char *phase, jso
         return;
     }
     json_t *event = json_pack("{s:s, s:o, s:o}", "phase", phase, "share", real_json(events->share), "seconds",
-                              real_json(clock_seconds() - events->started));
+                              real_json(seconds_now() - events->started));
     if (event && events->content) {
         json_object_set_new(event, "content", text_json(events->content));
         json_object_set_new(event, "number", json_integer(events->number));
@@ -112,7 +112,7 @@ void progress_events_phase(struct progress_events *events, const char *phase, co
 }
 
 void progress_events_show(struct progress_events *events, const nst_progress *progress) {
-    bool due = events->shown_after < 0 || clock_seconds() - events->started >= events->shown_after + LEAST_SECONDS;
+    bool due = events->shown_after < 0 || seconds_now() - events->started >= events->shown_after + LEAST_SECONDS;
     if (!events->stream || !(due || progress->scale != events->scale || progress->note || progress->finished)) {
         return;
     }
@@ -127,5 +127,5 @@ void progress_events_show(struct progress_events *events, const nst_progress *pr
         json_object_set_new(object, "seconds_left", real_json(progress->seconds_left));
     }
     progress_events_tell(events, "painting", object);
-    events->shown_after = clock_seconds() - events->started;
+    events->shown_after = seconds_now() - events->started;
 }

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/clock.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/painting.h"
+#include "support/clock.h"
 #include "support/error.h"
 
 /* Everything that one run holds. */
@@ -65,7 +65,7 @@ static nst_status read_pictures(struct run *run, nst_error *error) {
 
 static nst_status create_job(struct run *run, nst_error *error) {
     if (run->options.seconds > 0) { /* what is left of it */
-        run->options.settings.seconds = fmax(run->options.seconds - (clock_seconds() - run->session.started), 1e-3);
+        run->options.settings.seconds = fmax(run->options.seconds - (seconds_now() - run->session.started), 1e-3);
     }
     nst_status status = painting_begin(&run->painting, error);
     session_free_pictures(&run->session); /* the job has its own copies, */
@@ -176,7 +176,7 @@ int stylize_run(const struct arguments *arguments, const struct stylize_resume *
         return command_error(&error);
     }
     run->resume = resume;
-    run->session = (struct session){.options = &run->options, .started = clock_seconds()};
+    run->session = (struct session){.options = &run->options, .started = seconds_now()};
     run->painting = (struct painting){.session = &run->session, .command = arguments, .started = run->session.started};
     int exit_status = EXIT_FINE;
     nst_status status = prepare(run, &error);

@@ -2,12 +2,12 @@
 #include "evaluate/team.h"
 
 #include "evaluate/evaluation_internal.h"
+#include "support/clock.h"
 #include "support/error.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* After a new dealing, one run that builds kernels, and then so many that are measured; and how much sooner a run must be
  * done for tiles to be moved. */
@@ -133,17 +133,11 @@ struct worker {
     nst_error error;
 };
 
-static double clock_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void *run_worker(void *argument) {
     struct worker *worker = argument;
-    double begin = clock_seconds();
+    double begin = seconds_now();
     worker->error.status = worker->work->act(worker->team, worker->member, worker->work->user, &worker->error);
-    worker->team->members[worker->member].seconds += clock_seconds() - begin;
+    worker->team->members[worker->member].seconds += seconds_now() - begin;
     return NULL;
 }
 

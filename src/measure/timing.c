@@ -1,20 +1,15 @@
 /* timing.c: how long something takes: warming up, choosing a number of samples, median and spread. */
 #include "measure/timing.h"
 
+#include "support/clock.h"
+
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { LEAST_SAMPLES = 3, MOST_SAMPLES = 50, MOST_RUNS = 1000 };
 
 /* A sample lasts at least so long: much longer than reading the clock and waiting for the device. */
 static const double shortest_sample_seconds = 2e-3;
-
-double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int compare_numbers(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;

@@ -11,8 +11,6 @@ struct timing {
     int samples;
 };
 
-double seconds_now(void);
-
 /* Runs what is timed `count` times and waits for it. */
 typedef nst_status timed_run(void *user, int count, nst_error *error);
 

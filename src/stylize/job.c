@@ -3,6 +3,7 @@
 
 #include "stylize/job.h"
 #include "stylize/settings.h"
+#include "support/clock.h"
 #include "support/error.h"
 
 #include <math.h>
@@ -81,7 +82,7 @@ static nst_status create_job(nst_context *context, const nst_settings *settings,
         return fail_memory(error, sizeof *job, "the job");
     }
     *job = (nst_job){.context = context, .settings = *settings, .asked = *settings, .recipe = recipe, .scale = -1};
-    clock_gettime(CLOCK_MONOTONIC, &job->begin);
+    job->begin_seconds = seconds_now();
     status = copy_pictures(job, pictures, error);
     status = status ? status : job_prepare_colors(job, error);
     status = status ? status : job_create_parts(job, error);
@@ -180,15 +181,11 @@ void nst_job_destroy(nst_job *job) {
 /* ---- Time -------------------------------------------------------------------------------------------------------- */
 
 double job_seconds(const nst_job *job) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - job->begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - job->begin.tv_nsec);
+    return seconds_now() - job->begin_seconds;
 }
 
 void job_set_seconds(nst_job *job, double seconds) {
-    clock_gettime(CLOCK_MONOTONIC, &job->begin);
-    job->begin.tv_sec -= (time_t)seconds;
-    job->begin.tv_nsec -= (long)(1e9 * (seconds - floor(seconds)));
+    job->begin_seconds = seconds_now() - seconds;
 }
 
 /* ---- Scales ------------------------------------------------------------------------------------------------------ */

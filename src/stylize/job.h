@@ -15,8 +15,6 @@
 #include "stylize/recipe.h"
 #include "stylize/scales.h"
 
-#include <time.h>
-
 /* What a job takes for its largest scale. Planning it changes nothing; see job_reserve. */
 struct job_buffers {
     struct plan plan;
@@ -100,7 +98,7 @@ struct nst_job {
     double last_good_loss; /* of this scale, infinite before the first */
     int retreats;          /* in a row */
     char note[160];
-    struct timespec begin;
+    double begin_seconds;
     int untimed; /* iterations of this scale that were done before the job was resumed */
     struct job_pace pace;
 };

@@ -1,6 +1,7 @@
 /* child.c: a child process that answers through a pipe; see child.h. */
 #include "support/child.h"
 
+#include "support/clock.h"
 #include "support/error.h"
 
 #include <stdlib.h>
@@ -96,9 +97,7 @@ nst_status child_start(child_talk *talk, void *user, const char *purpose, int pa
 }
 
 static int64_t clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(1e3 * seconds_now());
 }
 
 /* Waits until there is something to read, or the child has ended; false if neither comes before the end of time. */

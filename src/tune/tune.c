@@ -6,6 +6,7 @@
 #include "device/traits.h"
 #include "network/product.h"
 #include "support/child.h"
+#include "support/clock.h"
 #include "support/error.h"
 #include "tune/search.h"
 

@@ -1,6 +1,7 @@
 /* test_child.c: answers of child processes arrive whole or not at all, whatever becomes of the child. */
 #define _XOPEN_SOURCE 700 /* setitimer */
 #include "support/child.h"
+#include "support/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,12 +22,6 @@ static void pause_ms(int ms) {
     while (nanosleep(&left, &left) != 0) {
         ;
     }
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* Sanitizers have a handler of their own for this signal. */
