@@ -53,7 +53,7 @@ vendors=${vendors:-nvidia amd intel}
 programs() {
     local epilogue epilogues="0 1 2 3"
     [ $quick = yes ] && epilogues=1
-    for file in adam average bench_probe content cosine gram gram_tiles halo hold input lbfgs lbfgs_metric matching optical_flow pack padding pooling pyramid region resample samples similarity square_root subspace temporal total_variation_nine warp wasserstein winograd_input; do
+    for file in adam average bench_probe content cosine deviation earth_mover gram gram_tiles halo hold hypercolumns input lbfgs lbfgs_metric matching moments optical_flow pack padding palette pooling pyramid region resample samples self_distance similarity square_root subspace temporal total_variation_nine warp wasserstein winograd_input; do
         echo "$file.cl"
     done
     echo "total_variation.cl -DPOWER=1"
