@@ -206,7 +206,7 @@ def seconds_of(work):
     return Clock() - start, result
 
 
-def time_torch(features, options, schedule):
+def time_torch(features, options):
     """(what is made before, a step) for each scale and for the last phase."""
     found, image = [], None
     for px in scale_sizes(options.size):
