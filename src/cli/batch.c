@@ -166,13 +166,7 @@ static nst_status take_next(struct batch *batch, struct work **next, nst_error *
 /* Makes the folder of the result, and sees whether it can be written there before work is spent on it. */
 static nst_status prepare_output(const struct painting *painting, nst_error *error) {
     const nst_picture_format format = painting_format(painting);
-    const char *slash = strrchr(painting->output, '/');
-    nst_status status = NST_OK;
-    if (slash && slash > painting->output) {
-        char *folder = strndup(painting->output, (size_t)(slash - painting->output));
-        status = folder ? file_make_folders(folder, error) : fail_memory(error, 1, "a file name");
-        free(folder);
-    }
+    nst_status status = file_make_folder_of(painting->output, error);
     return status ? status : nst_picture_check_writable(painting->output, &format, error);
 }
 

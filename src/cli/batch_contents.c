@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "support/error.h"
+#include "support/file.h"
 
 /* One search under way. */
 struct finder {
@@ -19,16 +20,6 @@ struct finder {
 
 static nst_status fail_names(nst_error *error) {
     return fail_memory(error, 4096, "the list of contents");
-}
-
-/* "folder/name", or the name alone behind an empty folder; from malloc. */
-static char *join(const char *folder, const char *name) {
-    size_t length = strlen(folder), size = length + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path) {
-        snprintf(path, size, "%s%s%s", folder, length > 0 && folder[length - 1] != '/' ? "/" : "", name);
-    }
-    return path;
 }
 
 /* Puts a copy at the end of the list. */
@@ -126,7 +117,7 @@ static nst_status find_in_folder(struct finder *finder, const char *path, const 
                      error);
     }
     for (size_t i = 0; !status && !code && i < names.count; i++) {
-        char *file = join(path, names.names[i]), *folder = join(below, names.names[i]);
+        char *file = file_join(path, names.names[i], ""), *folder = file_join(below, names.names[i], "");
         if (!file || !folder) {
             status = fail_names(error);
         } else if (is_entered(finder, file)) {

@@ -106,14 +106,10 @@ static nst_status begin_film(const struct film_options *options, struct film_res
 }
 
 static nst_status begin_frames(const struct film_options *options, struct film_results *results, nst_error *error) {
-    const char *output = options->common.output, *slash = strrchr(output, '/');
+    const char *output = options->common.output;
     const nst_picture_format format = {.kind = options->common.format, .depth_bits = options->common.depth_bits};
     nst_status status = join(output, "", &results->pattern, error);
-    if (!status && slash && slash > output) {
-        char *folder = strndup(output, (size_t)(slash - output));
-        status = folder ? file_make_folders(folder, error) : fail_memory(error, strlen(output), "a file name");
-        free(folder);
-    }
+    status = status ? status : file_make_folder_of(output, error);
     return status ? status : nst_picture_check_writable(output, &format, error);
 }
 

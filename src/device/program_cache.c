@@ -49,31 +49,21 @@ static void make_header(uint8_t header[HEADER_BYTES], const struct program_cache
 
 /* ---- Paths ----------------------------------------------------------------------------------------------------- */
 
-static char *join(const char *folder, const char *name) {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path) {
-        snprintf(path, size, "%s/%s", folder, name);
-    }
-    return path;
-}
-
 char *program_cache_folder(void) {
     const char *own = getenv("NST_CACHE_DIR"), *shared = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (own && *own) {
         return strdup(own);
     }
     if (shared && *shared == '/') { /* the XDG specification: a relative path is to be ignored */
-        return join(shared, "nst");
+        return file_join(shared, "nst", "");
     }
-    return home && *home ? join(home, ".cache/nst") : NULL;
+    return home && *home ? file_join(home, ".cache/nst", "") : NULL;
 }
 
 static char *path_of(const char *folder, const struct program_cache_key *key) {
-    char name[2 * sizeof key->digest + 5];
+    char name[2 * sizeof key->digest + 1];
     text_hexadecimal(key->digest, sizeof key->digest, name);
-    strcpy(name + 2 * sizeof key->digest, ".bin");
-    return join(folder, name);
+    return file_join(folder, name, ".bin");
 }
 
 /* ---- Files ----------------------------------------------------------------------------------------------------- */

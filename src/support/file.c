@@ -275,3 +275,27 @@ nst_status file_make_folders(const char *path, nst_error *error) {
     free(partial);
     return status;
 }
+
+nst_status file_make_folder_of(const char *path, nst_error *error) {
+    char *folder = strdup(path);
+    if (folder == NULL) {
+        return fail_memory(error, strlen(path), "a file name");
+    }
+    char *slash = strrchr(folder, '/');
+    nst_status status = NST_OK;
+    if (slash != NULL && slash != folder) {
+        *slash = 0;
+        status = file_make_folders(folder, error);
+    }
+    free(folder);
+    return status;
+}
+
+char *file_join(const char *folder, const char *name, const char *ending) {
+    size_t length = strlen(folder), size = length + strlen(name) + strlen(ending) + 2;
+    char *path = malloc(size);
+    if (path) {
+        snprintf(path, size, "%s%s%s%s", folder, length > 0 && folder[length - 1] != '/' ? "/" : "", name, ending);
+    }
+    return path;
+}

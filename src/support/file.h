@@ -45,5 +45,10 @@ bool file_exists(const char *path);
 
 /* Creates a folder and those above it that are missing. */
 nst_status file_make_folders(const char *path, nst_error *error);
+/* The same for the folder that a file is to be in, if its path names one. */
+nst_status file_make_folder_of(const char *path, nst_error *error);
+
+/* "folder/name" and the ending behind it, or without a folder the name alone; from malloc, NULL without memory. */
+char *file_join(const char *folder, const char *name, const char *ending);
 
 #endif

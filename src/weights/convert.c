@@ -217,21 +217,6 @@ static nst_status write_network(const nst_network *network, const struct descrip
     return status;
 }
 
-static nst_status make_folder_of(const char *path, nst_error *error) {
-    char *folder = strdup(path);
-    if (folder == NULL) {
-        return fail_memory(error, strlen(path), "a file name");
-    }
-    char *slash = strrchr(folder, '/');
-    nst_status status = NST_OK;
-    if (slash != NULL && slash != folder) {
-        *slash = 0;
-        status = file_make_folders(folder, error);
-    }
-    free(folder);
-    return status;
-}
-
 nst_status weights_convert(const char *in, const char *out, const nst_network_options *options,
                            enum weights_storage storage, struct weights_conversion *conversion, nst_error *error) {
     static const char ending[] = ".safetensors";
@@ -246,7 +231,7 @@ nst_status weights_convert(const char *in, const char *out, const nst_network_op
     if (status) {
         return status;
     }
-    status = make_folder_of(out, error);
+    status = file_make_folder_of(out, error);
     if (!status) {
         status = write_network(network, &description, out, storage, conversion, error);
     }

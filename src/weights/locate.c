@@ -46,18 +46,9 @@ void network_base_name(const char *path, char *name, size_t size) {
     }
 }
 
-static char *join(const char *folder, const char *file, const char *ending) {
-    size_t size = strlen(folder) + strlen(file) + strlen(ending) + 2;
-    char *path = malloc(size);
-    if (path != NULL) {
-        snprintf(path, size, "%s/%s%s", folder, file, ending);
-    }
-    return path;
-}
-
 static nst_status add_folder(struct network_folders *folders, const char *base, const char *below, const char *title,
                              nst_error *error) {
-    char *path = below[0] == 0 ? strdup(base) : join(base, below, "");
+    char *path = below[0] == 0 ? strdup(base) : file_join(base, below, "");
     if (path == NULL) {
         return fail_memory(error, strlen(base), "a file name");
     }
@@ -127,7 +118,7 @@ void network_folders_free(struct network_folders *folders) {
 static char *find_in_folder(const char *folder, const char *name) {
     char *path = NULL;
     for (size_t i = 0; i < COUNT(endings) && path == NULL; i++) {
-        path = join(folder, name, endings[i]);
+        path = file_join(folder, name, endings[i]);
         if (path != NULL && !file_exists(path)) {
             free(path);
             path = NULL;
@@ -137,7 +128,7 @@ static char *find_in_folder(const char *folder, const char *name) {
         if (strcmp(published[i].name, name) != 0) {
             continue;
         }
-        path = join(folder, published[i].file, "");
+        path = file_join(folder, published[i].file, "");
         if (path != NULL && !file_exists(path)) {
             free(path);
             path = NULL;

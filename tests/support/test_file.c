@@ -208,6 +208,26 @@ static void makes_folders(void **state) {
     assert_non_null(strstr(error.message, strerror(EEXIST)));
 }
 
+static void makes_the_folder_of_a_file(void **state) {
+    (void)state;
+    assert_int_equal(file_make_folder_of(folder_path("f/g/picture.png"), NULL), NST_OK);
+    assert_true(file_exists(folder_path("f/g")));
+    assert_false(file_exists(folder_path("f/g/picture.png")));
+    assert_int_equal(file_make_folder_of("picture.png", NULL), NST_OK);
+    assert_int_equal(file_make_folder_of("/picture.png", NULL), NST_OK);
+}
+
+static void joins_names(void **state) {
+    (void)state;
+    static const char *const cases[][4] = {
+        {"a", "b", "", "a/b"}, {"a/", "b", ".bin", "a/b.bin"}, {"/", "b", "", "/b"}, {"", "b", ".bin", "b.bin"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *path = file_join(cases[i][0], cases[i][1], cases[i][2]);
+        assert_string_equal(path, cases[i][3]);
+        free(path);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_whole_files),
@@ -220,6 +240,8 @@ int main(void) {
         cmocka_unit_test(full_disk_leaves_the_old_file),
         cmocka_unit_test(every_failure_is_told),
         cmocka_unit_test(makes_folders),
+        cmocka_unit_test(makes_the_folder_of_a_file),
+        cmocka_unit_test(joins_names),
     };
     return cmocka_run_group_tests(tests, folder_create, folder_remove);
 }
